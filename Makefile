@@ -1,0 +1,80 @@
+# ganx: `make` builds build/ganx and build/libganx.a; `make help` lists the rest.
+#   make DEBUG=1              no optimisation, debugger symbols
+#   make SANITIZE=address,undefined
+#   make CC=clang
+
+CC      ?= gcc
+PREFIX  ?= /usr/local
+O       ?= build
+VERSION := 0.1.0
+
+PACKAGES := vips openblas yaml-0.1 jansson zlib
+WARN     := -Wall -Wextra -Wshadow -Wvla -Wno-missing-field-initializers
+OPT      := -O2
+ifdef DEBUG
+OPT      := -O0 -g
+endif
+CFLAGS   ?= -g
+override CFLAGS += -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -fopenmp -fno-math-errno -MMD -MP -Iinclude -Isrc \
+                   -DGX_VERSION='"$(VERSION)"' -DGX_PREFIX='"$(PREFIX)"' \
+                   $(shell pkg-config --cflags $(PACKAGES) | sed 's/-I/-isystem /g')
+LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lm -fopenmp
+ifdef SANITIZE
+override CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+LDFLAGS  += -fsanitize=$(SANITIZE)
+endif
+
+# Sources under src/kernel/simd are compiled once per CPU tier; every function and table in them is
+# named GX_TIERED(name). On other processors there is the one tier that the compiler targets.
+ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
+TIERS    := generic v3 v4
+MARCH_generic := -march=x86-64
+MARCH_v3 := -march=x86-64-v3 -mprefer-vector-width=256
+MARCH_v4 := -march=x86-64-v4 -mprefer-vector-width=512
+else
+TIERS    := generic
+endif
+override CFLAGS += $(foreach t,$(TIERS),-DGX_HAVE_TIER_$(t))
+
+SIMD     := $(wildcard src/kernel/simd/*.c)
+SOURCES  := $(filter-out src/main.c $(SIMD),$(wildcard src/*.c src/*/*.c src/*/*/*.c))
+OBJECTS  := $(SOURCES:%.c=$(O)/%.o) $(foreach t,$(TIERS),$(SIMD:%.c=$(O)/%.$(t).o))
+TESTS    := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*/test_*.c))
+
+all: $(O)/ganx
+
+$(O)/ganx: $(O)/src/main.o $(O)/libganx.a
+	@echo "LD $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(O)/libganx.a: $(OBJECTS)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(O)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "CC $<"; $(CC) $(CFLAGS) -c -o $@ $<
+
+define tier_rule
+$(O)/%.$(1).o: %.c Makefile
+	@mkdir -p $$(@D)
+	@echo "CC $$< [$(1)]"; $$(CC) $$(CFLAGS) -O3 $$(MARCH_$(1)) -DGX_TIER=$(1) -c -o $$@ $$<
+endef
+$(foreach t,$(TIERS),$(eval $(call tier_rule,$(t))))
+
+# ---- tests: each tests/FOLDER/test_NAME.c is one program on cmocka ----
+
+$(O)/tests/%: $(O)/tests/%.o $(O)/libganx.a
+	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+check: $(O)/ganx $(TESTS)
+	@tests/run $(TESTS)
+
+clean:
+	rm -rf $(O)
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+.PHONY: all check clean help
+.SECONDARY:
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

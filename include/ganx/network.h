@@ -1,0 +1,100 @@
+/* Networks: what can be built, with which sizes, and how a weight file tells which one it is.
+ *
+ * A network is a row of src/net/list.h: its name, the table of its sizes, a builder that reads like
+ * the paper's figure, and a rule that recognises it from a file's keys and shapes. Its sizes live in
+ * a struct gx_network_spec, as integers by name ("ngf" = 64), so that the same table reads them from
+ * JSON, writes them into a model's metadata, checks their ranges and prints them. */
+#ifndef GANX_NETWORK_H
+#define GANX_NETWORK_H
+
+#include "ganx/graph.h"
+#include "ganx/params.h"
+#include "ganx/weights.h"
+
+enum gx_norm_kind { GX_NORM_NONE, GX_NORM_BATCH, GX_NORM_INSTANCE };
+enum gx_init_kind { GX_INIT_NORMAL, GX_INIT_XAVIER, GX_INIT_KAIMING, GX_INIT_ORTHOGONAL };
+
+enum { GX_SIZES_MAX = 12 };
+
+struct gx_size_rule { /* one size of a network */
+    const char *name; /* as in the reference's fixtures: cin, cout, ngf, downs, norm ... */
+    int initial, low, high;
+    const char *const *words; /* values by name (norm: none, batch, instance), or NULL; flags: no, yes */
+    const char *help;
+};
+
+struct gx_network;
+
+struct gx_network_spec {
+    const struct gx_network *network;
+    int size[GX_SIZES_MAX]; /* in the order of network->sizes */
+};
+
+/* Where normalisation takes its statistics from, and whether random and moving parts are on. */
+enum gx_stats {
+    GX_STATS_BATCH,   /* of the tensor at hand: training, and "--norm-stats image" */
+    GX_STATS_RUNNING  /* the stored ones */
+};
+struct gx_build {
+    struct gx_graph *graph;
+    struct gx_params *params; /* declared on the first build, found again on later ones */
+    const struct gx_network_spec *spec;
+    enum gx_stats stats;
+    bool dropout;        /* on, where the network has it */
+    bool update_running; /* batch norm moves its running statistics (training) */
+};
+
+enum { GX_OUTPUTS_MAX = 8 };
+
+struct gx_network {
+    const char *name, *help;
+    bool generator;                   /* picture to picture */
+    const struct gx_size_rule *sizes; /* ends with a NULL name */
+    /* Builds it once more over x; label (n,1,1,c) or NULL. Gives the number of outputs. */
+    int (*build)(const struct gx_build *b, struct gx_node *x, struct gx_node *label,
+                 struct gx_node **out);
+    /* Sets spec->size from a file's keys and shapes; 0, or -GX_E_FORMAT: it is not this network. */
+    int (*infer)(struct gx_network_spec *spec, const struct gx_weights *file, const char *prefix);
+    /* Pictures must have sides that are a multiple of this. */
+    int (*multiple)(const struct gx_network_spec *spec);
+};
+
+const struct gx_network *gx_network_find(const char *name);
+const struct gx_network *gx_network_at(int i); /* NULL past the end */
+
+/* All sizes at their initial values. */
+struct gx_network_spec gx_network_spec_of(const struct gx_network *network);
+/* One size by name; the getter gives 0 for a size that the network lacks. */
+int gx_spec_get(const struct gx_network_spec *spec, const char *name);
+GX_MUST_CHECK int gx_spec_set(struct gx_network_spec *spec, const char *name, int value,
+                              struct gx_err *err);
+/* {"network": "unet", "cin": 3, ...} and back; gives a text to free. Unknown keys, wrong types and
+ * values out of range are -GX_E_CONFIG. */
+char *gx_spec_to_json(const struct gx_network_spec *spec);
+GX_MUST_CHECK int gx_spec_from_json(struct gx_network_spec *spec, const char *json,
+                                    struct gx_err *err);
+/* The names people use: unet_256, unet_128, resnet_9blocks, resnet_6blocks, patchgan, pixel ... */
+GX_MUST_CHECK int gx_spec_from_name(struct gx_network_spec *spec, const char *name,
+                                    struct gx_err *err);
+
+/* Declares every parameter without keeping a graph. */
+GX_MUST_CHECK int gx_network_declare(const struct gx_network_spec *spec, struct gx_params *params,
+                                     struct gx_err *err);
+
+/* First weights. normal: N(0, gain) for convolutions, N(1, gain) for norm weights, 0 for biases, as
+ * the reference implementation; the others scale by fan as torch.nn.init does. Running statistics
+ * become 0 and 1. Keyed by (seed, network name, tensor name): adding a tensor moves no other. */
+void gx_params_initialise(struct gx_params *params, enum gx_init_kind kind, double gain,
+                          uint64_t seed, const char *network);
+
+/* Which network a file holds under a key prefix ("" or "G."). -GX_E_FORMAT says what was seen. */
+GX_MUST_CHECK int gx_network_infer(struct gx_network_spec *spec, const struct gx_weights *file,
+                                   const char *prefix, struct gx_err *err);
+/* Reads every declared parameter from `prefix` + name. Missing or misshapen tensors and values that
+ * are not finite: -GX_E_FORMAT, with the first five differences. Keys left over that the network
+ * does not know are differences too, but for num_batches_tracked and an instance norm's running_*.
+ * Missing running statistics keep 0 and 1. */
+GX_MUST_CHECK int gx_params_load(struct gx_params *params, struct gx_weights *file,
+                                 const char *prefix, struct gx_err *err);
+
+#endif

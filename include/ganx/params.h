@@ -1,0 +1,69 @@
+/* Parameters: the named weights and statistics of one network.
+ *
+ * They lie in one block: first everything that is trained, in the order of declaration, then the
+ * statistics. Gradients and optimizer moments have the same order over the trained part, so that an
+ * optimizer step, a gradient norm or an all-reduce is one sweep over contiguous memory.
+ *
+ * In memory convolution weights are (kh, kw, in, out); on disk they keep PyTorch's order and names
+ * (OIHW, transposed ones IOHW), see gx_param_dims and src/net/weights. */
+#ifndef GANX_PARAMS_H
+#define GANX_PARAMS_H
+
+#include "ganx/graph.h"
+
+enum gx_param_kind {
+    GX_PARAM_CONV,            /* (kh,kw,i,o) in memory, (o,i,kh,kw) on disk */
+    GX_PARAM_CONV_TRANSPOSED, /* (kh,kw,i,o) in memory with i = out, o = in; (o,i,kh,kw) on disk too:
+                                 torch's (in,out,kh,kw) */
+    GX_PARAM_LINEAR,          /* (1,1,o,i); (o,i) on disk */
+    GX_PARAM_BIAS,            /* (1,1,1,c); (c) on disk, and so below */
+    GX_PARAM_NORM_WEIGHT,
+    GX_PARAM_NORM_BIAS,
+    GX_PARAM_SLOPE,           /* PReLU */
+    GX_PARAM_RUNNING_MEAN,    /* statistics: not trained, updated by gx_update_average */
+    GX_PARAM_RUNNING_VAR,
+    GX_PARAM_STATE            /* other untrained values (spectral norm's u and v) */
+};
+
+struct gx_param {
+    char *name; /* the reference state_dict's key, without a network prefix */
+    enum gx_param_kind kind;
+    struct gx_shape shape;
+    int64_t offset; /* in floats, in gx_params.data; and .grad when trained */
+    float *data;    /* NULL until gx_params_allocate */
+    float *grad;    /* NULL until gx_params_allocate_gradients, and for statistics */
+};
+
+static inline bool gx_param_trained(const struct gx_param *p)
+{
+    return p->kind < GX_PARAM_RUNNING_MEAN;
+}
+
+struct gx_params {
+    struct gx_param **param; /* in order of declaration */
+    int count;
+    int64_t trained, total; /* floats, valid after gx_params_layout; padding included */
+    float *data, *grad;
+};
+
+void gx_params_init(struct gx_params *params);
+void gx_params_clear(struct gx_params *params);
+
+/* The parameter of that name, made if it is new; with another shape or kind: NULL (a network that
+ * contradicts itself; gx_parameter turns NULL into a graph error). */
+struct gx_param *gx_params_declare(struct gx_params *params, const char *name,
+                                   enum gx_param_kind kind, struct gx_shape shape);
+struct gx_param *gx_params_find(const struct gx_params *params, const char *name);
+
+/* Assigns offsets (each tensor starts on 64 bytes); called by the allocators, and by a dry run. */
+void gx_params_layout(struct gx_params *params);
+GX_MUST_CHECK int gx_params_allocate(struct gx_params *params, struct gx_err *err);
+GX_MUST_CHECK int gx_params_allocate_gradients(struct gx_params *params, struct gx_err *err);
+
+/* Sizes on disk, in PyTorch's order; gives the rank (1, 2 or 4). */
+int gx_param_dims(const struct gx_param *param, int64_t dims[4]);
+/* Copies between the disk's order and memory's; both hold gx_count(param->shape) floats. */
+void gx_param_from_disk(const struct gx_param *param, const float *disk, float *memory);
+void gx_param_to_disk(const struct gx_param *param, const float *memory, float *disk);
+
+#endif

@@ -1,0 +1,156 @@
+/* Kernels: the arithmetic under the operators, one table of functions per CPU tier.
+ *
+ * `gx_kernels_reference` is plain C, easy to read, and stays for ever: it defines what each function
+ * means. The fast tiers are one source (simd/) compiled once for each instruction set, written with
+ * vector extensions; cpu.c picks the best that this machine runs, or the one that --cpu names. Tests
+ * hold every tier against the reference.
+ *
+ * Conventions. Tensors are NHWC float32, dense. Weights are (kh,kw,i,o). y never overlaps an input
+ * unless it says "in place". Threads are OpenMP threads inside the call; the split of the work is a
+ * function of the sizes and `threads` alone, so results are bit-identical for the same tier and
+ * thread count. `scratch` is 64-byte aligned and holds what the matching _scratch function said.
+ * Nothing allocates, nothing fails. OpenBLAS is called single-threaded from inside those threads. */
+#ifndef GX_KERNEL_KERNEL_H
+#define GX_KERNEL_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A convolution seen from its forward direction, whichever of the three products is meant:
+ * x (n,h,w,i), w (kh,kw,i,o), y (n,oh,ow,o); oh = (h + 2 pad - kh) / stride + 1, rounded down. */
+struct gx_conv_sizes {
+    int n, h, w, i, o, kh, kw, stride, pad, oh, ow;
+};
+
+enum gx_conv_product { GX_CONV_Y, GX_CONV_DX, GX_CONV_DW };
+
+/* How the convolution is done. Winograd needs 3x3, stride 1, and transformed weights. */
+enum gx_conv_method { GX_CONV_GEMM, GX_CONV_WINOGRAD };
+
+enum gx_unary_kind { /* y = f(x; a, b) */
+    GX_AFFINE,     /* a x + b */
+    GX_ABS,
+    GX_SIGN,       /* -1, 0, 1 */
+    GX_SQRT,
+    GX_POW,        /* x^a */
+    GX_EXP,
+    GX_LOG,
+    GX_TANH,
+    GX_SIGMOID,
+    GX_SOFTPLUS,   /* log(1 + e^x), without overflow */
+    GX_LEAKY_RELU, /* x > 0 ? x : a x */
+    GX_CLAMP,      /* to [a, b] */
+    GX_INSIDE,     /* 1 where a <= x <= b, else 0 */
+    GX_UNARY_KINDS
+};
+
+enum gx_binary_kind { /* z = f(x, y; a) */
+    GX_ADD,
+    GX_SUB,
+    GX_MUL,
+    GX_DIV,
+    GX_MAX,
+    GX_GREATER,    /* 1 where x > y, 1/2 where equal, else 0: the derivative of max */
+    GX_LEAKY_GATE, /* y > 0 ? x : a x: the derivative of leaky_relu, y its input or output */
+    GX_BINARY_KINDS
+};
+
+/* One operand's walk over an (outer, rows, cols) box: element offsets; 0 repeats. cols is 0 or 1. */
+struct gx_walk {
+    int64_t outer, row, col;
+};
+
+struct gx_kernels {
+    const char *name; /* "reference", "generic", "v3", "v4" */
+
+    /* y = conv(x, w) + bias; bias (o) or NULL. */
+    void (*conv2d)(const struct gx_conv_sizes *s, const float *x, const float *w,
+                   const float *bias, float *y, void *scratch, int threads);
+    /* dx = transpose of conv in x applied to g (n,oh,ow,o), + bias (i) or NULL. */
+    void (*conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
+                      const float *bias, float *dx, void *scratch, int threads);
+    /* dw (kh,kw,i,o) = transpose of conv in w: sum over pixels of x and g (n,oh,ow,o). */
+    void (*conv2d_dw)(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw,
+                      void *scratch, int threads);
+    size_t (*conv2d_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,
+                             int threads);
+
+    /* Which method is fastest here; never GX_CONV_WINOGRAD for GX_CONV_DW. Depends on channel and
+     * kernel sizes, not on n, h, w (so that any tiling of a picture gives the same result). */
+    enum gx_conv_method (*conv2d_method)(const struct gx_conv_sizes *s,
+                                         enum gx_conv_product product);
+    /* Winograd F(4x4,3x3), Lavin and Gray 2016. Weights (36,i,o) for GX_CONV_Y, and (36,o,i) of the
+     * rotated kernel for GX_CONV_DX. The same function then does both: it reads `in` channels and
+     * writes `out`; in_pad is the zero padding (pad for y, 2 - pad for dx). */
+    void (*winograd_weights)(int i, int o, enum gx_conv_product product, const float *w, float *u,
+                             int threads);
+    void (*winograd_conv)(int n, int h, int w, int in, int out, int in_pad, const float *x,
+                          const float *u, const float *bias, float *y, void *scratch,
+                          int threads);
+    size_t (*winograd_scratch)(int in, int out, int threads);
+
+    /* c (m,p) = op(a) op(b) + beta c, row-major, dense rows of lda, ldb, ldc floats. Threaded. */
+    void (*gemm)(int m, int p, int k, const float *a, int lda, bool ta, const float *b, int ldb,
+                 bool tb, float beta, float *c, int ldc, int threads);
+
+    /* Element by element, in place allowed. */
+    void (*unary)(enum gx_unary_kind kind, const float *x, float *y, int64_t count, float a,
+                  float b, int threads);
+    /* z (outer,rows,cols) dense; x and y walk as told, in place where an operand is dense. */
+    void (*binary)(enum gx_binary_kind kind, const float *x, struct gx_walk wx, const float *y,
+                   struct gx_walk wy, float *z, int64_t outer, int64_t rows, int64_t cols,
+                   float a, int threads);
+
+    /* Sums over the middle dimension: x (outer,rows,cols) -> y (outer,cols). In double inside. */
+    void (*sum_rows)(const float *x, float *y, int64_t outer, int64_t rows, int64_t cols,
+                     void *scratch, int threads);
+    /* Mean and biased variance over rows: x (groups,rows,c) -> m (groups,2,c). */
+    void (*moments)(const float *x, float *m, int64_t groups, int64_t rows, int64_t c,
+                    void *scratch, int threads);
+    /* y = (x - mean) rstd weight + bias, rstd = 1/sqrt(var + eps); weight, bias (c) or NULL; in
+     * place allowed. m is (groups,2,c). */
+    void (*norm)(const float *x, const float *m, const float *weight, const float *bias, float eps,
+                 float *y, int64_t groups, int64_t rows, int64_t c, int threads);
+    /* s (groups,2,c) = sum over rows of g, and of g xhat, with xhat = (x - mean) rstd. */
+    void (*norm_sums)(const float *g, const float *x, const float *m, float eps, float *s,
+                      int64_t groups, int64_t rows, int64_t c, void *scratch, int threads);
+    /* dx = weight rstd (g - s0/rows - xhat s1/rows); weight (c) or NULL; in place over g allowed. */
+    void (*norm_dx)(const float *g, const float *x, const float *m, const float *weight,
+                    const float *s, float eps, float *dx, int64_t groups, int64_t rows, int64_t c,
+                    int threads);
+    /* Scratch of sum_rows, moments and norm_sums. */
+    size_t (*reduce_scratch)(int64_t outer, int64_t rows, int64_t cols, int threads);
+
+    /* One fused sweep of an optimizer over n contiguous floats (optim/optim.h has the formulas). */
+    void (*adam)(float *w, const float *g, float *m, float *v, int64_t n, float lr, float beta1,
+                 float beta2, float eps, float correction1, float correction2, float decay,
+                 float scale, int threads);
+    void (*rmsprop)(float *w, const float *g, float *v, int64_t n, float lr, float alpha, float eps,
+                    float decay, float scale, int threads);
+    void (*sgd)(float *w, const float *g, float *m, int64_t n, float lr, float momentum,
+                bool nesterov, bool first, float decay, float scale, int threads);
+    /* average = decay average + (1 - decay) w. */
+    void (*average)(float *average, const float *w, int64_t n, float decay, int threads);
+    /* Sum of squares in double; not finite if any element is not. */
+    double (*sum_squares)(const float *x, int64_t n, int threads);
+};
+
+extern const struct gx_kernels gx_kernels_reference;
+
+/* The best tier that this CPU runs. Also makes OpenBLAS single-threaded: call it before any kernel
+ * (the engine does). */
+const struct gx_kernels *gx_kernels_best(void);
+/* The tier of that name, or NULL when it is unknown or this CPU does not run it. */
+const struct gx_kernels *gx_kernels_named(const char *name);
+/* The i-th tier that this CPU runs, the reference first; NULL past the end. */
+const struct gx_kernels *gx_kernels_at(int i);
+
+/* What `ganx version` prints: CPU model, features, OpenBLAS version and core. */
+struct gx_cpu_facts {
+    char model[64], features[160], blas[128], blas_core[32];
+    int threads; /* that this process may use (affinity) */
+};
+void gx_cpu_describe(struct gx_cpu_facts *facts);
+
+#endif
