@@ -1,0 +1,127 @@
+/* Which tier of kernels this CPU runs, and what the CPU is. */
+#include "kernel/kernel.h"
+
+#include <cblas.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#define RUNS_v3                                                                                    \
+    (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&                            \
+     __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c"))
+#define RUNS_v4                                                                                    \
+    (RUNS_v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&         \
+     __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&                   \
+     __builtin_cpu_supports("avx512vl"))
+#endif
+
+extern const struct gx_kernels gx_generic_kernels;
+#ifdef GX_HAVE_TIER_v3
+extern const struct gx_kernels gx_v3_kernels;
+#endif
+#ifdef GX_HAVE_TIER_v4
+extern const struct gx_kernels gx_v4_kernels;
+#endif
+
+enum { MAX_TIERS = 4 };
+
+/* Fills the tiers that this CPU runs, slowest first, and returns how many there are. */
+static int list_tiers(const struct gx_kernels *tier[MAX_TIERS])
+{
+    int count = 0;
+    tier[count++] = &gx_kernels_reference;
+    tier[count++] = &gx_generic_kernels;
+#ifdef GX_HAVE_TIER_v3
+    if (RUNS_v3)
+        tier[count++] = &gx_v3_kernels;
+#endif
+#ifdef GX_HAVE_TIER_v4
+    if (RUNS_v4)
+        tier[count++] = &gx_v4_kernels;
+#endif
+    return count;
+}
+
+const struct gx_kernels *gx_kernels_at(int i)
+{
+    const struct gx_kernels *tier[MAX_TIERS];
+    int count = list_tiers(tier);
+    openblas_set_num_threads(1);
+    return i >= 0 && i < count ? tier[i] : NULL;
+}
+
+const struct gx_kernels *gx_kernels_best(void)
+{
+    const struct gx_kernels *tier[MAX_TIERS];
+    return gx_kernels_at(list_tiers(tier) - 1);
+}
+
+const struct gx_kernels *gx_kernels_named(const char *name)
+{
+    const struct gx_kernels *tier;
+    for (int i = 0; (tier = gx_kernels_at(i)); i++) {
+        if (!strcmp(tier->name, name))
+            return tier;
+    }
+    return NULL;
+}
+
+/* The processor's name as the kernel tells it, "unknown" elsewhere. */
+static void read_model(char *model, size_t size)
+{
+    char line[512];
+    snprintf(model, size, "unknown");
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    if (!file)
+        return;
+    while (fgets(line, sizeof line, file)) {
+        char *value = strchr(line, ':');
+        if (value && !strncmp(line, "model name", 10)) {
+            value += strspn(value, ": \t");
+            value[strcspn(value, "\n")] = '\0';
+            snprintf(model, size, "%.*s", (int)size - 1, value);
+            break;
+        }
+    }
+    fclose(file);
+}
+
+static void list_features(char *features, size_t size)
+{
+    features[0] = '\0';
+#if defined(__x86_64__)
+#define FEATURE(name)                                                                              \
+    if (__builtin_cpu_supports(name)) {                                                            \
+        size_t used = strlen(features);                                                            \
+        snprintf(features + used, size - used, used ? " %s" : "%s", name);                         \
+    }
+    FEATURE("sse4.2")
+    FEATURE("avx")
+    FEATURE("avx2")
+    FEATURE("fma")
+    FEATURE("f16c")
+    FEATURE("bmi2")
+    FEATURE("avx512f")
+    FEATURE("avx512bw")
+    FEATURE("avx512dq")
+    FEATURE("avx512vl")
+    FEATURE("avx512vnni")
+    FEATURE("avx512bf16")
+#undef FEATURE
+#else
+    (void)size;
+#endif
+}
+
+void gx_cpu_describe(struct gx_cpu_facts *facts)
+{
+    cpu_set_t set;
+    read_model(facts->model, sizeof facts->model);
+    list_features(facts->features, sizeof facts->features);
+    snprintf(facts->blas, sizeof facts->blas, "%.*s", (int)sizeof facts->blas - 1,
+             openblas_get_config());
+    snprintf(facts->blas_core, sizeof facts->blas_core, "%.*s", (int)sizeof facts->blas_core - 1,
+             openblas_get_corename());
+    facts->threads = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+}

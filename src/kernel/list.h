@@ -1,0 +1,37 @@
+/* The members of struct gx_kernels as lists, so that the prototypes and the tables of every tier
+ * are written once: X(member). */
+#ifndef GX_KERNEL_LIST_H
+#define GX_KERNEL_LIST_H
+
+#include "kernel/kernel.h"
+
+#define GX_KERNELS_CONV(X)                                                                         \
+    X(conv2d)                                                                                      \
+    X(conv2d_dx)                                                                                   \
+    X(conv2d_dw)                                                                                   \
+    X(conv2d_scratch)                                                                              \
+    X(conv2d_method)                                                                               \
+    X(winograd_weights)                                                                            \
+    X(winograd_conv)                                                                               \
+    X(winograd_scratch)                                                                            \
+    X(gemm)
+
+#define GX_KERNELS_POINT(X)                                                                        \
+    X(unary)                                                                                       \
+    X(binary)                                                                                      \
+    X(sum_rows)                                                                                    \
+    X(moments)                                                                                     \
+    X(norm)                                                                                        \
+    X(norm_sums)                                                                                   \
+    X(norm_dx)                                                                                     \
+    X(reduce_scratch)                                                                              \
+    X(adam)                                                                                        \
+    X(rmsprop)                                                                                     \
+    X(sgd)                                                                                         \
+    X(average)                                                                                     \
+    X(sum_squares)
+
+/* The function type behind a member. */
+#define GX_KERNEL_TYPE(member) __typeof__(*((struct gx_kernels *)0)->member)
+
+#endif

@@ -1,0 +1,6 @@
+/* The reference tier's table. */
+#include "kernel/reference/reference.h"
+
+#define ROW(member) .member = gx_ref_##member,
+
+const struct gx_kernels gx_kernels_reference = {.name = "reference", GX_KERNELS_CONV(ROW)};

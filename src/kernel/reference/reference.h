@@ -1,0 +1,12 @@
+/* The reference tier's functions: gx_ref_MEMBER for each member of struct gx_kernels. */
+#ifndef GX_KERNEL_REFERENCE_H
+#define GX_KERNEL_REFERENCE_H
+
+#include "kernel/list.h"
+
+#define GX_DECLARE(member) GX_KERNEL_TYPE(member) gx_ref_##member;
+GX_KERNELS_CONV(GX_DECLARE)
+GX_KERNELS_POINT(GX_DECLARE)
+#undef GX_DECLARE
+
+#endif

@@ -1,0 +1,51 @@
+/* What every file of a fast tier starts with. The files here are compiled once per tier (the
+ * Makefile passes -DGX_TIER=v3 and the like): each function with external linkage is therefore
+ * named GX_TIERED(name), and vectors are as wide as the tier's registers. Loads and stores through
+ * a vf pointer may be unaligned. */
+#ifndef GX_KERNEL_SIMD_H
+#define GX_KERNEL_SIMD_H
+
+#include "kernel/list.h"
+
+#define GX_PASTE_(tier, name) gx_##tier##_##name
+#define GX_PASTE(tier, name)  GX_PASTE_(tier, name)
+#define GX_TIERED(name)       GX_PASTE(GX_TIER, name)
+#define GX_TEXT_(tier)        #tier
+#define GX_TEXT(tier)         GX_TEXT_(tier)
+
+#if defined(__AVX512F__)
+#define GX_VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define GX_VECTOR_BYTES 32
+#else
+#define GX_VECTOR_BYTES 16
+#endif
+#define GX_LANES (GX_VECTOR_BYTES / 4)
+
+typedef float vf __attribute__((vector_size(GX_VECTOR_BYTES), aligned(4), may_alias));
+typedef int32_t vi __attribute__((vector_size(GX_VECTOR_BYTES), aligned(4), may_alias));
+
+#define GX_DECLARE(member) GX_KERNEL_TYPE(member) GX_TIERED(member);
+GX_KERNELS_CONV(GX_DECLARE)
+GX_KERNELS_POINT(GX_DECLARE)
+#undef GX_DECLARE
+
+extern const struct gx_kernels GX_TIERED(kernels);
+
+static inline vf gx_load(const float *p)
+{
+    return *(const vf *)p;
+}
+
+static inline void gx_store(float *p, vf v)
+{
+    *(vf *)p = v;
+}
+
+/* The same number in every lane. */
+static inline vf gx_splat(float a)
+{
+    return a - (vf){0};
+}
+
+#endif
