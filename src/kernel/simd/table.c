@@ -4,4 +4,5 @@
 
 #define ROW(member) .member = gx_ref_##member,
 
-const struct gx_kernels GX_TIERED(kernels) = {.name = GX_TEXT(GX_TIER), GX_KERNELS_CONV(ROW)};
+const struct gx_kernels GX_TIERED(kernels) = {.name = GX_TEXT(GX_TIER),
+                                              GX_KERNELS_CONV(ROW) GX_KERNELS_POINT(ROW)};
