@@ -1,0 +1,111 @@
+/* pixel_shuffle: x(N,H,W,C r r) -> y(N,H r,W r,C), y[n, h r + dy, w r + dx, c] =
+ *                x[n, h, w, c r r + dy r + dx]
+ * pixel_unshuffle: its inverse and transpose
+ * gradient: each other                        saves: nothing
+ * plan: GX_E_SHAPE if r < 1, or channels (or sides) are not a multiple of r r (or r)
+ * parity: torch.nn.PixelShuffle, torch.nn.PixelUnshuffle, exact
+ * source: Shi et al. 2016, "Real-time single image and video super-resolution" */
+#include "op/move.h"
+
+struct shuffle {
+    int r;
+};
+
+struct gx_node *gx_pixel_shuffle(struct gx_graph *g, struct gx_node *x, int r)
+{
+    struct shuffle attr = {r};
+    return gx_graph_add(g, &gx_op_pixel_shuffle, &x, 1, &attr);
+}
+
+struct gx_node *gx_pixel_unshuffle(struct gx_graph *g, struct gx_node *x, int r)
+{
+    struct shuffle attr = {r};
+    return gx_graph_add(g, &gx_op_pixel_unshuffle, &x, 1, &attr);
+}
+
+static int shuffle_shape(struct gx_node *y, struct gx_err *err)
+{
+    const int64_t r = ((const struct shuffle *)y->attr)->r;
+    const struct gx_shape s = y->in[0]->shape;
+    if (r < 1 || s.c % (r * r) != 0)
+        return gx_fail(err, GX_E_SHAPE, "%d channels do not make blocks of %lldx%lld", s.c,
+                       (long long)r, (long long)r);
+    return shape_set(y, s.n, s.h * r, s.w * r, s.c / (r * r), err);
+}
+
+static int unshuffle_shape(struct gx_node *y, struct gx_err *err)
+{
+    const int64_t r = ((const struct shuffle *)y->attr)->r;
+    const struct gx_shape s = y->in[0]->shape;
+    if (r < 1 || s.h % r != 0 || s.w % r != 0)
+        return gx_fail(err, GX_E_SHAPE, "a picture of %dx%d does not cut into blocks of %lldx%lld",
+                       s.w, s.h, (long long)r, (long long)r);
+    if (s.c > INT_MAX / r / r)
+        return gx_fail(err, GX_E_SHAPE, "%d channels and blocks of %lld are too many", s.c,
+                       (long long)r);
+    return shape_set(y, s.n, s.h / r, s.w / r, s.c * r * r, err);
+}
+
+static void shuffle_gradient(struct gx_graph *g, struct gx_node *y, struct gx_node *dy,
+                             const bool *need, struct gx_node **dx)
+{
+    if (need[0])
+        dx[0] = gx_pixel_unshuffle(g, dy, ((const struct shuffle *)y->attr)->r);
+}
+
+static void unshuffle_gradient(struct gx_graph *g, struct gx_node *y, struct gx_node *dy,
+                               const bool *need, struct gx_node **dx)
+{
+    if (need[0])
+        dx[0] = gx_pixel_shuffle(g, dy, ((const struct shuffle *)y->attr)->r);
+}
+
+static void shuffle_forward(const struct gx_call *call)
+{
+    const int r = ((const struct shuffle *)call->node->attr)->r;
+    const struct gx_shape s = call->node->shape, in = call->node->in[0]->shape;
+    const int64_t rows = (int64_t)s.n * s.h;
+#pragma omp parallel for num_threads(move_threads(call, gx_count(s))) schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
+        /* n h + row / r of x: an image has a whole number of blocks */
+        const float *x = call->x[0] + row / r * in.w * in.c + row % r * r;
+        float *y = call->y + row * s.w * s.c;
+        for (int w = 0; w < in.w; w++, x += in.c)
+            for (int dx = 0; dx < r; dx++, y += s.c)
+                for (int64_t c = 0; c < s.c; c++)
+                    y[c] = x[c * r * r + dx];
+    }
+}
+
+static void unshuffle_forward(const struct gx_call *call)
+{
+    const int r = ((const struct shuffle *)call->node->attr)->r;
+    const struct gx_shape s = call->node->shape, in = call->node->in[0]->shape;
+    const int64_t rows = (int64_t)s.n * s.h;
+#pragma omp parallel for num_threads(move_threads(call, gx_count(s))) schedule(static)
+    for (int64_t row = 0; row < rows; row++)
+        for (int dy = 0; dy < r; dy++) {
+            const float *x = call->x[0] + (row * r + dy) * in.w * in.c;
+            float *y = call->y + row * s.w * s.c + dy * r;
+            for (int w = 0; w < s.w; w++, y += s.c)
+                for (int dx = 0; dx < r; dx++, x += in.c)
+                    for (int64_t c = 0; c < in.c; c++)
+                        y[c * r * r + dx] = x[c];
+        }
+}
+
+const struct gx_op gx_op_pixel_shuffle = {
+    .name = "pixel_shuffle",
+    .attr_size = sizeof(struct shuffle),
+    .shape = shuffle_shape,
+    .gradient = shuffle_gradient,
+    .forward = shuffle_forward,
+};
+
+const struct gx_op gx_op_pixel_unshuffle = {
+    .name = "pixel_unshuffle",
+    .attr_size = sizeof(struct shuffle),
+    .shape = unshuffle_shape,
+    .gradient = unshuffle_gradient,
+    .forward = unshuffle_forward,
+};

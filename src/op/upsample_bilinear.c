@@ -1,0 +1,132 @@
+/* upsample_bilinear: x(N,H,W,C) -> y(N,h,w,C), linear between pixel centres, edges repeated;
+ * smaller sizes sample without averaging upsample_bilinear_dx: its transpose, (N,h,w,C) ->
+ * (N,H,W,C) gradient: each other                        saves: nothing plan: GX_E_SHAPE if a size
+ * is below 1 parity: torch's interpolate(mode="bilinear", align_corners=False), 2e-6 of max|y|:
+ * positions are computed in float as torch does */
+#include "op/move.h"
+
+#include <string.h>
+
+struct resize {
+    int h, w; /* of the result */
+};
+
+struct gx_node *gx_upsample_bilinear(struct gx_graph *g, struct gx_node *x, int h, int w)
+{
+    struct resize attr = {h, w};
+    return gx_graph_add(g, &gx_op_upsample_bilinear, &x, 1, &attr);
+}
+
+static int shape(struct gx_node *y, struct gx_err *err)
+{
+    const struct resize *size = y->attr;
+    const struct gx_shape s = y->in[0]->shape;
+    return shape_set(y, s.n, size->h, size->w, s.c, err);
+}
+
+static void gradient(struct gx_graph *g, struct gx_node *y, struct gx_node *dy, const bool *need,
+                     struct gx_node **dx)
+{
+    struct resize attr = {y->in[0]->shape.h, y->in[0]->shape.w};
+    if (need[0])
+        dx[0] = gx_graph_add(g, &gx_op_upsample_bilinear_dx, &dy, 1, &attr);
+}
+
+static void dx_gradient(struct gx_graph *g, struct gx_node *y, struct gx_node *dy, const bool *need,
+                        struct gx_node **dx)
+{
+    if (need[0])
+        dx[0] = gx_upsample_bilinear(g, dy, y->in[0]->shape.h, y->in[0]->shape.w);
+}
+
+/* Position `at` of the large side lies between pixels i0 and i1 of the small one. */
+struct tap {
+    int i0, i1;
+    float w0, w1;
+};
+
+static struct tap tap_at(int at, int small, int large)
+{
+    const float scale = (float)small / (float)large;
+    const float source = scale * ((float)at + 0.5f) - 0.5f;
+    struct tap t = {.i0 = source > 0 ? (int)source : 0};
+    if (t.i0 > small - 1)
+        t.i0 = small - 1;
+    t.i1 = t.i0 < small - 1 ? t.i0 + 1 : t.i0;
+    t.w1 = source > 0 ? source - (float)t.i0 : 0;
+    t.w0 = 1 - t.w1;
+    return t;
+}
+
+static void forward(const struct gx_call *call)
+{
+    const struct gx_shape s = call->node->shape, in = call->node->in[0]->shape;
+    const int64_t rows = (int64_t)s.n * s.h, length = (int64_t)in.w * in.c;
+#pragma omp parallel for num_threads(move_threads(call, gx_count(s))) schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
+        const struct tap v = tap_at((int)(row % s.h), in.h, s.h);
+        const float *image = call->x[0] + row / s.h * in.h * length;
+        const float *top = image + v.i0 * length, *bottom = image + v.i1 * length;
+        float *y = call->y + row * s.w * s.c;
+        for (int w = 0; w < s.w; w++, y += s.c) {
+            const struct tap u = tap_at(w, in.w, s.w);
+            const int64_t a = (int64_t)u.i0 * s.c, b = (int64_t)u.i1 * s.c;
+            for (int64_t c = 0; c < s.c; c++)
+                y[c] = v.w0 * (u.w0 * top[a + c] + u.w1 * top[b + c]) +
+                       v.w1 * (u.w0 * bottom[a + c] + u.w1 * bottom[b + c]);
+        }
+    }
+}
+
+/* dx += weight * (the transpose of interpolating this row) dy. */
+static void spread_row(const float *dy, float weight, float *dx, int small, int large, int64_t c)
+{
+    for (int w = 0; w < large; w++, dy += c) {
+        const struct tap u = tap_at(w, small, large);
+        float *left = dx + u.i0 * c, *right = dx + u.i1 * c;
+        for (int64_t i = 0; i < c; i++)
+            left[i] += weight * u.w0 * dy[i];
+        for (int64_t i = 0; i < c; i++)
+            right[i] += weight * u.w1 * dy[i];
+    }
+}
+
+/* A row of dx gathers from every row of dy that has it as a tap: they follow one another, the first
+ * not before the position of row - 1 (one earlier, against rounding). One thread owns a row. */
+static void dx_forward(const struct gx_call *call)
+{
+    const struct gx_shape s = call->node->shape, in = call->node->in[0]->shape;
+    const int64_t rows = (int64_t)s.n * s.h;
+#pragma omp parallel for num_threads(move_threads(call, gx_count(in))) schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
+        const int h = (int)(row % s.h);
+        const double first = (h - 0.5) * in.h / s.h - 2.5;
+        float *dx = call->y + row * s.w * s.c;
+        memset(dx, 0, (size_t)s.w * s.c * sizeof *dx);
+        for (int at = first > 0 ? (int)first : 0; at < in.h; at++) {
+            const struct tap v = tap_at(at, s.h, in.h);
+            const float weight = (v.i0 == h ? v.w0 : 0) + (v.i1 == h ? v.w1 : 0);
+            if (v.i0 > h)
+                break;
+            if (weight != 0)
+                spread_row(call->x[0] + (row / s.h * in.h + at) * in.w * in.c, weight, dx, s.w,
+                           in.w, s.c);
+        }
+    }
+}
+
+const struct gx_op gx_op_upsample_bilinear = {
+    .name = "upsample_bilinear",
+    .attr_size = sizeof(struct resize),
+    .shape = shape,
+    .gradient = gradient,
+    .forward = forward,
+};
+
+const struct gx_op gx_op_upsample_bilinear_dx = {
+    .name = "upsample_bilinear_dx",
+    .attr_size = sizeof(struct resize),
+    .shape = shape,
+    .gradient = dx_gradient,
+    .forward = dx_forward,
+};
