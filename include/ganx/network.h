@@ -57,6 +57,10 @@ struct gx_network {
     int (*infer)(struct gx_network_spec *spec, const struct gx_weights *file, const char *prefix);
     /* Pictures must have sides that are a multiple of this. */
     int (*multiple)(const struct gx_network_spec *spec);
+    /* Recognises the names that people use for it with some sizes ("unet_256") and sets these; 0, or
+     * -GX_E_CONFIG. May be NULL. */
+    int (*named)(struct gx_network_spec *spec, const char *name);
+    const char *names; /* such names, for messages; NULL: just its own */
 };
 
 const struct gx_network *gx_network_find(const char *name);
@@ -96,5 +100,39 @@ GX_MUST_CHECK int gx_network_infer(struct gx_network_spec *spec, const struct gx
  * Missing running statistics keep 0 and 1. */
 GX_MUST_CHECK int gx_params_load(struct gx_params *params, struct gx_weights *file,
                                  const char *prefix, struct gx_err *err);
+
+/* ---- the same for other blocks of the same layout (averaged weights, an optimizer's moments) ---- */
+
+enum gx_params_part {
+    GX_PARTS_ALL,    /* a block as params->data: trained weights, then statistics */
+    GX_PARTS_TRAINED /* a block as params->grad: trained weights only */
+};
+
+/* As gx_params_load, into `block`. On failure the block's contents are unspecified. */
+GX_MUST_CHECK int gx_params_load_block(const struct gx_params *params, enum gx_params_part part,
+                                       float *block, struct gx_weights *file, const char *prefix,
+                                       struct gx_err *err);
+
+/* The rows of a weight file to be, from as many networks and blocks as it holds:
+ *   struct gx_entries rows = {0};
+ *   gx_params_entries(&rows, g, GX_PARTS_ALL, "G.", GX_F32);   (and others)
+ *   gx_weights_write_begin(&writer, path, rows.row, rows.count, ...);
+ *   gx_params_write(g, GX_PARTS_ALL, g->data, writer, err);    (and others, in the same order)
+ *   gx_weights_write_commit(&writer, err); gx_entries_clear(&rows); */
+struct gx_entries {
+    struct gx_weights_entry *row; /* owned, and their names too */
+    int count;
+};
+/* Appends one row; `name` is copied. */
+void gx_entries_add(struct gx_entries *entries, const char *name, enum gx_dtype dtype, int rank,
+                    const int64_t *dims);
+/* Appends prefix + name and the sizes on disk of every parameter of the part. */
+void gx_params_entries(struct gx_entries *entries, const struct gx_params *params,
+                       enum gx_params_part part, const char *prefix, enum gx_dtype dtype);
+void gx_entries_clear(struct gx_entries *entries);
+/* Writes the block's tensors, one at a time, in the order of gx_params_entries. */
+GX_MUST_CHECK int gx_params_write(const struct gx_params *params, enum gx_params_part part,
+                                  const float *block, struct gx_weights_writer *writer,
+                                  struct gx_err *err);
 
 #endif

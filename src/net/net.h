@@ -1,0 +1,35 @@
+/* What the network files share: their rows, the words of a norm, and reading sizes off a file. */
+#ifndef GX_NET_NET_H
+#define GX_NET_NET_H
+
+#include "ganx/network.h"
+
+#define GX_NETWORK(name) extern const struct gx_network gx_network_##name;
+#include "net/list.h"
+#undef GX_NETWORK
+
+extern const char *const gx_norm_words[]; /* none, batch, instance: enum gx_norm_kind */
+extern const char *const gx_flag_words[]; /* no, yes */
+
+#define GX_SIZE_NORM(initial)                                                     \
+    {                                                                             \
+        "norm", (initial), 0, GX_NORM_INSTANCE, gx_norm_words, "normalisation"    \
+    }
+
+/* ---- for infer: what a file says ---- */
+
+/* The tensor `prefix` + the printf-formed name, if it is there with this rank; else NULL. */
+const struct gx_tensor_info *gx_seen(const struct gx_weights *file, const char *prefix, int rank,
+                                     const char *format, ...) GX_PRINTF(4, 5);
+/* The norm after a convolution: batch norm has weights of its own, instance norm leaves the
+ * convolution its bias, and without a norm the reference has neither. Old files keep running
+ * statistics for instance norms too: they say nothing. */
+enum gx_norm_kind gx_seen_norm(const struct gx_weights *file, const char *prefix, const char *conv,
+                               const char *norm);
+/* Sets a size that a file claims; true if it is in range. */
+bool gx_seen_size(struct gx_network_spec *spec, const char *name, int64_t value);
+
+/* A multiple() for networks that take any picture. */
+int gx_multiple_one(const struct gx_network_spec *spec);
+
+#endif
