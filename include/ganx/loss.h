@@ -1,0 +1,52 @@
+/* Losses: graph nodes of one value (1,1,1,1), means over every element.
+ *
+ * An adversarial objective says what the discriminator and the generator minimise, given the
+ * discriminator's raw outputs (no sigmoid): r on real and f on generated pictures, of any equal
+ * shape. The formulas are rows of src/loss/list.h; each stays finite, with its gradient, for outputs
+ * up to 1e4. */
+#ifndef GANX_LOSS_H
+#define GANX_LOSS_H
+
+#include "ganx/graph.h"
+
+struct gx_adversarial {
+    const char *name;
+    const char *alias; /* another name, or NULL */
+    const char *help;
+    /* The discriminator's loss in two parts, logged as D_real and D_fake; it minimises their sum
+     * (times what the family weighs it by), plus the gradient penalty. */
+    void (*discriminator)(struct gx_graph *g, struct gx_node *r, struct gx_node *f,
+                          struct gx_node **real, struct gx_node **fake);
+    /* The generator's loss. r may be NULL where generator_needs_real is false. */
+    struct gx_node *(*generator)(struct gx_graph *g, struct gx_node *r, struct gx_node *f);
+    bool generator_needs_real;
+    bool gradient_penalty; /* the objective includes gx_gradient_penalty */
+};
+
+const struct gx_adversarial *gx_adversarial_find(const char *name); /* or alias; NULL: none */
+const struct gx_adversarial *gx_adversarial_at(int i);              /* NULL past the end */
+
+/* a real + (1 - a) fake, a uniform in [0, 1) for each picture. No gradient reaches either. */
+struct gx_node *gx_interpolate(struct gx_graph *g, struct gx_node *real, struct gx_node *fake);
+
+/* || d sum(y) / dx || over (h,w,c): (n,1,1,1). 0 where y does not depend on x. Gulrajani 2017 asks
+ * for the gradient of each picture's own output; with batch norm the outputs of the others move too
+ * and are counted, as in the reference implementations. */
+struct gx_node *gx_gradient_norm(struct gx_graph *g, struct gx_node *y, struct gx_node *x);
+
+/* The mean over the batch of (norm - centre)^2: y is D(x), x an interpolate, centre 1. The caller
+ * multiplies by lambda. */
+struct gx_node *gx_gradient_penalty(struct gx_graph *g, struct gx_node *y, struct gx_node *x,
+                                    float centre);
+
+/* ---- pixel losses: x and its target, of equal shape ---- */
+
+struct gx_pixel_loss {
+    const char *name, *alias, *help;
+    struct gx_node *(*build)(struct gx_graph *g, struct gx_node *x, struct gx_node *target);
+};
+
+const struct gx_pixel_loss *gx_pixel_loss_find(const char *name);
+const struct gx_pixel_loss *gx_pixel_loss_at(int i);
+
+#endif

@@ -1,0 +1,28 @@
+/* Gradient penalties (Gulrajani et al. 2017, "Improved training of Wasserstein GANs"): a loss made of
+ * another gradient, which the graph differentiates once more. */
+#include "ganx/loss.h"
+
+struct gx_node *gx_interpolate(struct gx_graph *g, struct gx_node *real, struct gx_node *fake)
+{
+    struct gx_node *a = gx_uniform(g, (struct gx_shape){real->shape.n, 1, 1, 1}, 0, 1);
+    struct gx_node *mixed = gx_add(g, fake, gx_mul(g, a, gx_sub(g, real, fake)));
+    return gx_stop_gradient(g, mixed);
+}
+
+struct gx_node *gx_gradient_norm(struct gx_graph *g, struct gx_node *y, struct gx_node *x)
+{
+    struct gx_node *dx = NULL;
+    gx_gradients(g, gx_sum(g, y, GX_AXES_ALL), NULL, &x, 1, &dx);
+    if (!dx)
+        return gx_constant(g, (struct gx_shape){x->shape.n, 1, 1, 1}, 0);
+    struct gx_node *square = gx_sum(g, gx_square(g, dx), GX_AXIS_H | GX_AXIS_W | GX_AXIS_C);
+    /* So little that no norm above 1e-6 notices, but a norm of 0 keeps a gradient of 0, not NaN. */
+    return gx_sqrt(g, gx_affine(g, square, 1, 1e-16F));
+}
+
+struct gx_node *gx_gradient_penalty(struct gx_graph *g, struct gx_node *y, struct gx_node *x,
+                                    float centre)
+{
+    struct gx_node *norm = gx_gradient_norm(g, y, x);
+    return gx_mean(g, gx_square(g, gx_affine(g, norm, 1, -centre)), GX_AXES_ALL);
+}

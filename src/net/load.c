@@ -1,0 +1,324 @@
+/* Weight files and networks: which network a file holds, and moving weights in and out. */
+#include "net/net.h"
+
+#include "util/arena.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DIFFERENCES_SHOWN = 5,
+    KEY_MAX_LENGTH = 256 /* longer than any key that a network here declares */
+};
+
+/* ---- what a file says ---- */
+
+const struct gx_tensor_info *gx_seen(const struct gx_weights *file, const char *prefix, int rank,
+                                     const char *format, ...)
+{
+    char key[KEY_MAX_LENGTH];
+    size_t start = strlen(prefix);
+    if (start >= sizeof key)
+        return NULL;
+    memcpy(key, prefix, start);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(key + start, sizeof key - start, format, arguments);
+    va_end(arguments);
+    int i = gx_weights_find(file, key);
+    const struct gx_tensor_info *info = i < 0 ? NULL : gx_weights_info(file, i);
+    return info && info->rank == rank ? info : NULL;
+}
+
+enum gx_norm_kind gx_seen_norm(const struct gx_weights *file, const char *prefix, const char *conv,
+                               const char *norm)
+{
+    if (gx_seen(file, prefix, 1, "%s.weight", norm))
+        return GX_NORM_BATCH;
+    return gx_seen(file, prefix, 1, "%s.bias", conv) ? GX_NORM_INSTANCE : GX_NORM_NONE;
+}
+
+bool gx_seen_size(struct gx_network_spec *spec, const char *name, int64_t value)
+{
+    return value >= 0 && value <= INT32_MAX && !gx_spec_set(spec, name, (int)value, NULL);
+}
+
+/* "(64, 3, 4, 4)"; a scalar is "()". */
+static const char *dims_text(char *text, size_t size, int rank, const int64_t *dims)
+{
+    size_t end = (size_t)snprintf(text, size, "(");
+    for (int i = 0; i < rank && end < size; i++)
+        end += (size_t)snprintf(text + end, size - end, "%s%lld", i ? ", " : "",
+                                (long long)dims[i]);
+    if (end < size)
+        snprintf(text + end, size - end, ")");
+    return text;
+}
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+    return !strncmp(name, prefix, strlen(prefix));
+}
+
+int gx_network_infer(struct gx_network_spec *spec, const struct gx_weights *file,
+                     const char *prefix, struct gx_err *err)
+{
+    for (int i = 0; gx_network_at(i); i++) {
+        struct gx_network_spec made = gx_network_spec_of(gx_network_at(i));
+        if (!made.network->infer(&made, file, prefix)) {
+            *spec = made;
+            return 0;
+        }
+    }
+    char seen[320] = "";
+    int count = 0;
+    for (int i = 0; i < gx_weights_count(file); i++) {
+        const struct gx_tensor_info *info = gx_weights_info(file, i);
+        if (!has_prefix(info->name, prefix))
+            continue;
+        char dims[96];
+        size_t end = strlen(seen);
+        if (count++ < 3)
+            snprintf(seen + end, sizeof seen - end, "%s'%.60s' %s", end ? ", " : "", info->name,
+                     dims_text(dims, sizeof dims, info->rank, info->dims));
+    }
+    if (!count)
+        return gx_fail(err, GX_E_FORMAT, "no tensor's name starts with '%.60s'", prefix);
+    return gx_fail(err, GX_E_FORMAT, "these weights belong to no network that is known: %d tensors, "
+                   "%s%s", count, seen, count > 3 ? " ..." : "");
+}
+
+/* ---- loading ---- */
+
+/* Collects the differences between a file and a network: counts all, words for the first few. */
+struct differences {
+    char text[640];
+    int count;
+};
+
+static void differ(struct differences *d, const char *format, ...) GX_PRINTF(2, 3);
+static void differ(struct differences *d, const char *format, ...)
+{
+    if (d->count++ >= DIFFERENCES_SHOWN)
+        return;
+    size_t end = strlen(d->text);
+    end += (size_t)snprintf(d->text + end, sizeof d->text - end, "%s", end ? "; " : "");
+    if (end >= sizeof d->text)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(d->text + end, sizeof d->text - end, format, arguments);
+    va_end(arguments);
+}
+
+static bool in_part(const struct gx_param *param, enum gx_params_part part)
+{
+    return part == GX_PARTS_ALL || gx_param_trained(param);
+}
+
+static bool is_running(const struct gx_param *param)
+{
+    return param->kind == GX_PARAM_RUNNING_MEAN || param->kind == GX_PARAM_RUNNING_VAR;
+}
+
+static bool same_dims(const struct gx_tensor_info *info, int rank, const int64_t *dims)
+{
+    return info->rank == rank && !memcmp(info->dims, dims, (size_t)rank * sizeof *dims);
+}
+
+/* Tensor numbers in the file for each parameter of the part, -1 where there is none. */
+static void match(struct differences *d, const struct gx_params *params, enum gx_params_part part,
+                  const struct gx_weights *file, const char *prefix, int *at)
+{
+    for (int i = 0; i < params->count; i++) {
+        const struct gx_param *param = params->param[i];
+        char key[KEY_MAX_LENGTH], want[96], got[96];
+        int64_t dims[4];
+        at[i] = -1;
+        if (!in_part(param, part))
+            continue;
+        int rank = gx_param_dims(param, dims);
+        snprintf(key, sizeof key, "%s%s", prefix, param->name);
+        dims_text(want, sizeof want, rank, dims);
+        int found = gx_weights_find(file, key);
+        if (found < 0) {
+            if (!is_running(param))
+                differ(d, "'%s' %s is missing", key, want);
+            continue;
+        }
+        const struct gx_tensor_info *info = gx_weights_info(file, found);
+        if (same_dims(info, rank, dims))
+            at[i] = found;
+        else
+            differ(d, "'%s' is %s, should be %s", key,
+                   dims_text(got, sizeof got, info->rank, info->dims), want);
+    }
+}
+
+static bool ends_in(const char *name, const char *end)
+{
+    size_t n = strlen(name), m = strlen(end);
+    return n >= m && !strcmp(name + n - m, end);
+}
+
+/* Counters, and the statistics that old files keep for an instance norm without weights. */
+static bool may_be_left(const struct gx_weights *file, const char *name)
+{
+    if (ends_in(name, ".num_batches_tracked"))
+        return true;
+    if (!ends_in(name, ".running_mean") && !ends_in(name, ".running_var"))
+        return false;
+    int stem = (int)(strrchr(name, '.') - name);
+    char weight[KEY_MAX_LENGTH];
+    if (snprintf(weight, sizeof weight, "%.*s.weight", stem, name) >= (int)sizeof weight)
+        return false;
+    return gx_weights_find(file, weight) < 0;
+}
+
+static void find_unexpected(struct differences *d, const struct gx_params *params,
+                            const struct gx_weights *file, const char *prefix)
+{
+    for (int i = 0; i < gx_weights_count(file); i++) {
+        const struct gx_tensor_info *info = gx_weights_info(file, i);
+        char dims[96];
+        if (!has_prefix(info->name, prefix) ||
+            gx_params_find(params, info->name + strlen(prefix)) || may_be_left(file, info->name))
+            continue;
+        differ(d, "'%.100s' %s is unexpected", info->name,
+               dims_text(dims, sizeof dims, info->rank, info->dims));
+    }
+}
+
+static bool all_finite(const float *x, int64_t count)
+{
+    /* 0 * x is 0 for every finite x, and not a number for the others. */
+    float sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += 0.0F * x[i];
+    return sum == 0;
+}
+
+static int read_one(const struct gx_param *param, float *to, struct gx_weights *file, int at,
+                    float *scratch, struct gx_err *err)
+{
+    int r = gx_weights_read(file, at, scratch, err);
+    if (r)
+        return r;
+    if (!all_finite(scratch, gx_count(param->shape)))
+        return gx_fail(err, GX_E_FORMAT, "tensor '%s' holds values that are not finite",
+                       gx_weights_info(file, at)->name);
+    gx_param_from_disk(param, scratch, to);
+    return 0;
+}
+
+/* Room for the largest tensor of the part. */
+static float *scratch_of(const struct gx_params *params, enum gx_params_part part,
+                         struct gx_err *err)
+{
+    int64_t most = 1;
+    for (int i = 0; i < params->count; i++)
+        if (in_part(params->param[i], part) && gx_count(params->param[i]->shape) > most)
+            most = gx_count(params->param[i]->shape);
+    float *scratch = malloc((size_t)most * sizeof *scratch);
+    if (!scratch)
+        gx_fail(err, GX_E_NOMEM, "no memory for a tensor of %lld values", (long long)most);
+    return scratch;
+}
+
+static int read_all(const struct gx_params *params, enum gx_params_part part, float *block,
+                    struct gx_weights *file, const int *at, struct gx_err *err)
+{
+    float *scratch = scratch_of(params, part, err);
+    if (!scratch)
+        return -GX_E_NOMEM;
+    int r = 0;
+    for (int i = 0; i < params->count && !r; i++) {
+        const struct gx_param *param = params->param[i];
+        float *to = block + param->offset;
+        if (at[i] >= 0)
+            r = read_one(param, to, file, at[i], scratch, err);
+        else if (in_part(param, part)) /* running statistics that the file lacks */
+            for (int64_t k = 0; k < gx_count(param->shape); k++)
+                to[k] = param->kind == GX_PARAM_RUNNING_VAR;
+    }
+    free(scratch);
+    return r;
+}
+
+int gx_params_load_block(const struct gx_params *params, enum gx_params_part part, float *block,
+                         struct gx_weights *file, const char *prefix, struct gx_err *err)
+{
+    struct differences d = {.count = 0};
+    int *at = gx_new((size_t)(params->count + 1) * sizeof *at), r;
+    match(&d, params, part, file, prefix, at);
+    find_unexpected(&d, params, file, prefix);
+    if (d.count)
+        r = gx_fail(err, GX_E_FORMAT, "the weights do not fit the network, %d difference%s: %s%s",
+                    d.count, d.count == 1 ? "" : "s", d.text,
+                    d.count > DIFFERENCES_SHOWN ? "; ..." : "");
+    else
+        r = read_all(params, part, block, file, at, err);
+    free(at);
+    return r;
+}
+
+int gx_params_load(struct gx_params *params, struct gx_weights *file, const char *prefix,
+                   struct gx_err *err)
+{
+    return gx_params_load_block(params, GX_PARTS_ALL, params->data, file, prefix, err);
+}
+
+/* ---- saving ---- */
+
+void gx_entries_add(struct gx_entries *entries, const char *name, enum gx_dtype dtype, int rank,
+                    const int64_t *dims)
+{
+    size_t room = (size_t)entries->count + 1, length = strlen(name) + 1;
+    entries->row = gx_grow(entries->row, room * sizeof *entries->row);
+    struct gx_weights_entry *row = &entries->row[entries->count++];
+    *row = (struct gx_weights_entry){.dtype = dtype, .rank = rank};
+    row->name = memcpy(gx_new(length), name, length);
+    memcpy(row->dims, dims, (size_t)rank * sizeof *dims);
+}
+
+void gx_params_entries(struct gx_entries *entries, const struct gx_params *params,
+                       enum gx_params_part part, const char *prefix, enum gx_dtype dtype)
+{
+    for (int i = 0; i < params->count; i++) {
+        char key[KEY_MAX_LENGTH];
+        int64_t dims[4];
+        if (!in_part(params->param[i], part))
+            continue;
+        int rank = gx_param_dims(params->param[i], dims);
+        snprintf(key, sizeof key, "%s%s", prefix, params->param[i]->name);
+        gx_entries_add(entries, key, dtype, rank, dims);
+    }
+}
+
+void gx_entries_clear(struct gx_entries *entries)
+{
+    for (int i = 0; i < entries->count; i++)
+        free((char *)entries->row[i].name);
+    free(entries->row);
+    *entries = (struct gx_entries){0};
+}
+
+int gx_params_write(const struct gx_params *params, enum gx_params_part part, const float *block,
+                    struct gx_weights_writer *writer, struct gx_err *err)
+{
+    float *scratch = scratch_of(params, part, err);
+    if (!scratch)
+        return -GX_E_NOMEM;
+    int r = 0;
+    for (int i = 0; i < params->count && !r; i++) {
+        const struct gx_param *param = params->param[i];
+        if (!in_part(param, part))
+            continue;
+        gx_param_to_disk(param, block + param->offset, scratch);
+        r = gx_weights_write_next(writer, scratch, err);
+    }
+    free(scratch);
+    return r;
+}
