@@ -50,9 +50,8 @@ struct gx_node {
     int phase;              /* see gx_graph_phase */
     const char *name;       /* for messages and profiles; may be NULL */
     struct gx_param *param; /* of a leaf that reads a parameter, or of a state update */
-    float *sink;            /* where the value must be written, when not in the arena; else NULL */
-    struct gx_param *gradient_of; /* the parameter whose gradient this is: the sink is its grad */
-    bool keep;              /* an output: its buffer is not reused before the phase list ends */
+    struct gx_param *gradient_of; /* written into this parameter's grad instead of the arena */
+    bool keep;                    /* an output: readable after the run */
 };
 
 struct gx_graph *gx_graph_new(void);
@@ -209,5 +208,10 @@ struct gx_node *gx_softmax(struct gx_graph *g, struct gx_node *x);
  * loss); dx[i] is NULL where y does not depend on x[i]. */
 void gx_gradients(struct gx_graph *g, struct gx_node *y, struct gx_node *dy,
                   struct gx_node *const *x, int count, struct gx_node **dx);
+
+/* The same for a whole set of parameters (params.h), written into their grad memory, where an
+ * optimizer finds them. Parameters that the scalar `loss` does not depend on keep what is there. */
+struct gx_params;
+void gx_store_gradients(struct gx_graph *g, struct gx_node *loss, struct gx_params *params);
 
 #endif

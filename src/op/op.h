@@ -1,49 +1,11 @@
-/* What an operator is. One file in this folder each, ending in a const row; list.h names them all.
- *
- * An operator states its shape rule, how to run, and its gradient as graph nodes. Where a gradient
- * would be long, it may state `expand` instead: the same value from primitive operators, which are
- * then differentiated in its place (so a fused operator never has a gradient of its own). */
+/* The operators: one file in this folder each, ending in a const row; list.h names them all. */
 #ifndef GX_OP_OP_H
 #define GX_OP_OP_H
 
 #include "ganx/graph.h"
 #include "ganx/params.h"
+#include "graph/operator.h"
 #include "kernel/kernel.h"
-
-/* One evaluation of one node. Shapes were proved by the plan; nothing here can fail. */
-struct gx_call {
-    const struct gx_node *node;
-    const struct gx_kernels *kernels;
-    int threads;
-    const float *x[GX_INPUTS_MAX];
-    float *y;
-    void *scratch;        /* what .scratch asked for, 64-byte aligned; NULL if nothing */
-    uint64_t seed, step;  /* random operators are keyed by (seed, step, node id of the draw) */
-};
-
-enum gx_op_flags {
-    GX_OP_LEAF = 1,     /* has no forward: the executor knows where the value is */
-    GX_OP_VIEW = 2,     /* y is in[0]'s memory with another shape */
-    GX_OP_INPLACE_0 = 4, /* y may be written over in[0] when that dies here (same count) */
-    GX_OP_INPLACE_1 = 8, /* likewise in[1] */
-    GX_OP_EFFECT = 16,  /* must run even if nothing reads it */
-    GX_OP_ONCE = 32     /* never recomputed */
-};
-
-struct gx_op {
-    const char *name;
-    size_t attr_size;
-    unsigned flags;
-    /* Sets y->shape from y->in and y->attr. */
-    int (*shape)(struct gx_node *y, struct gx_err *err);
-    /* dx[i] = d sum(y dy) / d in[i], left NULL where there is none; need[i] says which are asked. */
-    void (*gradient)(struct gx_graph *g, struct gx_node *y, struct gx_node *dy, const bool *need,
-                     struct gx_node **dx);
-    struct gx_node *(*expand)(struct gx_graph *g, struct gx_node *y);
-    size_t (*scratch)(const struct gx_node *y, const struct gx_kernels *kernels, int threads);
-    void (*forward)(const struct gx_call *call);
-    double (*flops)(const struct gx_node *y); /* NULL: counts as moving memory only */
-};
 
 #define GX_OP(name) extern const struct gx_op gx_op_##name;
 #include "op/list.h"
@@ -51,5 +13,20 @@ struct gx_op {
 
 /* Sums x over the dimensions in which it is larger than `shape`: the transpose of broadcasting. */
 struct gx_node *gx_sum_to(struct gx_graph *g, struct gx_node *x, struct gx_shape shape);
+
+/* Derivatives with a step in them: 1 where x > y, a half where equal; g where y > 0, else slope g. */
+struct gx_node *gx_greater(struct gx_graph *g, struct gx_node *x, struct gx_node *y);
+struct gx_node *gx_leaky_gate(struct gx_graph *g, struct gx_node *x, struct gx_node *y,
+                              float slope);
+
+/* For the plan's lowering (op/winograd.c): whether a convolution is better done by Winograd's
+ * method here, and which way; the transformed weights as a node; the exchange itself. */
+bool gx_conv_wants_winograd(const struct gx_node *node, const struct gx_kernels *kernels,
+                            enum gx_conv_product *product);
+enum gx_conv_product gx_winograd_product(const struct gx_node *weights);
+struct gx_node *gx_winograd_weights_node(struct gx_graph *g, struct gx_node *w,
+                                         enum gx_conv_product product);
+void gx_winograd_replace(struct gx_graph *g, struct gx_node *conv, struct gx_node *u,
+                         enum gx_conv_product product);
 
 #endif

@@ -1,0 +1,290 @@
+/* conv2d:    x(n,h,w,i) * w(kh,kw,i,o) + b(o) -> y(n,oh,ow,o),  oh = (h + 2p - kh)/s + 1
+ * conv2d_dx: g(n,oh,ow,o), w -> x's shape (+ b(i)): the transpose in x, so also the transposed
+ *            convolution of torch.nn.ConvTranspose2d, whose output padding only enlarges the shape
+ * conv2d_dw: x, g -> w's shape: the transpose in w
+ * gradient: the three are closed under differentiation; with <a,b> the sum of products,
+ *   <u, conv2d(x,w)> = <conv2d_dx(u,w), x> = <conv2d_dw(x,u), w>.
+ * plan: GX_E_SHAPE if channels differ or the kernel is larger than the padded picture
+ * parity: torch.nn.Conv2d, ConvTranspose2d, 2e-6 of max|y| (3e-5 where Winograd's method runs) */
+#include "op/op.h"
+#include "op/conv2d.h"
+
+static int out_size(int in, int k, int stride, int pad)
+{
+    return in + 2 * pad < k ? 0 : (in + 2 * pad - k) / stride + 1;
+}
+
+/* The sizes of the forward convolution that these pictures and weights belong to. */
+static struct gx_conv_sizes sizes_of(struct gx_shape x, struct gx_shape w, struct gx_shape y,
+                                     const struct conv2d *a)
+{
+    return (struct gx_conv_sizes){.n = x.n, .h = x.h, .w = x.w, .i = w.w, .o = w.c, .kh = w.n,
+                                  .kw = w.h, .stride = a->stride, .pad = a->pad, .oh = y.h,
+                                  .ow = y.w};
+}
+
+static int check(struct gx_shape x, struct gx_shape w, const struct conv2d *a, struct gx_err *err)
+{
+    if (a->stride < 1 || a->pad < 0)
+        return gx_fail(err, GX_E_SHAPE, "convolution with stride %d and padding %d", a->stride,
+                       a->pad);
+    if (x.c != w.w)
+        return gx_fail(err, GX_E_SHAPE, "convolution of %d channels with weights for %d", x.c, w.w);
+    if (!out_size(x.h, w.n, a->stride, a->pad) || !out_size(x.w, w.h, a->stride, a->pad))
+        return gx_fail(err, GX_E_SHAPE,
+                       "a %d x %d picture is too small for a %d x %d convolution with padding %d",
+                       x.w, x.h, w.h, w.n, a->pad);
+    return 0;
+}
+
+static int check_bias(const struct gx_node *y, struct gx_err *err)
+{
+    if (y->inputs == 3 && gx_count(y->in[2]->shape) != y->shape.c)
+        return gx_fail(err, GX_E_SHAPE, "a bias of %d for %d channels",
+                       (int)gx_count(y->in[2]->shape), y->shape.c);
+    return 0;
+}
+
+static double flops_of(const struct gx_conv_sizes *s)
+{
+    return 2.0 * s->n * s->oh * s->ow * s->o * s->kh * s->kw * s->i;
+}
+
+/* ---- conv2d ---- */
+
+struct gx_conv_sizes gx_conv2d_sizes(const struct gx_node *y)
+{
+    return sizes_of(y->in[0]->shape, y->in[1]->shape, y->shape, y->attr);
+}
+
+static int conv2d_shape(struct gx_node *y, struct gx_err *err)
+{
+    const struct conv2d *a = y->attr;
+    struct gx_shape x = y->in[0]->shape, w = y->in[1]->shape;
+    int code = check(x, w, a, err);
+    if (code)
+        return code;
+    y->shape = (struct gx_shape){x.n, out_size(x.h, w.n, a->stride, a->pad),
+                                 out_size(x.w, w.h, a->stride, a->pad), w.c};
+    return check_bias(y, err);
+}
+
+static struct gx_node *add_dx(struct gx_graph *g, struct gx_node *dy, struct gx_node *w,
+                              struct gx_node *bias, const struct conv2d *a, int h, int width);
+static struct gx_node *add_dw(struct gx_graph *g, struct gx_node *x, struct gx_node *dy,
+                              const struct conv2d *a, int kh, int kw);
+static struct gx_node *add_conv(struct gx_graph *g, struct gx_node *x, struct gx_node *w,
+                                struct gx_node *bias, const struct conv2d *a);
+
+enum { AXES_NHW = GX_AXIS_N | GX_AXIS_H | GX_AXIS_W };
+
+static void bias_gradient(struct gx_graph *g, const struct gx_node *y, struct gx_node *dy,
+                          const bool *need, struct gx_node **dx)
+{
+    if (y->inputs == 3 && need[2])
+        dx[2] = gx_reshape(g, gx_sum(g, dy, AXES_NHW), y->in[2]->shape);
+}
+
+static void conv2d_gradient(struct gx_graph *g, struct gx_node *y, struct gx_node *dy,
+                            const bool *need, struct gx_node **dx)
+{
+    struct gx_node *x = y->in[0], *w = y->in[1];
+    if (need[1])
+        dx[1] = add_dw(g, x, dy, y->attr, w->shape.n, w->shape.h);
+    bias_gradient(g, y, dy, need, dx);
+    if (need[0])
+        dx[0] = add_dx(g, dy, w, NULL, y->attr, x->shape.h, x->shape.w);
+}
+
+static size_t conv2d_scratch(const struct gx_node *y, const struct gx_kernels *k, int threads)
+{
+    struct gx_conv_sizes s = gx_conv2d_sizes(y);
+    return k->conv2d_scratch(&s, GX_CONV_Y, threads);
+}
+
+static void conv2d_forward(const struct gx_call *call)
+{
+    struct gx_conv_sizes s = gx_conv2d_sizes(call->node);
+    call->kernels->conv2d(&s, call->x[0], call->x[1], call->node->inputs == 3 ? call->x[2] : NULL,
+                          call->y, call->scratch, call->threads);
+}
+
+static double conv2d_flops(const struct gx_node *y)
+{
+    struct gx_conv_sizes s = gx_conv2d_sizes(y);
+    return flops_of(&s);
+}
+
+const struct gx_op gx_op_conv2d = {
+    .name = "conv2d",
+    .attr_size = sizeof(struct conv2d),
+    .shape = conv2d_shape,
+    .gradient = conv2d_gradient,
+    .scratch = conv2d_scratch,
+    .forward = conv2d_forward,
+    .flops = conv2d_flops,
+};
+
+static struct gx_node *add_conv(struct gx_graph *g, struct gx_node *x, struct gx_node *w,
+                                struct gx_node *bias, const struct conv2d *a)
+{
+    struct conv2d attr = {a->stride, a->pad, 0, 0};
+    return gx_graph_add(g, &gx_op_conv2d, (struct gx_node *[]){x, w, bias}, bias ? 3 : 2, &attr);
+}
+
+struct gx_node *gx_conv2d(struct gx_graph *g, struct gx_node *x, struct gx_node *w,
+                          struct gx_node *bias, struct gx_conv conv)
+{
+    struct conv2d a = {conv.stride, conv.pad, 0, 0};
+    return add_conv(g, x, w, bias, &a);
+}
+
+/* ---- conv2d_dx ---- */
+
+struct gx_conv_sizes gx_conv2d_dx_sizes(const struct gx_node *dx)
+{
+    return sizes_of(dx->shape, dx->in[1]->shape, dx->in[0]->shape, dx->attr);
+}
+
+static int conv2d_dx_shape(struct gx_node *y, struct gx_err *err)
+{
+    const struct conv2d *a = y->attr;
+    struct gx_shape dy = y->in[0]->shape, w = y->in[1]->shape;
+    y->shape = (struct gx_shape){dy.n, a->h, a->w, w.w};
+    if (dy.c != w.c)
+        return gx_fail(err, GX_E_SHAPE, "transposed convolution of %d channels with weights for %d",
+                       dy.c, w.c);
+    int code = check(y->shape, w, a, err);
+    if (code)
+        return code;
+    if (out_size(a->h, w.n, a->stride, a->pad) != dy.h ||
+        out_size(a->w, w.h, a->stride, a->pad) != dy.w)
+        return gx_fail(err, GX_E_SHAPE, "a %d x %d picture cannot become %d x %d by this transposed "
+                       "convolution", dy.w, dy.h, a->w, a->h);
+    return check_bias(y, err);
+}
+
+static void conv2d_dx_gradient(struct gx_graph *g, struct gx_node *y, struct gx_node *u,
+                               const bool *need, struct gx_node **dx)
+{
+    struct gx_node *dy = y->in[0], *w = y->in[1];
+    if (need[1])
+        dx[1] = add_dw(g, u, dy, y->attr, w->shape.n, w->shape.h);
+    bias_gradient(g, y, u, need, dx);
+    if (need[0])
+        dx[0] = add_conv(g, u, w, NULL, y->attr);
+}
+
+static size_t conv2d_dx_scratch(const struct gx_node *y, const struct gx_kernels *k, int threads)
+{
+    struct gx_conv_sizes s = gx_conv2d_dx_sizes(y);
+    return k->conv2d_scratch(&s, GX_CONV_DX, threads);
+}
+
+static void conv2d_dx_forward(const struct gx_call *call)
+{
+    struct gx_conv_sizes s = gx_conv2d_dx_sizes(call->node);
+    call->kernels->conv2d_dx(&s, call->x[0], call->x[1],
+                             call->node->inputs == 3 ? call->x[2] : NULL, call->y, call->scratch,
+                             call->threads);
+}
+
+static double conv2d_dx_flops(const struct gx_node *y)
+{
+    struct gx_conv_sizes s = gx_conv2d_dx_sizes(y);
+    return flops_of(&s);
+}
+
+const struct gx_op gx_op_conv2d_dx = {
+    .name = "conv2d_dx",
+    .attr_size = sizeof(struct conv2d),
+    .shape = conv2d_dx_shape,
+    .gradient = conv2d_dx_gradient,
+    .scratch = conv2d_dx_scratch,
+    .forward = conv2d_dx_forward,
+    .flops = conv2d_dx_flops,
+};
+
+static struct gx_node *add_dx(struct gx_graph *g, struct gx_node *dy, struct gx_node *w,
+                              struct gx_node *bias, const struct conv2d *a, int h, int width)
+{
+    struct conv2d attr = {a->stride, a->pad, h, width};
+    return gx_graph_add(g, &gx_op_conv2d_dx, (struct gx_node *[]){dy, w, bias}, bias ? 3 : 2,
+                        &attr);
+}
+
+struct gx_node *gx_conv2d_transposed(struct gx_graph *g, struct gx_node *x, struct gx_node *w,
+                                     struct gx_node *bias, struct gx_conv conv)
+{
+    struct conv2d a = {conv.stride, conv.pad, 0, 0};
+    if (conv.output_padding < 0 || (conv.output_padding && conv.output_padding >= conv.stride))
+        gx_graph_fail(g, GX_E_SHAPE, "output padding %d with stride %d", conv.output_padding,
+                      conv.stride);
+    int h = (x->shape.h - 1) * conv.stride - 2 * conv.pad + w->shape.n + conv.output_padding;
+    int width = (x->shape.w - 1) * conv.stride - 2 * conv.pad + w->shape.h + conv.output_padding;
+    return add_dx(g, x, w, bias, &a, h, width);
+}
+
+/* ---- conv2d_dw ---- */
+
+static struct gx_conv_sizes dw_sizes(const struct gx_node *dw)
+{
+    return sizes_of(dw->in[0]->shape, dw->shape, dw->in[1]->shape, dw->attr);
+}
+
+static int conv2d_dw_shape(struct gx_node *y, struct gx_err *err)
+{
+    const struct conv2d *a = y->attr;
+    struct gx_shape x = y->in[0]->shape, dy = y->in[1]->shape;
+    y->shape = (struct gx_shape){a->h, a->w, x.c, dy.c};
+    int code = check(x, y->shape, a, err);
+    if (!code && (x.n != dy.n || out_size(x.h, a->h, a->stride, a->pad) != dy.h ||
+                  out_size(x.w, a->w, a->stride, a->pad) != dy.w))
+        code = gx_fail(err, GX_E_SHAPE, "the pictures of a weight gradient do not belong together");
+    return code;
+}
+
+static void conv2d_dw_gradient(struct gx_graph *g, struct gx_node *y, struct gx_node *u,
+                               const bool *need, struct gx_node **dx)
+{
+    struct gx_node *x = y->in[0], *dy = y->in[1];
+    if (need[0])
+        dx[0] = add_dx(g, dy, u, NULL, y->attr, x->shape.h, x->shape.w);
+    if (need[1])
+        dx[1] = add_conv(g, x, u, NULL, y->attr);
+}
+
+static size_t conv2d_dw_scratch(const struct gx_node *y, const struct gx_kernels *k, int threads)
+{
+    struct gx_conv_sizes s = dw_sizes(y);
+    return k->conv2d_scratch(&s, GX_CONV_DW, threads);
+}
+
+static void conv2d_dw_forward(const struct gx_call *call)
+{
+    struct gx_conv_sizes s = dw_sizes(call->node);
+    call->kernels->conv2d_dw(&s, call->x[0], call->x[1], call->y, call->scratch, call->threads);
+}
+
+static double conv2d_dw_flops(const struct gx_node *y)
+{
+    struct gx_conv_sizes s = dw_sizes(y);
+    return flops_of(&s);
+}
+
+const struct gx_op gx_op_conv2d_dw = {
+    .name = "conv2d_dw",
+    .attr_size = sizeof(struct conv2d),
+    .shape = conv2d_dw_shape,
+    .gradient = conv2d_dw_gradient,
+    .scratch = conv2d_dw_scratch,
+    .forward = conv2d_dw_forward,
+    .flops = conv2d_dw_flops,
+};
+
+static struct gx_node *add_dw(struct gx_graph *g, struct gx_node *x, struct gx_node *dy,
+                              const struct conv2d *a, int kh, int kw)
+{
+    struct conv2d attr = {a->stride, a->pad, kh, kw};
+    return gx_graph_add(g, &gx_op_conv2d_dw, (struct gx_node *[]){x, dy}, 2, &attr);
+}
