@@ -23,6 +23,7 @@
 #define GX_LANES (GX_VECTOR_BYTES / 4)
 
 typedef float vf __attribute__((vector_size(GX_VECTOR_BYTES), aligned(4), may_alias));
+typedef float vf4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t vi __attribute__((vector_size(GX_VECTOR_BYTES), aligned(4), may_alias));
 
 #define GX_DECLARE(member) GX_KERNEL_TYPE(member) GX_TIERED(member);
@@ -41,6 +42,14 @@ static inline void gx_store(float *p, vf v)
 {
     *(vf *)p = v;
 }
+
+/* Lanes of two vectors of four, numbered through. */
+#if defined(__clang__) || __GNUC__ >= 12
+#define GX_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define GX_SHUFFLE(a, b, ...)                                                                      \
+    __builtin_shuffle(a, b, (int32_t __attribute__((vector_size(16)))){__VA_ARGS__})
+#endif
 
 /* The same number in every lane. */
 static inline vf gx_splat(float a)
