@@ -1,8 +1,10 @@
 /* The configuration of one command, after defaults, the YAML file and the flags.
  *
  * Every field here has one row in the option table (options.c), which says its YAML key, its flag,
- * type, default, range and help text; nothing else in the program knows a key by name. The struct is
- * plain data: texts belong to its arena. */
+ * type, default, range and help text; nothing else in the program knows a key by name. The struct
+ * is plain data: texts belong to its arena and are never NULL ("" where nothing was said).
+ *
+ * resolve.h fills it from a command line, dump.h writes it and reads it back. */
 #ifndef GX_CONFIG_CONFIG_H
 #define GX_CONFIG_CONFIG_H
 
@@ -14,11 +16,16 @@
 
 enum gx_direction { GX_A_TO_B, GX_B_TO_A };
 
+struct gx_origin;
+
 struct gx_config {
     struct gx_arena arena;
-    const char *family; /* "pix2pix", ... */
+    const char *family;       /* "pix2pix", ...; "" for a command without one */
+    struct gx_origin *origin; /* where each value came from, by index in the option table */
+    const char **operand;     /* what the command line had besides options */
+    int operands;
 
-    struct { /* data.* : what is learnt from */
+    struct {                /* data.* : what is learnt from */
         const char *path;   /* --data, "data" */
         int direction;      /* --direction AtoB|BtoA: enum gx_direction */
         int load_size;      /* pictures are scaled to this square first; 0: left as they are */
@@ -28,18 +35,18 @@ struct gx_config {
         int workers;        /* decoding threads */
     } data;
 
-    struct { /* net.* */
-        const char *generator;     /* unet_256, unet_128, unet_N (a power of two), resnet_9blocks ... */
+    struct {                   /* net.* */
+        const char *generator; /* unet_256, unet_128, unet_N (a power of two), resnet_9blocks ... */
         const char *discriminator; /* patchgan, pixel */
         int ngf, ndf, n_layers;
         int input_channels, output_channels; /* 1, 3 or 4 */
-        const char *norm;          /* batch, instance, none */
+        const char *norm;                    /* batch, instance, none */
         bool dropout;
-        const char *init;          /* normal, xavier, kaiming, orthogonal */
+        const char *init; /* normal, xavier, kaiming, orthogonal */
         double init_gain;
     } net;
 
-    struct { /* loss.* */
+    struct {               /* loss.* */
         const char *gan;   /* non_saturating (also: vanilla), lsgan, hinge, wgan, wgan_gp */
         const char *pixel; /* l1, l2, smooth_l1 */
         double l1;         /* weight of the pixel loss, 100 */
@@ -48,61 +55,75 @@ struct gx_config {
         double clip;       /* weight clipping of D after each step; 0: none (wgan: 0.01) */
     } loss;
 
-    struct { /* optim.* */
+    struct {              /* optim.* */
         const char *name; /* adam, rmsprop, sgd */
         double lr, beta1, beta2, eps, momentum, alpha, weight_decay;
-        double clip_norm;     /* gradients longer than this are scaled down; 0: never */
-        double ema;           /* decay of the averaged generator weights; 0: none */
-        const char *schedule; /* constant, linear, step, multistep, cosine, plateau */
-        double decay_from;    /* linear: the share of the run after which lr falls to 0, 0.5 */
-        double gamma;         /* step, multistep, plateau: factor */
-        int decay_every;      /* step: steps; plateau: validations without progress */
-        const char *milestones; /* multistep: steps, separated by commas */
-        double min_lr;        /* cosine, plateau */
+        double clip_norm;       /* gradients longer than this are scaled down; 0: never */
+        double ema;             /* decay of the averaged generator weights; 0: none */
+        const char *schedule;   /* constant, linear, step, multistep, cosine, plateau */
+        double decay_from;      /* linear: the share of the run after which lr falls to 0, 0.5 */
+        double gamma;           /* step, multistep, plateau: factor */
+        int decay_every;        /* step: steps; plateau: validations without progress */
+        const char *milestones; /* multistep: rising steps, separated by commas; "" for none */
+        double min_lr;          /* cosine, plateau */
     } optim;
 
-    struct { /* train.* */
-        const char *run;      /* --run, "runs/FAMILY" */
+    struct {             /* train.* */
+        const char *run; /* --run, "runs/FAMILY" */
         bool resume;
-        const char *init;     /* --init: weights to start from */
-        int64_t steps;        /* --steps: generator updates; 0: by epochs */
-        int64_t epochs;       /* --epochs */
+        const char *init; /* --init: weights to start from */
+        int64_t steps;    /* --steps: generator updates; 0: by epochs */
+        int64_t epochs;   /* --epochs */
         int batch;
         uint64_t seed;
         int n_critic;
         int log_every, sample_every, checkpoint_every, keep;
-        int samples;          /* pictures in a sample grid */
+        int samples; /* pictures in a sample grid */
     } train;
 
-    struct { /* val.* */
-        int every;            /* steps; 0: at each checkpoint */
-        const char *metric;   /* ssim, psnr, l1 */
+    struct {                /* val.* */
+        int every;          /* steps; 0: at each checkpoint */
+        const char *metric; /* ssim, psnr, l1 */
     } val;
 
-    struct { /* translate: flags only */
-        const char *model;    /* -m, --model */
-        int size;             /* --size: work at this size, then scale back; 0: as it is */
-        const char *format;   /* --format png|jpg|webp|tiff|gif|ppm */
-        int quality;          /* --quality */
+    struct {                    /* translate: flags only */
+        const char *model;      /* -m, --model */
+        int size;               /* --size: work at this size, then scale back; 0: as it is */
+        const char *format;     /* --format png|jpg|webp|tiff|gif|ppm */
+        int quality;            /* --quality */
         const char *norm_stats; /* --norm-stats image|running|default (the model's) */
-        const char *dropout;  /* --dropout on|off|default */
+        const char *dropout;    /* --dropout on|off|default */
         bool recursive, force, allow_truncated, strip;
         const char *failed_list, *files_from, *loaders, *background;
         int64_t max_pixels, max_temp;
     } translate;
 
-    struct { /* bench: flags only */
-        const char *network;  /* --network unet_256 */
+    struct {                 /* bench: flags only */
+        const char *network; /* --network unet_256 */
         int size, batch, repeat, width;
         bool training, profile;
     } bench;
 
+    struct {          /* info: flags only */
+        bool tensors; /* --tensors: list them all */
+    } info;
+
+    struct {               /* convert: flags only */
+        const char *dtype; /* --dtype f32|f16|bf16 */
+        bool force;
+    } convert;
+
+    struct {                    /* help: flags only */
+        const char *completion; /* --completion bash */
+        bool mdoc;              /* --mdoc: the option list of a manual page */
+    } manual;
+
     /* every command */
-    int threads;              /* 0: as many as this process may use */
-    int64_t max_memory;       /* bytes; 0: no limit */
-    const char *cpu;          /* kernel tier; "auto" */
+    int threads;        /* 0: as many as this process may use */
+    int64_t max_memory; /* bytes; 0: no limit */
+    const char *cpu;    /* kernel tier; "auto" */
     bool json, quiet, dry_run, help;
-    const char *config;       /* --config FILE */
+    const char *config; /* --config FILE */
 };
 
 #endif

@@ -1,0 +1,323 @@
+#include "config/options.h"
+
+#include <string.h>
+
+/* Each macro gives type and place of a field, and does not compile when the field's C type is
+ * another one. */
+#define FIELD(t, ctype, f)                                                                         \
+    .type = (t), .offset = _Generic(((struct gx_config *)0)->f, ctype                              \
+                                    : offsetof(struct gx_config, f))
+#define BOOL(f)   FIELD(GX_TYPE_BOOL, bool, f)
+#define INT(f)    FIELD(GX_TYPE_INT, int, f)
+#define COUNT(f)  FIELD(GX_TYPE_COUNT, int64_t, f)
+#define BYTES(f)  FIELD(GX_TYPE_BYTES, int64_t, f)
+#define SEED(f)   FIELD(GX_TYPE_SEED, uint64_t, f)
+#define REAL(f)   FIELD(GX_TYPE_REAL, double, f)
+#define TEXT(f)   FIELD(GX_TYPE_TEXT, const char *, f)
+#define PATH(f)   FIELD(GX_TYPE_PATH, const char *, f)
+#define WORD(f)   FIELD(GX_TYPE_WORD, const char *, f)
+#define LIST(f)   FIELD(GX_TYPE_LIST, const char *, f)
+#define CHOICE(f) FIELD(GX_TYPE_CHOICE, int, f)
+
+#define RANGE(l, h) .low = (l), .high = (h)
+#define WORDS(...)                                                                                 \
+    .choices = (const char *const[])                                                               \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+#define BIG 1e15 /* whole numbers stay exact in a double below 2^53 */
+
+#define TRAIN     GX_VERB_TRAIN
+#define TRANSLATE GX_VERB_TRANSLATE
+#define BENCH     GX_VERB_BENCH
+#define WORK      (TRAIN | TRANSLATE | BENCH)
+#define LEARN     (TRAIN | BENCH)
+
+#define ONLY   GX_OPTION_FLAG_ONLY
+#define RESUME GX_OPTION_RESUME
+#define OPEN   GX_OPTION_OPEN
+
+/* clang-format off */
+const struct gx_option gx_options[] = {
+    {"family", .initial = "", TEXT(family), .metavar = "NAME", .verbs = TRAIN,
+     .help = "the family that a saved configuration belongs to"},
+
+    {"data.path", "data", PATH(data.path), .initial = "data", .metavar = "DIR", .verbs = TRAIN,
+     .flags = RESUME, .help = "folder of the training pictures"},
+    {"data.direction", "direction", CHOICE(data.direction), .initial = "AtoB",
+     WORDS("AtoB", "BtoA"), .metavar = "AtoB|BtoA", .verbs = TRAIN, .families = GX_IN(pix2pix),
+     .help = "which side of a pair is the input"},
+    {"data.load_size", INT(data.load_size), .initial = "286", RANGE(0, 16384), .metavar = "N",
+     .verbs = TRAIN, .help = "scale pictures to this square first; 0 leaves them as they are"},
+    {"data.crop_size", INT(data.crop_size), .initial = "256", RANGE(0, 16384), .metavar = "N",
+     .verbs = TRAIN, .help = "then cut a square of this size at a random place; 0 cuts nothing"},
+    {"data.flip", BOOL(data.flip), .initial = "true", .verbs = TRAIN,
+     .help = "mirror every other picture at random"},
+    {"data.shuffle", BOOL(data.shuffle), .initial = "true", .verbs = TRAIN,
+     .help = "take the pictures in another order each epoch"},
+    {"data.holdout", INT(data.holdout), .initial = "20", RANGE(0, 1e6), .metavar = "N",
+     .verbs = TRAIN,
+     .help = "without val/ or test/, keep every N-th picture for validation; 0 keeps none"},
+    {"data.workers", INT(data.workers), .initial = "2", RANGE(1, 64), .metavar = "N",
+     .verbs = TRAIN, .flags = RESUME, .help = "threads that decode pictures ahead"},
+
+    {"net.generator", TEXT(net.generator), .initial = "unet_256",
+     WORDS("unet_256", "unet_128", "resnet_9blocks", "resnet_6blocks"), .metavar = "NAME",
+     .verbs = LEARN, .flags = OPEN, .help = "network that makes the pictures"},
+    {"net.discriminator", TEXT(net.discriminator), .initial = "patchgan",
+     WORDS("patchgan", "pixel"), .metavar = "NAME", .verbs = LEARN, .flags = OPEN,
+     .help = "network that judges them"},
+    {"net.ngf", INT(net.ngf), .initial = "64", RANGE(1, 1024), .metavar = "N", .verbs = LEARN,
+     .help = "channels of the generator's first layer"},
+    {"net.ndf", INT(net.ndf), .initial = "64", RANGE(1, 1024), .metavar = "N", .verbs = LEARN,
+     .help = "channels of the discriminator's first layer"},
+    {"net.n_layers", INT(net.n_layers), .initial = "3", RANGE(1, 8), .metavar = "N",
+     .verbs = LEARN, .help = "layers of patchgan: 3 sees patches of 70x70 pixels"},
+    {"net.input_channels", INT(net.input_channels), .initial = "3", WORDS("1", "3", "4"),
+     RANGE(1, 4), .metavar = "1|3|4", .verbs = LEARN, .help = "channels of the input pictures"},
+    {"net.output_channels", INT(net.output_channels), .initial = "3", WORDS("1", "3", "4"),
+     RANGE(1, 4), .metavar = "1|3|4", .verbs = LEARN, .help = "channels of the output pictures"},
+    {"net.norm", WORD(net.norm), .initial = "batch", WORDS("batch", "instance", "none"),
+     .metavar = "batch|instance|none", .verbs = LEARN, .help = "normalisation between layers"},
+    {"net.dropout", BOOL(net.dropout), .initial = "false", .verbs = LEARN,
+     .help = "dropout in the generator's inner layers"},
+    {"net.init", WORD(net.init), .initial = "normal",
+     WORDS("normal", "xavier", "kaiming", "orthogonal"),
+     .metavar = "normal|xavier|kaiming|orthogonal", .verbs = TRAIN,
+     .help = "distribution of the first weights"},
+    {"net.init_gain", REAL(net.init_gain), .initial = "0.02", RANGE(0, 100), .metavar = "X",
+     .verbs = TRAIN, .help = "its deviation, or for the others its gain"},
+
+    {"loss.gan", WORD(loss.gan), .initial = "non_saturating",
+     WORDS("non_saturating", "vanilla", "lsgan", "hinge", "wgan", "wgan_gp"), .metavar = "NAME",
+     .verbs = LEARN,
+     .help = "adversarial loss: non_saturating (vanilla is the same), lsgan, hinge, wgan, wgan_gp"},
+    {"loss.pixel", WORD(loss.pixel), .initial = "l1", WORDS("l1", "l2", "smooth_l1"),
+     .metavar = "l1|l2|smooth_l1", .verbs = LEARN, .families = GX_IN(pix2pix),
+     .help = "how outputs are compared with targets"},
+    {"loss.l1", REAL(loss.l1), .initial = "100", RANGE(0, 1e6), .metavar = "X", .verbs = LEARN,
+     .families = GX_IN(pix2pix), .help = "weight of that comparison"},
+    {"loss.d", REAL(loss.d), .initial = "0.5", RANGE(0, 1e6), .metavar = "X", .verbs = LEARN,
+     .help = "weight of the discriminator's loss"},
+    {"loss.gp", REAL(loss.gp), .initial = "10", RANGE(0, 1e6), .metavar = "X", .verbs = LEARN,
+     .help = "weight of the gradient penalty of wgan_gp"},
+    {"loss.clip", REAL(loss.clip), .initial = "0", RANGE(0, 1e6), .metavar = "X", .verbs = TRAIN,
+     .help = "cut the discriminator's weights to [-X, X] after each step; 0 does not (wgan: 0.01)"},
+
+    {"optim.name", WORD(optim.name), .initial = "adam", WORDS("adam", "rmsprop", "sgd"),
+     .metavar = "adam|rmsprop|sgd", .verbs = LEARN, .help = "optimizer of all networks"},
+    {"optim.lr", REAL(optim.lr), .initial = "0.0002", RANGE(0, 100), .metavar = "X",
+     .verbs = TRAIN, .flags = RESUME, .help = "learning rate"},
+    {"optim.beta1", REAL(optim.beta1), .initial = "0.5", RANGE(0, 0.999999), .metavar = "X",
+     .verbs = TRAIN, .flags = RESUME, .help = "adam: decay of the mean gradient"},
+    {"optim.beta2", REAL(optim.beta2), .initial = "0.999", RANGE(0, 0.99999999), .metavar = "X",
+     .verbs = TRAIN, .flags = RESUME, .help = "adam: decay of the mean squared gradient"},
+    {"optim.eps", REAL(optim.eps), .initial = "1e-08", RANGE(1e-30, 1), .metavar = "X",
+     .verbs = TRAIN, .flags = RESUME, .help = "adam, rmsprop: added to the divisor"},
+    {"optim.momentum", REAL(optim.momentum), .initial = "0.9", RANGE(0, 0.999999), .metavar = "X",
+     .verbs = TRAIN, .flags = RESUME, .help = "sgd: momentum"},
+    {"optim.alpha", REAL(optim.alpha), .initial = "0.99", RANGE(0, 0.99999999), .metavar = "X",
+     .verbs = TRAIN, .flags = RESUME, .help = "rmsprop: decay of the mean squared gradient"},
+    {"optim.weight_decay", REAL(optim.weight_decay), .initial = "0", RANGE(0, 1), .metavar = "X",
+     .verbs = TRAIN, .flags = RESUME, .help = "this share of a weight is added to its gradient"},
+    {"optim.clip_norm", REAL(optim.clip_norm), .initial = "0", RANGE(0, 1e9), .metavar = "X",
+     .verbs = TRAIN, .flags = RESUME,
+     .help = "scale a network's gradient down to this length; 0 never does"},
+    {"optim.ema", REAL(optim.ema), .initial = "0", RANGE(0, 0.99999999), .metavar = "X",
+     .verbs = TRAIN, .help = "decay of the averaged generator that becomes the model; 0: none"},
+    {"optim.schedule", WORD(optim.schedule), .initial = "linear",
+     WORDS("constant", "linear", "step", "multistep", "cosine", "plateau"), .metavar = "NAME",
+     .verbs = TRAIN, .flags = RESUME,
+     .help = "course of the rate: constant, linear, step, multistep, cosine, plateau"},
+    {"optim.decay_from", REAL(optim.decay_from), .initial = "0.5", RANGE(0, 1), .metavar = "X",
+     .verbs = TRAIN, .flags = RESUME,
+     .help = "linear: share of the run after which the rate falls to 0"},
+    {"optim.gamma", REAL(optim.gamma), .initial = "0.1", RANGE(0, 1), .metavar = "X",
+     .verbs = TRAIN, .flags = RESUME, .help = "step, multistep, plateau: factor of each fall"},
+    {"optim.decay_every", INT(optim.decay_every), .initial = "10000", RANGE(1, 1e9),
+     .metavar = "N", .verbs = TRAIN, .flags = RESUME,
+     .help = "step: steps between falls; plateau: validations without progress before one"},
+    {"optim.milestones", LIST(optim.milestones), .initial = "", RANGE(1, BIG),
+     .metavar = "N,N,...", .verbs = TRAIN, .flags = RESUME, .help = "multistep: steps that fall"},
+    {"optim.min_lr", REAL(optim.min_lr), .initial = "0", RANGE(0, 100), .metavar = "X",
+     .verbs = TRAIN, .flags = RESUME, .help = "cosine, plateau: lowest rate"},
+
+    {"train.run", "run", PATH(train.run), .initial = "run", .metavar = "DIR", .verbs = TRAIN,
+     .flags = RESUME, .help = "folder that the run is written to"},
+    {"resume", "resume", BOOL(train.resume), .initial = "false", .verbs = TRAIN, .flags = ONLY,
+     .help = "go on with the run that is there, from its newest checkpoint"},
+    {"train.init", "init", PATH(train.init), .initial = "", .metavar = "FILE", .verbs = TRAIN,
+     .flags = RESUME, .help = "start from these weights (.safetensors or .pth)"},
+    {"train.steps", "steps", COUNT(train.steps), .initial = "0", RANGE(0, BIG), .metavar = "N",
+     .verbs = TRAIN, .flags = RESUME, .help = "generator updates in all; 0: as many as --epochs make"},
+    {"train.epochs", "epochs", COUNT(train.epochs), .initial = "200", RANGE(1, 1e9),
+     .metavar = "N", .verbs = TRAIN, .flags = RESUME, .help = "times that every picture is seen"},
+    {"train.batch", INT(train.batch), .initial = "1", RANGE(1, 4096), .metavar = "N",
+     .verbs = TRAIN, .help = "pictures in a step"},
+    {"train.seed", "seed", SEED(train.seed), .initial = "0", .metavar = "N",
+     .verbs = TRAIN | TRANSLATE | BENCH, .help = "the same seed gives the same result"},
+    {"train.n_critic", INT(train.n_critic), .initial = "1", RANGE(1, 100), .metavar = "N",
+     .verbs = TRAIN, .help = "discriminator updates for each of the generator"},
+    {"train.log_every", INT(train.log_every), .initial = "1", RANGE(1, 1e9), .metavar = "N",
+     .verbs = TRAIN, .flags = RESUME, .help = "steps between lines of metrics.jsonl"},
+    {"train.sample_every", INT(train.sample_every), .initial = "500", RANGE(0, 1e9),
+     .metavar = "N", .verbs = TRAIN, .flags = RESUME,
+     .help = "steps between sample grids; 0 draws none"},
+    {"train.checkpoint_every", INT(train.checkpoint_every), .initial = "500", RANGE(0, 1e9),
+     .metavar = "N", .verbs = TRAIN, .flags = RESUME,
+     .help = "steps between checkpoints; 0 saves only at the end"},
+    {"train.keep", INT(train.keep), .initial = "3", RANGE(1, 1e6), .metavar = "N",
+     .verbs = TRAIN, .flags = RESUME, .help = "newest checkpoints that are kept"},
+    {"train.samples", INT(train.samples), .initial = "4", RANGE(1, 64), .metavar = "N",
+     .verbs = TRAIN, .flags = RESUME, .help = "pictures in a sample grid"},
+
+    {"val.every", INT(val.every), .initial = "0", RANGE(0, 1e9), .metavar = "N", .verbs = TRAIN,
+     .flags = RESUME, .help = "steps between validations; 0: at each checkpoint"},
+    {"val.metric", WORD(val.metric), .initial = "ssim", WORDS("ssim", "psnr", "l1"),
+     .metavar = "ssim|psnr|l1", .verbs = TRAIN, .flags = RESUME,
+     .help = "measure that chooses the best checkpoint"},
+
+    {"model", "model", 'm', PATH(translate.model), .initial = "", .metavar = "MODEL",
+     .verbs = TRANSLATE, .flags = ONLY,
+     .help = "model file, or a run's folder; without it the installed default"},
+    {"size", "size", INT(translate.size), .initial = "0", RANGE(0, 16384), .metavar = "N",
+     .verbs = TRANSLATE, .flags = ONLY,
+     .help = "work at this size, as in training, and scale the result back; 0: as it is"},
+    {"format", "format", WORD(translate.format), .initial = "",
+     WORDS("png", "jpg", "webp", "tiff", "gif", "ppm"), .metavar = "png|jpg|webp|tiff|gif|ppm",
+     .verbs = TRANSLATE, .flags = ONLY, .help = "format of the output, whatever its name says"},
+    {"quality", "quality", INT(translate.quality), .initial = "90", RANGE(1, 100), .metavar = "N",
+     .verbs = TRANSLATE, .flags = ONLY, .help = "quality of jpg and webp, 1 to 100"},
+    {"norm-stats", "norm-stats", WORD(translate.norm_stats), .initial = "default",
+     WORDS("default", "image", "running"), .metavar = "default|image|running",
+     .verbs = TRANSLATE, .flags = ONLY,
+     .help = "normalise by the picture's own statistics or the stored ones; default: the model's choice"},
+    {"dropout", "dropout", WORD(translate.dropout), .initial = "default",
+     WORDS("default", "on", "off"), .metavar = "default|on|off", .verbs = TRANSLATE, .flags = ONLY,
+     .help = "dropout while translating; default: the model's choice"},
+    {"recursive", "recursive", 'r', BOOL(translate.recursive), .initial = "false", .verbs = TRANSLATE, .flags = ONLY,
+     .help = "go into subfolders and make them in the output"},
+    {"force", "force", 'f', BOOL(translate.force), .initial = "false", .verbs = TRANSLATE, .flags = ONLY,
+     .help = "write over outputs that exist"},
+    {"allow-truncated", "allow-truncated", BOOL(translate.allow_truncated), .initial = "false", .verbs = TRANSLATE,
+     .flags = ONLY, .help = "take pictures whose end is missing"},
+    {"strip", "strip", BOOL(translate.strip), .initial = "false", .verbs = TRANSLATE, .flags = ONLY,
+     .help = "leave metadata out of the output"},
+    {"background", "background", TEXT(translate.background), .initial = "white",
+     .metavar = "COLOUR", .verbs = TRANSLATE, .flags = ONLY,
+     .help = "what shows through where the output format has no transparency"},
+    {"failed-list", "failed-list", PATH(translate.failed_list), .initial = "", .metavar = "FILE",
+     .verbs = TRANSLATE, .flags = ONLY, .help = "write the names of inputs that failed, one a line"},
+    {"files-from", "files-from", PATH(translate.files_from), .initial = "", .metavar = "LIST",
+     .verbs = TRANSLATE, .flags = ONLY,
+     .help = "read names of inputs from this file or -, one a line or separated by NUL"},
+    {"loaders", "loaders", TEXT(translate.loaders), .initial = "", .metavar = "NAMES",
+     .verbs = TRANSLATE, .flags = ONLY,
+     .help = "open these formats too, separated by commas: heif, svg and others"},
+    {"max-pixels", "max-pixels", COUNT(translate.max_pixels), .initial = "512M", RANGE(1, BIG),
+     .metavar = "N", .verbs = TRANSLATE, .flags = ONLY, .help = "refuse pictures with more pixels"},
+    {"max-temp", "max-temp", BYTES(translate.max_temp), .initial = "16GiB", RANGE(0, BIG),
+     .metavar = "SIZE", .verbs = TRANSLATE, .flags = ONLY,
+     .help = "most disk space for pictures that do not fit into memory"},
+
+    {"network", "network", TEXT(bench.network), .initial = "unet_256",
+     WORDS("unet_256", "unet_128", "resnet_9blocks", "resnet_6blocks", "patchgan", "pixel"),
+     .metavar = "NAME", .verbs = BENCH, .flags = ONLY | OPEN, .help = "network that is measured"},
+    {"bench-size", "size", INT(bench.size), .initial = "256", RANGE(1, 16384), .metavar = "N",
+     .verbs = BENCH, .flags = ONLY, .help = "side of the picture"},
+    {"bench-batch", "batch", INT(bench.batch), .initial = "1", RANGE(1, 4096), .metavar = "N",
+     .verbs = BENCH, .flags = ONLY, .help = "pictures at a time"},
+    {"width", "width", INT(bench.width), .initial = "64", RANGE(1, 1024), .metavar = "N",
+     .verbs = BENCH, .flags = ONLY, .help = "channels of the first layer"},
+    {"repeat", "repeat", INT(bench.repeat), .initial = "5", RANGE(1, 100000), .metavar = "N",
+     .verbs = BENCH, .flags = ONLY, .help = "times that it is run; the fastest and the median count"},
+    {"training", "training", BOOL(bench.training), .initial = "false", .verbs = BENCH, .flags = ONLY,
+     .help = "measure a whole training step instead of inference"},
+    {"profile", "profile", BOOL(bench.profile), .initial = "false", .verbs = BENCH, .flags = ONLY,
+     .help = "list the time of each operator"},
+
+    {"tensors", "tensors", BOOL(info.tensors), .initial = "false", .verbs = GX_VERB_INFO, .flags = ONLY,
+     .help = "list every tensor with its type and shape"},
+    {"dtype", "dtype", WORD(convert.dtype), .initial = "f32", WORDS("f32", "f16", "bf16"),
+     .metavar = "f32|f16|bf16", .verbs = GX_VERB_CONVERT, .flags = ONLY,
+     .help = "number type of the output; f16 and bf16 halve the file"},
+    {"convert-force", "force", 'f', BOOL(convert.force), .initial = "false", .verbs = GX_VERB_CONVERT, .flags = ONLY,
+     .help = "write over an output that exists"},
+    {"completion", "completion", WORD(manual.completion), .initial = "", WORDS("bash"),
+     .metavar = "bash", .verbs = GX_VERB_HELP, .flags = ONLY,
+     .help = "print the completion script of a shell"},
+    {"mdoc", "mdoc", BOOL(manual.mdoc), .initial = "false", .verbs = GX_VERB_HELP, .flags = ONLY | GX_OPTION_HIDDEN,
+     .help = "print the option list of a manual page"},
+
+    {"threads", "threads", 'j', INT(threads), .initial = "0", RANGE(0, 1024), .metavar = "N",
+     .verbs = WORK, .flags = RESUME, .help = "threads for the arithmetic; 0: as many as may be used"},
+    {"max_memory", "max-memory", BYTES(max_memory), .initial = "0", RANGE(0, BIG),
+     .metavar = "SIZE", .verbs = WORK, .flags = RESUME,
+     .help = "refuse work whose plan needs more memory, as 4GiB; 0: no limit"},
+    {"cpu", "cpu", TEXT(cpu), .initial = "auto", WORDS("auto", "reference", "generic", "v3", "v4"),
+     .metavar = "TIER", .verbs = WORK, .flags = RESUME | OPEN,
+     .help = "kernels to use: auto, reference, generic, v3, v4"},
+    {"config", "config", PATH(config), .initial = "", .metavar = "FILE", .verbs = LEARN,
+     .flags = ONLY, .help = "read this configuration instead of ./FAMILY.yaml"},
+    {"set", "set", .type = GX_TYPE_SET, .initial = "", .metavar = "key=value", .verbs = LEARN,
+     .flags = ONLY, .help = "set any key of the configuration; may be repeated"},
+    {"dry-run", "dry-run", 'n', BOOL(dry_run), .initial = "false", .verbs = TRAIN | TRANSLATE, .flags = ONLY,
+     .help = "say what would be done and what memory it needs, and stop"},
+    {"json", "json", BOOL(json), .initial = "false", .verbs = WORK | GX_VERB_INFO | GX_VERB_CONVERT | GX_VERB_VERSION,
+     .flags = ONLY, .help = "messages, or the result of info, bench and version, as JSON"},
+    {"quiet", "quiet", 'q', BOOL(quiet), .initial = "false", .verbs = WORK | GX_VERB_CONVERT, .flags = ONLY,
+     .help = "only warnings and errors, no progress bar"},
+    {"help", "help", 'h', BOOL(help), .initial = "false", .verbs = GX_VERBS_ALL, .flags = ONLY,
+     .help = "show this list"},
+};
+/* clang-format on */
+const int gx_options_count = (int)(sizeof gx_options / sizeof gx_options[0]);
+
+const char *const gx_family_names[] = {
+#define GX_FAMILY(name) #name,
+#include "family/list.h"
+#undef GX_FAMILY
+    NULL};
+
+unsigned gx_family_bit(const char *name)
+{
+    for (int i = 0; i < GX_FAMILIES; i++)
+        if (!strcmp(gx_family_names[i], name))
+            return 1u << i;
+    return 0;
+}
+
+bool gx_option_applies(const struct gx_option *option, const char *family)
+{
+    return !option->families || (option->families & gx_family_bit(family));
+}
+
+bool gx_option_shown(const struct gx_option *option, const char *family, unsigned verbs)
+{
+    return (option->verbs & verbs) && gx_option_applies(option, family);
+}
+
+const struct gx_option *gx_option_by_key(const char *key)
+{
+    for (int i = 0; i < gx_options_count; i++)
+        if (!strcmp(gx_options[i].key, key))
+            return &gx_options[i];
+    return NULL;
+}
+
+const struct gx_option *gx_option_by_flag(const char *flag, const char *family, unsigned verbs)
+{
+    for (int i = 0; i < gx_options_count; i++)
+        if (gx_options[i].flag && !strcmp(gx_options[i].flag, flag) &&
+            gx_option_shown(&gx_options[i], family, verbs))
+            return &gx_options[i];
+    return NULL;
+}
+
+const struct gx_option *gx_option_by_letter(char letter, const char *family, unsigned verbs)
+{
+    for (int i = 0; i < gx_options_count; i++)
+        if (gx_options[i].letter == letter && gx_option_shown(&gx_options[i], family, verbs))
+            return &gx_options[i];
+    return NULL;
+}

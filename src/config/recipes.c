@@ -1,0 +1,35 @@
+/* Recipes: what each family's defaults are where they differ from the option table's. The table
+ * below the head of each family is the reference implementation's published recipe. */
+#include "config/options.h"
+
+#include <string.h>
+
+struct recipe_line {
+    const char *family, *key, *value;
+};
+
+static const struct recipe_line recipes[] = {
+    /* Isola et al. 2017, facades: U-Net with dropout, batch norm, 286 -> 256 with flips, vanilla
+     * GAN + 100 L1, Adam 2e-4 (0.5, 0.999), batch 1, 100 + 100 epochs. */
+    {"pix2pix", "train.run", "runs/pix2pix"},
+    {"pix2pix", "net.generator", "unet_256"},
+    {"pix2pix", "net.norm", "batch"},
+    {"pix2pix", "net.dropout", "true"},
+    {"pix2pix", "loss.gan", "vanilla"},
+    {"pix2pix", "loss.l1", "100"},
+    {"pix2pix", "loss.d", "0.5"},
+    {"pix2pix", "optim.lr", "0.0002"},
+    {"pix2pix", "optim.beta1", "0.5"},
+    {"pix2pix", "optim.schedule", "linear"},
+    {"pix2pix", "optim.decay_from", "0.5"},
+    {"pix2pix", "train.batch", "1"},
+    {"pix2pix", "train.epochs", "200"},
+};
+
+const char *gx_option_initial(const struct gx_option *option, const char *family)
+{
+    for (size_t i = 0; i < sizeof recipes / sizeof recipes[0]; i++)
+        if (!strcmp(recipes[i].family, family) && !strcmp(recipes[i].key, option->key))
+            return recipes[i].value;
+    return option->initial;
+}

@@ -1,0 +1,2 @@
+/* Every family of networks: a row each. */
+GX_FAMILY(pix2pix)
