@@ -2,8 +2,8 @@
  *
  * An adversarial objective says what the discriminator and the generator minimise, given the
  * discriminator's raw outputs (no sigmoid): r on real and f on generated pictures, of any equal
- * shape. The formulas are rows of src/loss/list.h; each stays finite, with its gradient, for outputs
- * up to 1e4. */
+ * shape. The formulas are rows of src/loss/list.h; each stays finite, with its gradient, for
+ * outputs up to 1e4. */
 #ifndef GANX_LOSS_H
 #define GANX_LOSS_H
 

@@ -1,9 +1,9 @@
 /* Networks: what can be built, with which sizes, and how a weight file tells which one it is.
  *
  * A network is a row of src/net/list.h: its name, the table of its sizes, a builder that reads like
- * the paper's figure, and a rule that recognises it from a file's keys and shapes. Its sizes live in
- * a struct gx_network_spec, as integers by name ("ngf" = 64), so that the same table reads them from
- * JSON, writes them into a model's metadata, checks their ranges and prints them. */
+ * the paper's figure, and a rule that recognises it from a file's keys and shapes. Its sizes live
+ * in a struct gx_network_spec, as integers by name ("ngf" = 64), so that the same table reads them
+ * from JSON, writes them into a model's metadata, checks their ranges and prints them. */
 #ifndef GANX_NETWORK_H
 #define GANX_NETWORK_H
 
@@ -19,7 +19,7 @@ enum { GX_SIZES_MAX = 12 };
 struct gx_size_rule { /* one size of a network */
     const char *name; /* as in the reference's fixtures: cin, cout, ngf, downs, norm ... */
     int initial, low, high;
-    const char *const *words; /* values by name (norm: none, batch, instance), or NULL; flags: no, yes */
+    const char *const *words; /* values by name (norm: none, batch ...; flags: no, yes), or NULL */
     const char *help;
 };
 
@@ -32,8 +32,8 @@ struct gx_network_spec {
 
 /* Where normalisation takes its statistics from, and whether random and moving parts are on. */
 enum gx_stats {
-    GX_STATS_BATCH,   /* of the tensor at hand: training, and "--norm-stats image" */
-    GX_STATS_RUNNING  /* the stored ones */
+    GX_STATS_BATCH,  /* of the tensor at hand: training, and "--norm-stats image" */
+    GX_STATS_RUNNING /* the stored ones */
 };
 struct gx_build {
     struct gx_graph *graph;
@@ -57,8 +57,8 @@ struct gx_network {
     int (*infer)(struct gx_network_spec *spec, const struct gx_weights *file, const char *prefix);
     /* Pictures must have sides that are a multiple of this. */
     int (*multiple)(const struct gx_network_spec *spec);
-    /* Recognises the names that people use for it with some sizes ("unet_256") and sets these; 0, or
-     * -GX_E_CONFIG. May be NULL. */
+    /* Recognises the names that people use for it with some sizes ("unet_256") and sets these; 0,
+     * or -GX_E_CONFIG. May be NULL. */
     int (*named)(struct gx_network_spec *spec, const char *name);
     const char *names; /* such names, for messages; NULL: just its own */
 };
@@ -101,7 +101,7 @@ GX_MUST_CHECK int gx_network_infer(struct gx_network_spec *spec, const struct gx
 GX_MUST_CHECK int gx_params_load(struct gx_params *params, struct gx_weights *file,
                                  const char *prefix, struct gx_err *err);
 
-/* ---- the same for other blocks of the same layout (averaged weights, an optimizer's moments) ---- */
+/* ---- the same for other blocks of that layout: averaged weights, an optimizer's moments ---- */
 
 enum gx_params_part {
     GX_PARTS_ALL,    /* a block as params->data: trained weights, then statistics */

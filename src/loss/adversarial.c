@@ -35,8 +35,8 @@ const struct gx_adversarial gx_adversarial_non_saturating = {
 
 /* ---- least squares ---- */
 
-static void lsgan_d(struct gx_graph *g, struct gx_node *r, struct gx_node *f,
-                    struct gx_node **real, struct gx_node **fake)
+static void lsgan_d(struct gx_graph *g, struct gx_node *r, struct gx_node *f, struct gx_node **real,
+                    struct gx_node **fake)
 {
     *real = gx_expect(g, gx_square(g, gx_affine(g, r, 1, -1)));
     *fake = gx_expect(g, gx_square(g, f));
@@ -57,8 +57,8 @@ const struct gx_adversarial gx_adversarial_lsgan = {
 
 /* ---- hinge ---- */
 
-static void hinge_d(struct gx_graph *g, struct gx_node *r, struct gx_node *f,
-                    struct gx_node **real, struct gx_node **fake)
+static void hinge_d(struct gx_graph *g, struct gx_node *r, struct gx_node *f, struct gx_node **real,
+                    struct gx_node **fake)
 {
     *real = gx_expect(g, gx_relu(g, gx_affine(g, r, -1, 1)));
     *fake = gx_expect(g, gx_relu(g, gx_affine(g, f, 1, 1)));

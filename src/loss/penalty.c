@@ -1,5 +1,5 @@
-/* Gradient penalties (Gulrajani et al. 2017, "Improved training of Wasserstein GANs"): a loss made of
- * another gradient, which the graph differentiates once more. */
+/* Gradient penalties (Gulrajani et al. 2017, "Improved training of Wasserstein GANs"): a loss made
+ * of another gradient, which the graph differentiates once more. */
 #include "ganx/loss.h"
 
 struct gx_node *gx_interpolate(struct gx_graph *g, struct gx_node *real, struct gx_node *fake)

@@ -8,12 +8,12 @@ enum { NAME_MAX_LENGTH = 192 };
 static const float norm_eps = 1e-5F;
 static const float norm_momentum = 0.1F;
 
-#define FORMAT_NAME(name, format)                     \
-    do {                                              \
-        va_list arguments;                            \
-        va_start(arguments, format);                  \
-        vsnprintf(name, sizeof name, format, arguments); \
-        va_end(arguments);                            \
+#define FORMAT_NAME(name, format)                                                                  \
+    do {                                                                                           \
+        va_list arguments;                                                                         \
+        va_start(arguments, format);                                                               \
+        vsnprintf(name, sizeof name, format, arguments);                                           \
+        va_end(arguments);                                                                         \
     } while (0)
 
 static struct gx_node *parameter(const struct gx_build *b, const char *name, const char *part,

@@ -50,8 +50,8 @@ static const char *dims_text(char *text, size_t size, int rank, const int64_t *d
 {
     size_t end = (size_t)snprintf(text, size, "(");
     for (int i = 0; i < rank && end < size; i++)
-        end += (size_t)snprintf(text + end, size - end, "%s%lld", i ? ", " : "",
-                                (long long)dims[i]);
+        end +=
+            (size_t)snprintf(text + end, size - end, "%s%lld", i ? ", " : "", (long long)dims[i]);
     if (end < size)
         snprintf(text + end, size - end, ")");
     return text;
@@ -86,8 +86,8 @@ int gx_network_infer(struct gx_network_spec *spec, const struct gx_weights *file
     }
     if (!count)
         return gx_fail(err, GX_E_FORMAT, "no tensor's name starts with '%.60s'", prefix);
-    return gx_fail(err, GX_E_FORMAT, "these weights belong to no network that is known: %d tensors, "
-                   "%s%s", count, seen, count > 3 ? " ..." : "");
+    return gx_fail(err, GX_E_FORMAT, "the weights belong to no network that is known: %s%s", seen,
+                   count > 3 ? ", ..." : "");
 }
 
 /* ---- loading ---- */

@@ -11,9 +11,9 @@
 extern const char *const gx_norm_words[]; /* none, batch, instance: enum gx_norm_kind */
 extern const char *const gx_flag_words[]; /* no, yes */
 
-#define GX_SIZE_NORM(initial)                                                     \
-    {                                                                             \
-        "norm", (initial), 0, GX_NORM_INSTANCE, gx_norm_words, "normalisation"    \
+#define GX_SIZE_NORM(initial)                                                                      \
+    {                                                                                              \
+        "norm", (initial), 0, GX_NORM_INSTANCE, gx_norm_words, "normalisation"                     \
     }
 
 /* ---- for infer: what a file says ---- */

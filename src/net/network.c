@@ -88,8 +88,8 @@ char *gx_spec_to_json(const struct gx_network_spec *spec)
     return text;
 }
 
-static int set_word(struct gx_network_spec *spec, const struct gx_size_rule *rule,
-                    const char *word, struct gx_err *err)
+static int set_word(struct gx_network_spec *spec, const struct gx_size_rule *rule, const char *word,
+                    struct gx_err *err)
 {
     char known[256] = "";
     for (int i = 0; rule->words[i]; i++) {
@@ -119,7 +119,7 @@ static int set_from_json(struct gx_network_spec *spec, const char *key, const js
         bool fits = number >= INT_MIN && number <= INT_MAX;
         return gx_spec_set(spec, key, fits ? (int)number : INT_MIN, err);
     }
-    const char *kind = !rule->words                  ? "a whole number"
+    const char *kind = !rule->words                   ? "a whole number"
                        : rule->words == gx_flag_words ? "true or false"
                                                       : "a word";
     return gx_fail(err, GX_E_CONFIG, "'%s' of network '%s' must be %s", key, spec->network->name,
@@ -138,7 +138,8 @@ static int spec_from_object(struct gx_network_spec *spec, json_t *object, struct
     struct gx_network_spec made = gx_network_spec_of(network);
     const char *key;
     json_t *value;
-    json_object_foreach (object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         int r = strcmp(key, "network") ? set_from_json(&made, key, value, err) : 0;
         if (r)
             return r;

@@ -75,8 +75,7 @@ static int infer(struct gx_network_spec *spec, const struct gx_weights *file, co
     bool drop = gx_seen(file, prefix, 4, "model.%d.conv_block.6.weight", FIRST_BLOCK);
     bool fits = gx_seen_size(spec, "cin", first->dims[1]) &&
                 gx_seen_size(spec, "cout", last->dims[0]) &&
-                gx_seen_size(spec, "ngf", first->dims[0]) &&
-                gx_seen_size(spec, "blocks", blocks) &&
+                gx_seen_size(spec, "ngf", first->dims[0]) && gx_seen_size(spec, "blocks", blocks) &&
                 gx_seen_size(spec, "norm", gx_seen_norm(file, prefix, "model.1", "model.2")) &&
                 gx_seen_size(spec, "drop", drop);
     return fits ? 0 : -GX_E_FORMAT;

@@ -28,7 +28,8 @@ static int build(const struct gx_build *b, struct gx_node *x, struct gx_node *la
         y = gx_leaky_relu(g, y, 0.01F);
     }
     out[0] = gx_layer_conv(b, y, 1, patch, false, "conv1");
-    struct gx_node *logits = gx_layer_conv(b, y, gx_spec_get(b->spec, "c_dim"), all, false, "conv2");
+    struct gx_node *logits =
+        gx_layer_conv(b, y, gx_spec_get(b->spec, "c_dim"), all, false, "conv2");
     if (logits->shape.h > 1 || logits->shape.w > 1)
         logits = gx_mean(g, logits, GX_AXIS_H | GX_AXIS_W);
     out[1] = logits;

@@ -1,8 +1,8 @@
 /* StarGAN's generator (Choi et al. 2018, table 4): one network for all domains.
  *
- * x (n,h,w,3) and label (n,1,1,c_dim) -> (n,h,w,3) in [-1, 1]: the label is repeated over the picture
- * and set beside its channels; 7x7, two halvings, residual blocks, two doublings, 7x7; zero padding,
- * affine instance norm. Names are those of yunjey/stargan. */
+ * x (n,h,w,3) and label (n,1,1,c_dim) -> (n,h,w,3) in [-1, 1]: the label is repeated over the
+ * picture and set beside its channels; 7x7, two halvings, residual blocks, two doublings, 7x7; zero
+ * padding, affine instance norm. Names are those of yunjey/stargan. */
 #include "net/layers.h"
 #include "net/net.h"
 
@@ -60,8 +60,7 @@ static int infer(struct gx_network_spec *spec, const struct gx_weights *file, co
 {
     const struct gx_tensor_info *first = gx_seen(file, prefix, 4, "main.0.weight");
     int blocks = 0;
-    while (blocks < 1000 &&
-           gx_seen(file, prefix, 4, "main.%d.main.0.weight", FIRST_BLOCK + blocks))
+    while (blocks < 1000 && gx_seen(file, prefix, 4, "main.%d.main.0.weight", FIRST_BLOCK + blocks))
         blocks++;
     if (!first || !blocks)
         return -GX_E_FORMAT;

@@ -52,8 +52,7 @@ static int build(const struct gx_build *b, struct gx_node *x, struct gx_node *la
     (void)label;
     int cout = gx_spec_get(b->spec, "cout");
     bool bias = gx_spec_get(b->spec, "norm") == GX_NORM_INSTANCE;
-    struct gx_node *y =
-        gx_layer_conv(b, x, channels(b->spec, 0), half, bias, "model.model.0");
+    struct gx_node *y = gx_layer_conv(b, x, channels(b->spec, 0), half, bias, "model.model.0");
     y = build_level(b, y, 1, "model.model.1.model");
     y = gx_relu(b->graph, y);
     y = gx_layer_conv_transposed(b, y, cout, half, true, "model.model.3");
@@ -78,8 +77,8 @@ static int infer(struct gx_network_spec *spec, const struct gx_weights *file, co
     snprintf(conv, sizeof conv, "model.model.1.model.1");
     snprintf(norm, sizeof norm, "model.model.1.model.%d", downs == 2 ? 4 : 2);
     bool fits = gx_seen_size(spec, "cin", first->dims[1]) &&
-                gx_seen_size(spec, "cout", last->dims[1]) &&
-                gx_seen_size(spec, "downs", downs) && gx_seen_size(spec, "ngf", first->dims[0]) &&
+                gx_seen_size(spec, "cout", last->dims[1]) && gx_seen_size(spec, "downs", downs) &&
+                gx_seen_size(spec, "ngf", first->dims[0]) &&
                 gx_seen_size(spec, "norm", gx_seen_norm(file, prefix, conv, norm)) &&
                 gx_seen_size(spec, "drop", 1);
     return fits ? 0 : -GX_E_FORMAT;
