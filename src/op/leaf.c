@@ -93,7 +93,7 @@ static void update_forward(const struct gx_call *call)
     float rate = *(const float *)call->node->attr, *to = call->node->param->data;
     int64_t count = gx_count(call->node->param->shape);
     for (int64_t i = 0; i < count; i++)
-        to[i] += rate * (call->x[0][i] - to[i]);
+        to[i] = rate < 1 ? (1 - rate) * to[i] + rate * call->x[0][i] : call->x[0][i];
     call->y[0] = 0;
 }
 

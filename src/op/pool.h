@@ -30,7 +30,7 @@ GX_MUST_CHECK static inline int pool_side(const struct pool *p, int side, int64_
 GX_MUST_CHECK static inline int pool_shape(const struct pool *p, struct gx_shape x,
                                            struct gx_shape *y, struct gx_err *err)
 {
-    int64_t h, w;
+    int64_t h = 0, w = 0;
     int code = pool_side(p, x.h, &h, err);
     if (!code)
         code = pool_side(p, x.w, &w, err);

@@ -100,7 +100,7 @@ static void dx_forward(const struct gx_call *call)
 #pragma omp parallel for num_threads(move_threads(call, gx_count(in))) schedule(static)
     for (int64_t row = 0; row < rows; row++) {
         const int h = (int)(row % s.h);
-        const double first = (h - 0.5) * in.h / s.h - 2.5;
+        const double first = (h - 0.5) * in.h / s.h - 1.5;
         float *dx = call->y + row * s.w * s.c;
         memset(dx, 0, (size_t)s.w * s.c * sizeof *dx);
         for (int at = first > 0 ? (int)first : 0; at < in.h; at++) {
