@@ -54,8 +54,10 @@ GX_MUST_CHECK int gx_weights_read(struct gx_weights *w, int i, float *to, struct
 /* Reads a part: `count` elements from element `from` on; for F32 files a plain pread. */
 GX_MUST_CHECK int gx_weights_read_part(struct gx_weights *w, int i, int64_t from, int64_t count,
                                        float *to, struct gx_err *err);
-/* Checks the whole file against the checksum in its metadata (key "ganx.crc32", written by the
- * writer below: zlib's CRC-32 of the data section); 0 too when there is none. */
+/* Checks the whole file against its checksums: in safetensors the metadata "ganx.crc32" (the writer
+ * below puts it there: zlib's CRC-32 of the file with those eight digits as zeros, so that header and
+ * data are covered; whoever relies on it checks first that the key is there), in zip files those of
+ * the entries. 0 when there is none. */
 GX_MUST_CHECK int gx_weights_verify(struct gx_weights *w, struct gx_err *err);
 
 /* Writing safetensors: begin with all names and shapes, then each tensor's data in that order, then
