@@ -1,4 +1,85 @@
-int main(void)
+/* Finds the command's row, runs it, and makes sure that what it printed has arrived. */
+#include "cmd/cmd.h"
+#include "util/file.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A command that has nothing better to do on a signal (training has) leaves no temporary files. */
+static void stop(int number)
 {
-    return 0;
+    gx_staged_remove_all();
+    _exit(GX_EXIT_SIGNAL + number);
+}
+
+static void set_signals(void)
+{
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = stop}, old;
+    for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++)
+        if (!sigaction(ending[i], NULL, &old) && old.sa_handler != SIG_IGN) /* nohup stays */
+            sigaction(ending[i], &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe and a full quota are errors of a write */
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+/* A reader that has gone is no failure of ours; anything else is. An error of an earlier flush has
+ * lost its errno, so the pipe itself is asked. */
+static int finish(int code, struct gx_report *report)
+{
+    errno = 0;
+    if (!fflush(stdout) && !ferror(stdout))
+        return code;
+    int reason = errno;
+    struct pollfd output = {.fd = STDOUT_FILENO};
+    if (reason == EPIPE || (poll(&output, 1, 0) == 1 && (output.revents & POLLERR)))
+        return code;
+    gx_report(report, GX_ERROR, "error", "cannot write to standard output%s%s", reason ? ": " : "",
+              reason ? strerror(reason) : "");
+    return code == GX_EXIT_DONE ? GX_EXIT_CANNOT_WRITE : code;
+}
+
+static int run(const struct gx_call_line *line, int argc, char **argv, struct gx_report *report)
+{
+    struct gx_config config;
+    struct gx_err err;
+    int code = gx_config_resolve(&config, line->family, line->command->verb, argc, argv, &err);
+    gx_report_init(report, &config, stderr);
+    if (code)
+        code = gx_fail_at(report, code, GX_AT_START, &err);
+    else if (config.help)
+        gx_usage_command(stdout, line->command, line->family);
+    else
+        code = line->command->run(&config, report);
+    gx_config_clear(&config);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct gx_config plain;
+    static char version[] = "version";
+    struct gx_report report;
+    struct gx_call_line line;
+    struct gx_err err;
+    set_signals();
+    gx_report_init(&report, &plain, stderr);
+    if (argc > 1 && !strcmp(argv[1], "--version"))
+        argv[1] = version;
+    int code = gx_command_find(&line, 1, argc, argv, &err);
+    if (code)
+        return gx_fail_at(&report, code, GX_AT_START, &err);
+    if (line.command) {
+        int used = 1 + line.words;
+        code = run(&line, argc - used, argv + used, &report);
+    } else if (*line.family) {
+        gx_usage_family(stdout, line.family);
+    } else {
+        gx_usage_top(argc > 1 ? stdout : stderr);
+        code = argc > 1 ? GX_EXIT_DONE : GX_EXIT_USAGE;
+    }
+    return finish(code, &report);
 }

@@ -90,7 +90,7 @@ struct gx_config {
         const char *model;      /* -m, --model */
         int size;               /* --size: work at this size, then scale back; 0: as it is */
         const char *format;     /* --format png|jpg|webp|tiff|gif|ppm */
-        int quality;            /* --quality */
+        int quality;            /* --quality; 0: the format's own */
         const char *norm_stats; /* --norm-stats image|running|default (the model's) */
         const char *dropout;    /* --dropout on|off|default */
         bool recursive, force, allow_truncated, strip;

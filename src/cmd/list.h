@@ -1,0 +1,3 @@
+/* Every command: a row each, in the order of the help text. */
+GX_COMMAND(version)
+GX_COMMAND(help)
