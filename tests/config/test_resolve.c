@@ -112,7 +112,7 @@ static struct {
     {GX_VERB_TRAIN, "--set family=cycle", "this configuration is of 'cycle'"},
     {GX_VERB_TRAIN, "--data \xff", "the value is not UTF-8"},
     {GX_VERB_TRAIN, "--steps 1 --epochs 2", "either --steps or --epochs"},
-    {GX_VERB_TRANSLATE, "--quality 101", "out of range: from 1 to 100"},
+    {GX_VERB_TRANSLATE, "--quality 101", "out of range: from 0 to 100"},
     {GX_VERB_TRANSLATE, "-m", "option '-m' needs a value: -m MODEL"},
 };
 
