@@ -1,0 +1,92 @@
+/* Optimizer steps: one fused sweep, so that each array crosses the memory bus once. */
+#include "kernel/simd/simd.h"
+#include "kernel/simd/parts.h"
+
+#include <math.h>
+
+/* Runs `body` for every index, in equal parts on the threads. */
+#define SWEEP(n, threads, body)                                                                    \
+    do {                                                                                           \
+        const int parts = gx_parts(n, threads);                                                    \
+        _Pragma(                                                                                   \
+            "omp parallel for num_threads(parts) schedule(static) if (parts > 1)") for (int p = 0; \
+                                                                                        p < parts; \
+                                                                                        p++)       \
+        {                                                                                          \
+            const int64_t to = gx_part(n, 16, p + 1, parts);                                       \
+            _Pragma("omp simd") for (int64_t i = gx_part(n, 16, p, parts); i < to; i++) body       \
+        }                                                                                          \
+    } while (0)
+
+void GX_TIERED(adam)(float *w, const float *g, float *m, float *v, int64_t n, float lr, float beta1,
+                     float beta2, float eps, float correction1, float correction2, float decay,
+                     float scale, int threads)
+{
+    const float rate = lr / correction1, root = 1.0f / sqrtf(correction2);
+    SWEEP(n, threads, {
+        const float d = scale * g[i] + decay * w[i];
+        const float first = beta1 * m[i] + (1.0f - beta1) * d;
+        const float second = beta2 * v[i] + (1.0f - beta2) * d * d;
+        m[i] = first;
+        v[i] = second;
+        w[i] -= rate * first / (sqrtf(second) * root + eps);
+    });
+}
+
+void GX_TIERED(rmsprop)(float *w, const float *g, float *v, int64_t n, float lr, float alpha,
+                        float eps, float decay, float scale, int threads)
+{
+    SWEEP(n, threads, {
+        const float d = scale * g[i] + decay * w[i];
+        const float second = alpha * v[i] + (1.0f - alpha) * d * d;
+        v[i] = second;
+        w[i] -= lr * d / (sqrtf(second) + eps);
+    });
+}
+
+void GX_TIERED(sgd)(float *w, const float *g, float *m, int64_t n, float lr, float momentum,
+                    bool nesterov, bool first, float decay, float scale, int threads)
+{
+    if (momentum == 0.0f) {
+        SWEEP(n, threads, { w[i] -= lr * (scale * g[i] + decay * w[i]); });
+        return;
+    }
+    SWEEP(n, threads, {
+        const float d = scale * g[i] + decay * w[i];
+        const float moment = first ? d : momentum * m[i] + d;
+        m[i] = moment;
+        w[i] -= lr * (nesterov ? d + momentum * moment : moment);
+    });
+}
+
+void GX_TIERED(average)(float *average, const float *w, int64_t n, float decay, int threads)
+{
+    SWEEP(n, threads, { average[i] = decay * average[i] + (1.0f - decay) * w[i]; });
+}
+
+static double squares(const float *x, int64_t n)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)x[i] * (double)x[i];
+    return sum;
+}
+
+double GX_TIERED(sum_squares)(const float *x, int64_t n, int threads)
+{
+    enum { MOST = 256 };
+    double part[MOST], sum = 0;
+    int parts = gx_parts(n, threads);
+    if (parts == 1)
+        return squares(x, n);
+    parts = parts < MOST ? parts : MOST;
+#pragma omp parallel for num_threads(parts) schedule(static)
+    for (int p = 0; p < parts; p++) {
+        int64_t from = gx_part(n, 16, p, parts);
+        part[p] = squares(x + from, gx_part(n, 16, p + 1, parts) - from);
+    }
+    for (int p = 0; p < parts; p++)
+        sum += part[p];
+    return sum;
+}
