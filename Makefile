@@ -61,9 +61,13 @@ $(O)/%.$(1).o: %.c Makefile
 endef
 $(foreach t,$(TIERS),$(eval $(call tier_rule,$(t))))
 
-# ---- tests: each tests/FOLDER/test_NAME.c is one program on cmocka ----
+# ---- tests: each tests/FOLDER/test_NAME.c is one program on cmocka; other files of its folder are
+# helpers, linked into each ----
 
-$(O)/tests/%: $(O)/tests/%.o $(O)/libganx.a
+helpers = $(patsubst %.c,$(O)/%.o,$(filter-out $(1)/test_%,$(wildcard $(1)/*.c)))
+
+.SECONDEXPANSION:
+$(O)/tests/%: $(O)/tests/%.o $$(call helpers,tests/$$(*D)) $(O)/libganx.a
 	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
 check: $(O)/ganx $(TESTS)
