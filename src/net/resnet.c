@@ -90,7 +90,7 @@ static int multiple(const struct gx_network_spec *spec)
 static int named(struct gx_network_spec *spec, const char *name)
 {
     for (int blocks = 1; blocks <= 64; blocks++) {
-        char text[24];
+        char text[32];
         snprintf(text, sizeof text, "resnet_%dblocks", blocks);
         if (!strcmp(name, text))
             return gx_spec_set(spec, "blocks", blocks, NULL);

@@ -1,0 +1,90 @@
+/* Gradient penalties: gradients of gradients through whole discriminators, as PyTorch's. */
+#include "../test.h"
+#include "../fixture.h"
+
+#include "ganx/loss.h"
+
+static void check_folder(const char *folder)
+{
+    struct gx_err err = {""};
+    struct fixture_penalty worst;
+    json_t *json = fixture_json(folder, &err);
+    assert_non_null(json);
+    double tolerance = json_number_value(json_object_get(json, "tolerance"));
+    if (fixture_gradient_penalty(folder, json, &worst, &err))
+        fail_msg("%s: %s", folder, err.text);
+    if (!(worst.dx <= tolerance && worst.value <= tolerance && worst.gradients <= tolerance))
+        fail_msg("%s: dx %g, penalty %g, gradients %g, allowed %g", folder, worst.dx, worst.value,
+                 worst.gradients, tolerance);
+    json_decref(json);
+}
+
+static void test_parity(void **state)
+{
+    (void)state;
+    check_folder("tests/reference/second_order/patchgan_instance");
+    check_folder("tests/reference/second_order/patchgan_batch");
+    check_folder("tests/reference/second_order/star_d");
+}
+
+/* y = x^2 in one pixel: the gradient 2x has norm 2|x|, at 0 too, where nothing may become NaN. */
+static void test_zero_gradient(void **state)
+{
+    (void)state;
+    struct gx_graph *g = gx_graph_new();
+    struct gx_node *x = gx_input(g, (struct gx_shape){3, 1, 1, 1}, "x"), *dx;
+    struct gx_node *norm = gx_keep(gx_gradient_norm(g, gx_square(g, x), x));
+    struct gx_node *penalty = gx_keep(gx_gradient_penalty(g, gx_square(g, x), x, 1));
+    gx_gradients(g, penalty, NULL, &x, 1, &dx);
+    gx_keep(dx);
+    struct gx_plan *plan = NULL;
+    const struct gx_plan_settings settings = {.threads = 1};
+    assert_int_equal(gx_plan_new(&plan, g, &settings, NULL), 0);
+    assert_int_equal(gx_plan_allocate(plan, NULL), 0);
+    memcpy(gx_plan_value(plan, x), (float[]){0, 2, -1}, 3 * sizeof(float));
+    gx_plan_run(plan, 0, 1, 0);
+    const float *n = gx_plan_value(plan, norm), *d = gx_plan_value(plan, dx);
+    assert_float_equal(n[0], 0, 1e-6);
+    assert_float_equal(n[1], 4, 1e-5);
+    assert_float_equal(n[2], 2, 1e-5);
+    assert_float_equal(*gx_plan_value(plan, penalty), (1.0 + 9 + 1) / 3, 1e-5);
+    /* d/dx (2|x| - 1)^2 / 3 = 4 sign(x) (2|x| - 1) / 3 */
+    assert_float_equal(d[0], 0, 1e-6);
+    assert_float_equal(d[1], 4, 1e-5);
+    assert_float_equal(d[2], -4.0 / 3, 1e-5);
+    gx_plan_free(&plan);
+    gx_graph_free(&g);
+}
+
+static void test_interpolates(void **state)
+{
+    (void)state;
+    struct gx_graph *g = gx_graph_new();
+    struct gx_shape shape = {4, 3, 3, 2};
+    struct gx_node *real = gx_constant(g, shape, 1), *fake = gx_constant(g, shape, 0);
+    struct gx_node *mixed = gx_keep(gx_interpolate(g, real, fake));
+    struct gx_plan *plan = NULL;
+    const struct gx_plan_settings settings = {.threads = 1};
+    assert_int_equal(gx_plan_new(&plan, g, &settings, NULL), 0);
+    assert_int_equal(gx_plan_allocate(plan, NULL), 0);
+    gx_plan_run(plan, 0, 7, 0);
+    const float *m = gx_plan_value(plan, mixed);
+    for (int n = 0; n < shape.n; n++) { /* one share for all of a picture, another for the next */
+        assert_true(m[n * 18] >= 0 && m[n * 18] < 1);
+        assert_true(!n || m[n * 18] != m[n * 18 - 18]);
+        for (int i = 1; i < 18; i++)
+            assert_true(m[n * 18 + i] == m[n * 18]);
+    }
+    gx_plan_free(&plan);
+    gx_graph_free(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parity),
+        cmocka_unit_test(test_zero_gradient),
+        cmocka_unit_test(test_interpolates),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
