@@ -1,5 +1,5 @@
-/* Objectives: losses and gradients for both players as PyTorch's, finite for large outputs, and pixel
- * losses. */
+/* Objectives: losses and gradients for both players as PyTorch's, finite for large outputs, and
+ * pixel losses. */
 #include "../test.h"
 
 #include "ganx/loss.h"
@@ -143,14 +143,14 @@ static void test_names(void **state)
     assert_null(gx_pixel_loss_find("l3"));
 }
 
-/* Numbers of torch.nn.functional's l1_loss, mse_loss and smooth_l1_loss on the differences below. */
+/* Numbers of torch.nn.functional's l1_loss, mse_loss and smooth_l1_loss on the differences below.
+ */
 static void test_pixel_losses(void **state)
 {
     (void)state;
     static const float difference[] = {0.5F, -2.0F, 0.0F, 1.5F};
-    static const float gradient[][4] = {{0.25F, -0.25F, 0, 0.25F},
-                                        {0.25F, -1.0F, 0, 0.75F},
-                                        {0.125F, -0.25F, 0, 0.25F}};
+    static const float gradient[][4] = {
+        {0.25F, -0.25F, 0, 0.25F}, {0.25F, -1.0F, 0, 0.75F}, {0.125F, -0.25F, 0, 0.25F}};
     static const float loss[] = {1.0F, 1.625F, 0.65625F};
     for (int i = 0; gx_pixel_loss_at(i); i++) {
         struct gx_graph *g = gx_graph_new();
