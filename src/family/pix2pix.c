@@ -1,0 +1,138 @@
+/* pix2pix (Isola et al. 2017, "Image-to-image translation with conditional adversarial networks").
+ *
+ *        A --> G --> fake            D judges a picture beside its input: (A, B) or (A, fake)
+ *   D:   d (D_real + D_fake)         stepped first
+ *   G:   G_GAN + l1 |fake - B|       sees D as it is after its step
+ *
+ * As pytorch-CycleGAN-and-pix2pix: the generated pair is judged before the real one, which is the
+ * order in which D's running statistics move. --direction BtoA exchanges the slots when loading. */
+#include "family/family.h"
+
+#include "ganx/loss.h"
+
+#include <string.h>
+
+enum { G, D };
+
+static int set_norm(struct gx_network_spec *spec, const char *word, struct gx_err *err)
+{
+    static const char *const words[] = {"none", "batch", "instance"};
+    int kind = GX_NORM_BATCH;
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(words[i], word))
+            kind = i;
+    return gx_spec_set(spec, "norm", kind, err);
+}
+
+static int setup(struct gx_game *game, struct gx_err *err)
+{
+    const struct gx_config *c = game->config;
+    int in = c->net.input_channels, out = c->net.output_channels;
+    game->slots = 2;
+    game->channels[0] = in;
+    game->channels[1] = out;
+    game->nets = 2;
+    game->net[G].name = "G";
+    game->net[G].generator = true;
+    game->net[D].name = "D";
+
+    struct gx_network_spec *g = &game->net[G].spec, *d = &game->net[D].spec;
+    int code = gx_spec_from_name(g, c->net.generator, err);
+    if (!code && !g->network->generator)
+        code = gx_fail(err, GX_E_CONFIG, "'%s' is not a generator", c->net.generator);
+    if (!code)
+        code = gx_spec_from_name(d, c->net.discriminator, err);
+    if (!code && d->network->generator)
+        code = gx_fail(err, GX_E_CONFIG, "'%s' is not a discriminator", c->net.discriminator);
+    if (!code)
+        code = gx_spec_set(g, "cin", in, err);
+    if (!code)
+        code = gx_spec_set(g, "cout", out, err);
+    if (!code)
+        code = gx_spec_set(g, "ngf", c->net.ngf, err);
+    if (!code)
+        code = gx_spec_set(g, "drop", c->net.dropout, err);
+    if (!code)
+        code = set_norm(g, c->net.norm, err);
+    if (!code)
+        code = gx_spec_set(d, "cin", in + out, err);
+    if (!code)
+        code = gx_spec_set(d, "ndf", c->net.ndf, err);
+    if (!code && gx_spec_get(d, "n_layers"))
+        code = gx_spec_set(d, "n_layers", c->net.n_layers, err);
+    if (!code)
+        code = set_norm(d, c->net.norm, err);
+    return code;
+}
+
+static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step)
+{
+    const struct gx_config *c = game->config;
+    const struct gx_adversarial *gan = gx_adversarial_find(c->loss.gan);
+    const struct gx_pixel_loss *pixel = gx_pixel_loss_find(c->loss.pixel);
+    struct gx_graph *g = step->graph = gx_graph_new();
+    struct gx_node *a = gx_input(g, (struct gx_shape){batch, h, w, game->channels[0]}, "A");
+    struct gx_node *b = gx_input(g, (struct gx_shape){batch, h, w, game->channels[1]}, "B");
+    step->input[0] = a;
+    step->input[1] = b;
+
+    /* the discriminator's turn */
+    struct gx_node *fake = gx_game_train(game, g, G, a);
+    struct gx_node *fake_pair = gx_concat(g, a, gx_stop_gradient(g, fake), GX_AXIS_C);
+    struct gx_node *real_pair = gx_concat(g, a, b, GX_AXIS_C);
+    struct gx_node *f = gx_game_train(game, g, D, fake_pair);
+    struct gx_node *r = gx_game_train(game, g, D, real_pair);
+    struct gx_node *d_real, *d_fake;
+    gan->discriminator(g, r, f, &d_real, &d_fake);
+    struct gx_node *d_loss = gx_scale(g, gx_add(g, d_real, d_fake), (float)c->loss.d);
+    if (gan->gradient_penalty && c->loss.gp > 0) {
+        struct gx_node *between = gx_interpolate(g, real_pair, fake_pair);
+        struct gx_node *penalty =
+            gx_gradient_penalty(g, gx_game_use(game, g, D, between), between, 1);
+        penalty = gx_scale(g, penalty, (float)c->loss.gp);
+        d_loss = gx_add(g, d_loss, gx_step_log(step, "D_gp", penalty));
+    }
+    gx_step_log(step, "D_real", d_real);
+    gx_step_log(step, "D_fake", d_fake);
+    gx_store_gradients(g, d_loss, &game->net[D].params);
+
+    /* the generator's turn */
+    gx_graph_phase(g);
+    f = gx_game_train(game, g, D, gx_concat(g, a, fake, GX_AXIS_C));
+    if (gan->generator_needs_real)
+        r = gx_game_train(game, g, D, real_pair);
+    struct gx_node *g_gan = gx_step_log(step, "G_GAN", gan->generator(g, r, f));
+    struct gx_node *g_l1 = gx_scale(g, pixel->build(g, fake, b), (float)c->loss.l1);
+    gx_step_log(step, "G_L1", g_l1);
+    gx_store_gradients(g, gx_add(g, g_gan, g_l1), &game->net[G].params);
+
+    step->phases = 2;
+    step->phase[0] = (struct gx_phase){.update = 1U << D, .repeat = c->train.n_critic};
+    step->phase[1] = (struct gx_phase){.update = 1U << G, .repeat = 1};
+}
+
+static void build_view(struct gx_game *game, int batch, int h, int w, struct gx_view *view)
+{
+    struct gx_graph *g = view->graph = gx_graph_new();
+    struct gx_node *a = gx_input(g, (struct gx_shape){batch, h, w, game->channels[0]}, "A");
+    struct gx_node *b = gx_input(g, (struct gx_shape){batch, h, w, game->channels[1]}, "B");
+    view->input[0] = a;
+    view->input[1] = view->target = b;
+    view->output = gx_keep(gx_game_use(game, g, G, a));
+    view->columns = 3;
+    view->column[0].title = "input";
+    view->column[0].value = a;
+    view->column[1].title = "output";
+    view->column[1].value = view->output;
+    view->column[2].title = "target";
+    view->column[2].value = b;
+}
+
+const struct gx_family gx_family_pix2pix = {
+    .name = "pix2pix",
+    .summary = "translate pictures, learnt from aligned pairs",
+    .layout = "pairs",
+    .setup = setup,
+    .build_step = build_step,
+    .build_view = build_view,
+};
