@@ -71,16 +71,15 @@ void gx_usage_top(FILE *to);
 void gx_usage_family(FILE *to, const char *family);
 void gx_usage_command(FILE *to, const struct gx_command *command, const char *family);
 
-/* The rows that a command shows, hidden ones left out: options with flags, or keys. */
-bool gx_shows_flag(const struct gx_command *command, const char *family,
-                   const struct gx_option *option);
-bool gx_shows_key(const struct gx_command *command, const char *family,
-                  const struct gx_option *option);
+/* The rows that a verb of a family ("" for none) shows, hidden ones left out: flags, or keys. */
+bool gx_shows_flag(const struct gx_option *option, const char *family, enum gx_verb verb);
+bool gx_shows_key(const struct gx_option *option, const char *family, enum gx_verb verb);
 
 /* ---- the same for manual pages and shells (mdoc.c, completion.c) ---- */
 
-void gx_mdoc_options(FILE *to, const struct gx_command *command, const char *family);
-void gx_mdoc_keys(FILE *to, const struct gx_command *command, const char *family);
+/* The list of flags, or of keys, of a verb by its name; -GX_E_USAGE: there is no such verb. */
+GX_MUST_CHECK int gx_mdoc(FILE *to, const char *family, const char *verb, bool keys,
+                          struct gx_err *err);
 void gx_completion_bash(FILE *to);
 
 #endif

@@ -20,7 +20,7 @@ static void one_command(FILE *to, const struct gx_command *command, const char *
     fprintf(to, "    \"%s%s%s\")\n        flags=\"", family, *family ? " " : "", command->name);
     for (int i = 0; i < gx_options_count; i++) {
         const struct gx_option *option = &gx_options[i];
-        if (!gx_shows_flag(command, family, option))
+        if (!gx_shows_flag(option, family, command->verb))
             continue;
         if (option->letter)
             fprintf(to, "%s-%c", before, option->letter);
@@ -30,14 +30,14 @@ static void one_command(FILE *to, const struct gx_command *command, const char *
     fputs("\"\n        keys=\"", to);
     before = "";
     for (int i = 0; i < gx_options_count; i++)
-        if (gx_shows_key(command, family, &gx_options[i])) {
+        if (gx_shows_key(&gx_options[i], family, command->verb)) {
             fprintf(to, "%s%s=", before, gx_options[i].key);
             before = " ";
         }
     fputs("\"\n        case $previous in\n", to);
     for (int i = 0; i < gx_options_count; i++) {
         const struct gx_option *option = &gx_options[i];
-        if (!gx_shows_flag(command, family, option) || option->type == GX_TYPE_BOOL)
+        if (!gx_shows_flag(option, family, command->verb) || option->type == GX_TYPE_BOOL)
             continue;
         if (option->letter)
             fprintf(to, "        -%c | --%s)", option->letter, option->flag);

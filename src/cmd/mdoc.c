@@ -40,45 +40,43 @@ static void sentence(FILE *to, const struct gx_option *option, const char *famil
         fprintf(to, "The default is\n.Cm %s .\n", initial);
 }
 
-/* One argument; choices as Cm, names as Ar. */
-static void argument(FILE *to, const struct gx_option *option)
-{
-    fprintf(to, " Ar %s", option->metavar);
-}
-
-void gx_mdoc_options(FILE *to, const struct gx_command *command, const char *family)
+static void list(FILE *to, const char *family, enum gx_verb verb, bool keys)
 {
     fputs(".Bl -tag -width Ds\n", to);
     for (int i = 0; i < gx_options_count; i++) {
         const struct gx_option *option = &gx_options[i];
-        if (!gx_shows_flag(command, family, option))
+        if (!(keys ? gx_shows_key : gx_shows_flag)(option, family, verb))
             continue;
         fputs(".It", to);
-        if (option->letter)
+        if (option->letter && !keys)
             fprintf(to, " Fl %c ,", option->letter);
-        fprintf(to, " Fl \\-%s", option->flag);
+        if (keys)
+            fprintf(to, " Cm %s", option->key);
+        else
+            fprintf(to, " Fl \\-%s", option->flag);
         if (option->type != GX_TYPE_BOOL)
-            argument(to, option);
+            fprintf(to, " Ar %s", option->metavar);
+        else if (keys)
+            fputs(" Ar true|false", to);
         fputc('\n', to);
         sentence(to, option, family);
     }
     fputs(".El\n", to);
 }
 
-void gx_mdoc_keys(FILE *to, const struct gx_command *command, const char *family)
+int gx_mdoc(FILE *to, const char *family, const char *verb, bool keys, struct gx_err *err)
 {
-    fputs(".Bl -tag -width Ds\n", to);
-    for (int i = 0; i < gx_options_count; i++) {
-        const struct gx_option *option = &gx_options[i];
-        if (!gx_shows_key(command, family, option))
-            continue;
-        fprintf(to, ".It Cm %s", option->key);
-        if (option->type == GX_TYPE_BOOL)
-            fputs(" Ar true|false", to);
-        else
-            argument(to, option);
-        fputc('\n', to);
-        sentence(to, option, family);
-    }
-    fputs(".El\n", to);
+    static const struct {
+        const char *name;
+        enum gx_verb verb;
+    } verbs[] = {{"train", GX_VERB_TRAIN},     {"translate", GX_VERB_TRANSLATE},
+                 {"bench", GX_VERB_BENCH},     {"info", GX_VERB_INFO},
+                 {"convert", GX_VERB_CONVERT}, {"version", GX_VERB_VERSION},
+                 {"help", GX_VERB_HELP}};
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (!strcmp(verbs[i].name, verb)) {
+            list(to, family, verbs[i].verb, keys);
+            return 0;
+        }
+    return gx_fail(err, GX_E_USAGE, "'%s' is not a verb", verb);
 }

@@ -5,18 +5,16 @@
 
 enum { MARGIN = 2, HELP_AT = 27, WIDTH = 90 };
 
-bool gx_shows_flag(const struct gx_command *command, const char *family,
-                   const struct gx_option *option)
+bool gx_shows_flag(const struct gx_option *option, const char *family, enum gx_verb verb)
 {
     return option->flag && !(option->flags & GX_OPTION_HIDDEN) &&
-           gx_option_shown(option, family, command->verb);
+           gx_option_shown(option, family, verb);
 }
 
-bool gx_shows_key(const struct gx_command *command, const char *family,
-                  const struct gx_option *option)
+bool gx_shows_key(const struct gx_option *option, const char *family, enum gx_verb verb)
 {
     return !(option->flags & GX_OPTION_FLAG_ONLY) && strcmp(option->key, "family") &&
-           gx_option_shown(gx_option_by_key("set"), family, command->verb) &&
+           gx_option_shown(gx_option_by_key("set"), family, verb) &&
            gx_option_applies(option, family);
 }
 
@@ -65,7 +63,7 @@ static void list_flags(FILE *to, const struct gx_command *command, const char *f
     fputs("\nOptions:\n", to);
     for (int i = 0; i < gx_options_count; i++) {
         const struct gx_option *option = &gx_options[i];
-        if (!gx_shows_flag(command, family, option))
+        if (!gx_shows_flag(option, family, command->verb))
             continue;
         int at = fprintf(to, "%*s", MARGIN, "");
         if (option->letter)
@@ -82,7 +80,7 @@ static void list_keys(FILE *to, const struct gx_command *command, const char *fa
     bool any = false;
     for (int i = 0; i < gx_options_count; i++) {
         const struct gx_option *option = &gx_options[i];
-        if (!gx_shows_key(command, family, option))
+        if (!gx_shows_key(option, family, command->verb))
             continue;
         if (!any)
             fprintf(to, "\nKeys of the configuration file (./%s.yaml, --config) and of --set:\n",
