@@ -57,7 +57,7 @@ $(O)/%.o: %.c Makefile
 define tier_rule
 $(O)/%.$(1).o: %.c Makefile
 	@mkdir -p $$(@D)
-	@echo "CC $$< [$(1)]"; $$(CC) $$(CFLAGS) -O3 -ffp-contract=fast $$(MARCH_$(1)) -DGX_TIER=$(1) -c -o $$@ $$<
+	@echo "CC $$< [$(1)]"; $$(CC) $$(CFLAGS) -O3 -ffp-contract=fast -fno-trapping-math $$(MARCH_$(1)) -DGX_TIER=$(1) -c -o $$@ $$<
 endef
 $(foreach t,$(TIERS),$(eval $(call tier_rule,$(t))))
 

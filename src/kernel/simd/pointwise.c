@@ -4,6 +4,7 @@
 #include "kernel/simd/parts.h"
 
 #include <math.h>
+#include <string.h>
 
 /* y[i] = expression of v. "simd" says what "in place" needs: no element depends on another. */
 #define LOOP(expression)                                                                           \
@@ -196,9 +197,14 @@ static const float *dense(struct operand *op, int64_t cols, int64_t o, int64_t r
     if (w->row == 0 && op->held >= rows * width && op->held_outer == o && op->held_col == c)
         return op->buffer;
     float *to = op->buffer;
-    for (int64_t i = 0; i < rows; i++, from += w->row, to += width)
-        for (int64_t j = 0; j < width; j++)
-            to[j] = from[j * w->col];
+    for (int64_t i = 0; i < rows; i++, from += w->row, to += width) {
+        const float first = *from;
+        if (w->col)
+            memcpy(to, from, (size_t)width * sizeof *to);
+        else
+            for (int64_t j = 0; j < width; j++)
+                to[j] = first;
+    }
     op->held = rows * width;
     op->held_outer = o;
     op->held_col = c;
