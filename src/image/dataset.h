@@ -1,0 +1,115 @@
+/* Data sets: which files a run learns from, told by the folder's layout; and one sample made ready.
+ *
+ * A sample is `slots` pictures. Slot 0 is what the generator sees, slot 1 what it should make of it
+ * (B to A: the other way round). Each kind of data set is a row of the layout table: the loop, the
+ * loader and the families see only slots, so a new kind is a new row. */
+#ifndef GX_IMAGE_DATASET_H
+#define GX_IMAGE_DATASET_H
+
+#include "ganx/error.h"
+#include "util/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { GX_SLOTS = 4 };
+
+enum gx_part { GX_WHOLE, GX_LEFT, GX_RIGHT };
+
+/* Where a slot's picture lies: a file, or one half of it. */
+struct gx_view {
+    const char *path;
+    enum gx_part part;
+};
+
+/* Views of one purpose, by slot, sorted by name. Where the layout is aligned, view[k][i] of all
+ * slots belong together and the counts agree; else each slot has a list of its own. */
+struct gx_split {
+    struct gx_view *view[GX_SLOTS];
+    size_t count[GX_SLOTS];
+};
+
+struct gx_dataset {
+    struct gx_arena arena; /* owns every text and list */
+    const struct gx_layout *layout;
+    const char *path;
+    struct gx_split train, held; /* held: for validation; its counts may be 0 */
+    const char *said;            /* what was found, one line for the user */
+};
+
+struct gx_dataset_options {
+    bool swap;   /* B to A: slots 0 and 1 change places */
+    int holdout; /* without val/ or test/: every n-th sample is held out; 0: none */
+};
+
+struct gx_layout {
+    const char *name;
+    int slots;
+    bool aligned;
+    const char *expected; /* for error texts: "pix2pix expects ..." */
+    int (*find)(struct gx_dataset *set, const struct gx_dataset_options *options,
+                struct gx_err *err);
+};
+
+/* Layouts, one row each: "pairs" (pix2pix): PATH/train/ of side-by-side pairs or with A/ and B/
+ * paired by name, PATH/A/ and PATH/B/, or pairs in PATH itself; validation in PATH/val/ or
+ * PATH/test/. -GX_E_CONFIG says what was found and what was expected; it also names a file that
+ * cannot be one. On failure the set is empty; gx_dataset_clear is legal then. */
+GX_MUST_CHECK int gx_dataset_open(struct gx_dataset *set, const char *layout, const char *path,
+                                  const struct gx_dataset_options *options, struct gx_err *err);
+void gx_dataset_clear(struct gx_dataset *set);
+
+/* ---- one sample ---- */
+
+struct gx_prepare {
+    int load_size;      /* scaled to this square (bicubic) first; 0: left as it is */
+    int crop_size;      /* then cut to this square; 0: not cut */
+    bool augment, flip; /* random place of the cut, mirrored at random; else centred, as it is */
+    int channels[GX_SLOTS]; /* 1, 3 or 4 */
+    float lo, hi;           /* range of the floats */
+    int64_t max_pixels;     /* of a file; 0: GX_MAX_PIXELS */
+};
+
+/* A slot's picture after scaling, 8 or 16 bits a sample (interleaved): what caches keep. */
+struct gx_raster {
+    int height, width, channels, bits;
+    void *samples;
+};
+
+size_t gx_raster_bytes(const struct gx_raster *raster);
+
+/* Decodes and scales the views of one sample; gives raster[slots] (free each .samples). All slots
+ * come out at one size, or it is -GX_E_CONFIG. */
+GX_MUST_CHECK int gx_sample_decode(const struct gx_view *view, int slots,
+                                   const struct gx_prepare *prepare, struct gx_raster *raster,
+                                   struct gx_err *err);
+
+/* Cuts, mirrors and converts: to[slot] gets height x width x channels floats. The same cut for all
+ * slots, keyed by (seed, epoch, index), never by the order of calls. -GX_E_CONFIG when the sample,
+ * which is called `name`, does not come out as height x width. */
+GX_MUST_CHECK int gx_sample_place(const struct gx_raster *raster, int slots,
+                                  const struct gx_prepare *prepare, uint64_t seed, int64_t epoch,
+                                  int64_t index, int height, int width, float *const *to,
+                                  const char *name, struct gx_err *err);
+
+/* The size that samples come out at: crop_size, or else load_size, or else that of `view`'s file.
+ */
+GX_MUST_CHECK int gx_sample_size(const struct gx_view *view, const struct gx_prepare *prepare,
+                                 int *height, int *width, struct gx_err *err);
+
+/* ---- where a run is ----
+ * A position is a pure function of the step, so a resumed run needs nothing else. Samples are
+ * counted on and on: step s of rank r takes numbers (s * ranks + r) * batch onwards; number n is
+ * position n % count of epoch n / count. A batch may thus span two epochs: none is ever short. */
+
+struct gx_place {
+    int64_t epoch, position;
+};
+
+struct gx_place gx_place_at(int64_t count, int64_t step, int batch, int item, int rank, int ranks);
+
+/* Steps in which every sample has been seen `epochs` times (rounded up). */
+int64_t gx_steps_of_epochs(int64_t count, int64_t epochs, int batch, int ranks);
+
+#endif

@@ -1,0 +1,307 @@
+#include "image/loader.h"
+#include "util/random.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <vips/vips.h>
+
+/* A step's batch. Slot s % depth of the ring holds step s, from when its first item is handed to a
+ * worker until gx_loader_next has copied it. */
+struct batch {
+    float *data[GX_SLOTS];
+    const char **name;
+    int done;         /* items finished, failed ones too */
+    int failed, code; /* the first item (not the first in time) that failed; -1: none */
+    struct gx_err err;
+};
+
+struct gx_loader {
+    const struct gx_split *split;
+    struct gx_loader_options o;
+    int slots, height, width, depth;
+    size_t count, floats[GX_SLOTS]; /* a sample's, by slot */
+    struct batch *ring;
+
+    pthread_mutex_t lock;
+    pthread_cond_t room, ready;
+    bool stop;
+    int64_t step; /* the next to give out */
+    int64_t job_step;
+    int job_item;
+    uint32_t *order; /* of order_epoch; NULL: by name */
+    int64_t order_epoch;
+    struct gx_raster *cache; /* count x slots; samples NULL: not there */
+    size_t cached;
+    int code; /* of the error that ended it */
+    struct gx_err err;
+
+    int threads;
+    pthread_t *thread;
+};
+
+struct job {
+    int64_t step, epoch;
+    int item;
+    size_t index;
+};
+
+/* ---- handing out work (under the lock) ---- */
+
+/* Jobs go out in order of steps, so one epoch's order is current at a time. */
+static size_t index_at(struct gx_loader *l, struct gx_place place)
+{
+    if (!l->order)
+        return (size_t)place.position;
+    if (place.epoch != l->order_epoch) {
+        struct gx_random random = gx_random_at(l->o.seed, GX_STREAM_ORDER, (uint64_t)place.epoch);
+        gx_random_permutation(&random, l->order, (uint32_t)l->count);
+        l->order_epoch = place.epoch;
+    }
+    return l->order[place.position];
+}
+
+static bool take_job(struct gx_loader *l, struct job *job)
+{
+    while (!l->stop && l->job_step >= l->step + l->depth)
+        pthread_cond_wait(&l->room, &l->lock);
+    if (l->stop)
+        return false;
+    struct gx_place place =
+        gx_place_at((int64_t)l->count, l->job_step, l->o.batch, l->job_item, l->o.rank, l->o.ranks);
+    *job = (struct job){l->job_step, place.epoch, l->job_item, index_at(l, place)};
+    if (++l->job_item == l->o.batch) {
+        l->job_item = 0;
+        l->job_step++;
+    }
+    return true;
+}
+
+static void finish_job(struct gx_loader *l, const struct job *job, int code,
+                       const struct gx_err *err)
+{
+    struct batch *b = &l->ring[job->step % l->depth];
+    b->name[job->item] = l->split->view[0][job->index].path;
+    if (code && (b->failed < 0 || job->item < b->failed)) {
+        b->failed = job->item;
+        b->code = code;
+        b->err = *err;
+    }
+    if (++b->done == l->o.batch)
+        pthread_cond_signal(&l->ready);
+}
+
+/* ---- doing it ---- */
+
+/* The cache's copy, or a fresh one, which the cache takes if it has room (*owned: it has not). */
+static int fetch(struct gx_loader *l, size_t index, struct gx_raster *raster, bool *owned,
+                 struct gx_err *err)
+{
+    struct gx_raster *kept = l->cache + index * l->slots;
+    struct gx_view view[GX_SLOTS];
+    size_t bytes = 0;
+    pthread_mutex_lock(&l->lock);
+    bool hit = kept->samples;
+    memcpy(raster, kept, (size_t)l->slots * sizeof *raster);
+    pthread_mutex_unlock(&l->lock);
+    *owned = false;
+    if (hit)
+        return 0;
+    for (int k = 0; k < l->slots; k++)
+        view[k] = l->split->view[k][index];
+    int result = gx_sample_decode(view, l->slots, &l->o.prepare, raster, err);
+    if (result)
+        return result;
+    for (int k = 0; k < l->slots; k++)
+        bytes += gx_raster_bytes(&raster[k]);
+    pthread_mutex_lock(&l->lock);
+    *owned = kept->samples || l->cached + bytes > l->o.cache_bytes;
+    if (!*owned) {
+        memcpy(kept, raster, (size_t)l->slots * sizeof *raster);
+        l->cached += bytes;
+    }
+    pthread_mutex_unlock(&l->lock);
+    return 0;
+}
+
+static int make(struct gx_loader *l, const struct job *job, struct gx_err *err)
+{
+    struct gx_raster raster[GX_SLOTS];
+    float *to[GX_SLOTS];
+    bool owned;
+    struct batch *b = &l->ring[job->step % l->depth];
+    for (int k = 0; k < l->slots; k++)
+        to[k] = b->data[k] + (size_t)job->item * l->floats[k];
+    int result = fetch(l, job->index, raster, &owned, err);
+    if (!result) {
+        result = gx_sample_place(raster, l->slots, &l->o.prepare, l->o.seed, job->epoch,
+                                 (int64_t)job->index, l->height, l->width, to,
+                                 l->split->view[0][job->index].path, err);
+        for (int k = 0; k < l->slots && owned; k++)
+            free(raster[k].samples);
+    }
+    return result && result != -GX_E_NOMEM ? -GX_E_CONFIG : result;
+}
+
+static void *work(void *arg)
+{
+    struct gx_loader *l = arg;
+    struct job job;
+    pthread_mutex_lock(&l->lock);
+    while (take_job(l, &job)) {
+        struct gx_err err = {""};
+        pthread_mutex_unlock(&l->lock);
+        int code = make(l, &job, &err);
+        pthread_mutex_lock(&l->lock);
+        finish_job(l, &job, code, &err);
+    }
+    pthread_mutex_unlock(&l->lock);
+    vips_thread_shutdown();
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static int reserve(struct gx_loader *l, struct gx_err *err)
+{
+    bool failed = false;
+    l->ring = gx_new((size_t)l->depth * sizeof *l->ring);
+    l->cache = gx_new(l->count * l->slots * sizeof *l->cache);
+    l->order = l->o.shuffle ? gx_new(l->count * sizeof *l->order) : NULL;
+    l->thread = gx_new((size_t)l->o.workers * sizeof *l->thread);
+    for (int i = 0; i < l->depth; i++) {
+        struct batch *b = &l->ring[i];
+        b->failed = -1;
+        b->name = gx_new((size_t)l->o.batch * sizeof *b->name);
+        for (int k = 0; k < l->slots; k++) {
+            b->data[k] = malloc((size_t)l->o.batch * l->floats[k] * sizeof(float));
+            failed = failed || !b->data[k];
+        }
+    }
+    return failed ? gx_fail(err, GX_E_NOMEM, "out of memory for batches decoded ahead") : 0;
+}
+
+static int start(struct gx_loader *l, struct gx_err *err)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's business */
+    while (l->threads < l->o.workers && !pthread_create(&l->thread[l->threads], NULL, work, l))
+        l->threads++;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return l->threads ? 0 : gx_fail(err, GX_E_NOMEM, "cannot start a thread for decoding");
+}
+
+int gx_loader_new(struct gx_loader **loader, const struct gx_dataset *set,
+                  const struct gx_split *split, const struct gx_loader_options *options,
+                  struct gx_err *err)
+{
+    *loader = NULL;
+    if (!split->count[0])
+        return gx_fail(err, GX_E_CONFIG, "the data set '%s' has no samples to load", set->path);
+    if (options->prepare.load_size && options->prepare.crop_size > options->prepare.load_size)
+        return gx_fail(err, GX_E_CONFIG, "data.crop_size %d is larger than data.load_size %d",
+                       options->prepare.crop_size, options->prepare.load_size);
+    struct gx_loader *l = gx_new(sizeof *l);
+    l->split = split;
+    l->o = *options;
+    l->o.workers = options->workers > 0 ? options->workers : 1;
+    l->o.batch = options->batch > 0 ? options->batch : 1;
+    l->o.ranks = options->ranks > 0 ? options->ranks : 1;
+    l->slots = set->layout->slots;
+    l->count = split->count[0];
+    l->step = l->job_step = options->first_step;
+    l->order_epoch = -1;
+    l->depth = 2 + 2 * l->o.workers / l->o.batch;
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->room, NULL);
+    pthread_cond_init(&l->ready, NULL);
+    int result = gx_sample_size(&split->view[0][0], &l->o.prepare, &l->height, &l->width, err);
+    for (int k = 0; k < l->slots; k++)
+        l->floats[k] = (size_t)l->height * l->width * l->o.prepare.channels[k];
+    if (!result)
+        result = reserve(l, err);
+    if (!result)
+        result = start(l, err);
+    if (result)
+        gx_loader_free(&l);
+    *loader = l;
+    return result;
+}
+
+void gx_loader_free(struct gx_loader **loader)
+{
+    struct gx_loader *l = *loader;
+    if (!l)
+        return;
+    pthread_mutex_lock(&l->lock);
+    l->stop = true;
+    pthread_cond_broadcast(&l->room);
+    pthread_mutex_unlock(&l->lock);
+    for (int i = 0; i < l->threads; i++)
+        pthread_join(l->thread[i], NULL);
+    for (int i = 0; i < l->depth && l->ring; i++) {
+        for (int k = 0; k < l->slots; k++)
+            free(l->ring[i].data[k]);
+        free(l->ring[i].name);
+    }
+    for (size_t i = 0; i < l->count * l->slots && l->cache; i++)
+        free(l->cache[i].samples);
+    pthread_mutex_destroy(&l->lock);
+    pthread_cond_destroy(&l->room);
+    pthread_cond_destroy(&l->ready);
+    free(l->ring);
+    free(l->cache);
+    free(l->order);
+    free(l->thread);
+    free(l);
+    *loader = NULL;
+}
+
+void gx_loader_size(const struct gx_loader *l, int *height, int *width)
+{
+    *height = l->height;
+    *width = l->width;
+}
+
+size_t gx_loader_bytes(const struct gx_loader *l)
+{
+    size_t ring = 0, cache = 0;
+    int side = l->o.prepare.load_size;
+    for (int k = 0; k < l->slots; k++) {
+        size_t scaled = (size_t)side * side * l->o.prepare.channels[k];
+        ring += (size_t)l->depth * l->o.batch * l->floats[k] * sizeof(float);
+        cache += l->count * (side ? scaled : l->floats[k]) * 2; /* at most 16 bits a sample */
+    }
+    bool known = side || !l->o.prepare.crop_size;
+    return ring + (known && cache < l->o.cache_bytes ? cache : l->o.cache_bytes);
+}
+
+int gx_loader_next(struct gx_loader *l, float *const *to, const char **names, struct gx_err *err)
+{
+    pthread_mutex_lock(&l->lock);
+    struct batch *b = &l->ring[l->step % l->depth];
+    while (!l->code && b->done < l->o.batch)
+        pthread_cond_wait(&l->ready, &l->lock);
+    if (!l->code && b->failed >= 0) {
+        l->code = b->code;
+        l->err = b->err;
+    }
+    int result = l->code;
+    if (result && err)
+        *err = l->err;
+    pthread_mutex_unlock(&l->lock);
+    if (result)
+        return result;
+    for (int k = 0; k < l->slots; k++)
+        memcpy(to[k], b->data[k], (size_t)l->o.batch * l->floats[k] * sizeof(float));
+    if (names)
+        memcpy(names, b->name, (size_t)l->o.batch * sizeof *names);
+    pthread_mutex_lock(&l->lock);
+    b->done = 0;
+    l->step++;
+    pthread_cond_broadcast(&l->room);
+    pthread_mutex_unlock(&l->lock);
+    return 0;
+}

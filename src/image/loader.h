@@ -1,0 +1,39 @@
+/* The loader: batches decoded ahead by threads of its own, given out exactly in the order of steps.
+ * What a batch holds depends on (split, options, step) alone, never on timing, the number of
+ * workers, or where the run was resumed. */
+#ifndef GX_IMAGE_LOADER_H
+#define GX_IMAGE_LOADER_H
+
+#include "image/dataset.h"
+
+struct gx_loader_options {
+    struct gx_prepare prepare;
+    uint64_t seed;
+    bool shuffle; /* a new order each epoch, by (seed, epoch); else by name */
+    int batch, rank, ranks;
+    int64_t first_step; /* of the first gx_loader_next */
+    int workers;        /* threads; 0: one */
+    size_t cache_bytes; /* at most this much is kept decoded, so that it is not decoded again */
+};
+
+struct gx_loader;
+
+/* Borrows the data set until the loader is freed. The split must not be empty (-GX_E_CONFIG).
+ * Threads start at once; signals are blocked in them. */
+GX_MUST_CHECK int gx_loader_new(struct gx_loader **loader, const struct gx_dataset *set,
+                                const struct gx_split *split,
+                                const struct gx_loader_options *options, struct gx_err *err);
+void gx_loader_free(struct gx_loader **loader);
+
+/* The size of every sample, and the most memory the loader will hold (batches and cache; decoding
+ * one file for each worker comes on top). */
+void gx_loader_size(const struct gx_loader *loader, int *height, int *width);
+size_t gx_loader_bytes(const struct gx_loader *loader);
+
+/* Fills to[slot] with batch x height x width x channels floats of the next step. names (may be
+ * NULL) gets `batch` paths of slot 0, the data set's. An error names the file (-GX_E_CONFIG;
+ * -GX_E_NOMEM) and stays: the loader is only good for gx_loader_free then. */
+GX_MUST_CHECK int gx_loader_next(struct gx_loader *loader, float *const *to, const char **names,
+                                 struct gx_err *err);
+
+#endif

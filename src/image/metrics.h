@@ -1,0 +1,42 @@
+/* How far a picture is from another: validation and `ganx eval`.
+ *
+ * Pictures are NHWC floats, count x h x w x c with c 1 or 3 (a fourth channel is left out), values
+ * in lo..hi; everything is computed in double, over all of `count` for the mean of the pictures'
+ * figures. Values are taken as they are, without rounding to 8 bits.
+ *   l1      mean |a - b|, as a share of the range (0..1); less is better
+ *   psnr    10 log10(1 / mean squared difference) over all channels, dB; equal pictures: infinity
+ *   psnr_y  the same on BT.601 studio range luma (16..235), peak 255
+ *   ssim    Wang et al. 2004: Gaussian window 11, sigma 1.5, K 0.01 0.03, valid region (no
+ * padding); mean over channels. A side shorter than 11 takes the largest odd window that fits.
+ *   ssim_y  the same on that luma
+ *   sharpness  of one picture: mean length of the gradient by forward differences, as a share of
+ * the range a pixel, mean over channels parity: shared reference/metrics (psnr_rgb, ssim_rgb, ...),
+ * 1e-4. */
+#ifndef GX_IMAGE_METRICS_H
+#define GX_IMAGE_METRICS_H
+
+#include <stdbool.h>
+
+struct gx_pair {
+    const float *a, *b;
+    int count, h, w, c;
+    float lo, hi;
+};
+
+double gx_metric_l1(const struct gx_pair *pair);
+double gx_metric_psnr(const struct gx_pair *pair);
+double gx_metric_psnr_y(const struct gx_pair *pair);
+double gx_metric_ssim(const struct gx_pair *pair);
+double gx_metric_ssim_y(const struct gx_pair *pair);
+double gx_sharpness(const float *a, int count, int h, int w, int c, float lo, float hi);
+
+/* Metrics by name, a row each; the last has no name. */
+struct gx_metric {
+    const char *name;
+    double (*measure)(const struct gx_pair *pair);
+    bool more_is_better;
+};
+extern const struct gx_metric gx_metrics[];
+const struct gx_metric *gx_metric_find(const char *name); /* NULL: unknown */
+
+#endif
