@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,6 +97,24 @@ static int examine(struct gx_picture *p, const struct gx_format *format, int64_t
     return 0;
 }
 
+/* ---- libvips' error buffer ----
+ * There is one for the process. It is emptied when nobody else is reading a picture, so that a
+ * failure finds its own reason in it, and no thread wipes out another's. Two pictures that fail at
+ * the same moment may still share one reason. */
+
+static atomic_int reading;
+
+static void begin_reading(void)
+{
+    if (atomic_fetch_add(&reading, 1) == 0)
+        vips_error_clear();
+}
+
+static void end_reading(void)
+{
+    atomic_fetch_sub(&reading, 1);
+}
+
 /* ---- opening ---- */
 
 static int refuse(const char *name, const struct gx_format *format, const unsigned char *head,
@@ -135,6 +154,7 @@ static int open_source(struct gx_picture *p, VipsSource *source, const unsigned 
 {
     const struct gx_format *format = gx_format_sniff(head, size);
     int result = 0;
+    begin_reading();
     if (!format || !gx_format_is_on(format))
         result = refuse(p->name, format, head, size, err);
     else if (!source)
@@ -152,7 +172,7 @@ static int open_source(struct gx_picture *p, VipsSource *source, const unsigned 
     }
     if (source)
         g_object_unref(source);
-    vips_error_clear();
+    end_reading();
     return result;
 }
 
@@ -318,10 +338,8 @@ static bool apply_profile(struct chain *c, int bits)
     if (c->now->Bands == 3 && profile_is_srgb(c->now))
         return false;
     if (vips_icc_transform(c->now, &next, "srgb", "embedded", TRUE, "intent", VIPS_INTENT_RELATIVE,
-                           "black_point_compensation", TRUE, "depth", bits, NULL)) {
-        vips_error_clear(); /* a profile for another kind of picture, or none at all */
-        return false;
-    }
+                           "black_point_compensation", TRUE, "depth", bits, NULL))
+        return false; /* a profile for another kind of picture, or none at all */
     advance(c, next);
     return true;
 }
@@ -450,17 +468,20 @@ int gx_picture_decode(struct gx_picture *p, struct gx_err *err)
 {
     if (p->pixels)
         return 0;
+    int result = 0;
     struct chain c = {p->header};
     g_object_ref(c.now);
+    begin_reading();
     if (convert(p, &c)) {
         g_object_unref(c.now);
-        return fail_decode(p, err);
+        result = fail_decode(p, err);
+    } else {
+        p->pixels = c.now;
+        g_object_unref(p->header); /* and closes the file */
+        p->header = NULL;
     }
-    p->pixels = c.now;
-    g_object_unref(p->header); /* and closes the file */
-    p->header = NULL;
-    vips_error_clear();
-    return 0;
+    end_reading();
+    return result;
 }
 
 const void *gx_picture_samples(const struct gx_picture *p)

@@ -81,7 +81,6 @@ static void caption(struct sheet *s, const char *title, int left, int right)
     if (text)
         g_object_unref(text);
     g_free(escaped);
-    vips_error_clear();
 }
 
 static int draw(struct sheet *s, const struct gx_pixels *cells, const char *const *titles,

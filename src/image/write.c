@@ -222,10 +222,11 @@ static int encode(const struct plan *plan, struct gx_picture *like, VipsBlob **b
         g_object_unref(target);
     if (image)
         g_object_unref(image);
+    if (*blob)
+        return 0;
     char reason[256];
     gx_vips_reason(reason, sizeof reason);
-    return *blob ? 0
-                 : gx_fail(err, GX_E_FORMAT, "cannot encode as %s: %s", plan->format->name, reason);
+    return gx_fail(err, GX_E_FORMAT, "cannot encode as %s: %s", plan->format->name, reason);
 }
 
 /* Gives *blob: everything up to the bytes of the file. */

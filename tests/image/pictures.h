@@ -50,7 +50,7 @@ static inline int sample_at(int x, int y, int k)
 static inline VipsImage *make_image(int width, int height, int bands)
 {
     size_t size = (size_t)width * height * bands;
-    unsigned char *data = malloc(size);
+    unsigned char *data = calloc(size, 1);
     for (size_t i = 0; i < size; i++)
         data[i] = (unsigned char)sample_at((int)(i / bands) % width, (int)(i / bands) / width,
                                            (int)(i % bands));
@@ -95,7 +95,7 @@ static inline const char *save_bytes(const void *data, size_t size, const char *
 /* The first `share` of a file's bytes as another file. */
 static inline const char *cut_file(const char *path, double share, const char *name)
 {
-    char *data;
+    char *data = NULL;
     size_t size;
     assert_int_equal(gx_file_read(path, 1 << 24, &data, &size, NULL), 0);
     const char *cut = save_bytes(data, (size_t)(share * (double)size), name);
