@@ -15,10 +15,11 @@ ifdef DEBUG
 OPT      := -O0 -g
 endif
 CFLAGS   ?= -g
-override CFLAGS += -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -fopenmp -fno-math-errno -MMD -MP -Iinclude -Isrc \
+OPENMP   ?= -fopenmp
+override CFLAGS += -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) $(OPENMP) -fno-math-errno -MMD -MP -Iinclude -Isrc \
                    -DGX_VERSION='"$(VERSION)"' -DGX_PREFIX='"$(PREFIX)"' \
                    $(shell pkg-config --cflags $(PACKAGES) | sed 's/-I/-isystem /g')
-LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lm -fopenmp
+LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lm $(OPENMP)
 ifdef SANITIZE
 override CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 LDFLAGS  += -fsanitize=$(SANITIZE)
@@ -73,12 +74,37 @@ $(O)/tests/%: $(O)/tests/%.o $$(call helpers,tests/$$(*D)) $(O)/libganx.a
 check: $(O)/ganx $(TESTS)
 	@tests/run $(TESTS)
 
+# ---- fuzzing: each tests/fuzz/fuzz_NAME.c is one libFuzzer target. It runs for FUZZ_SECONDS, starting
+# from what it found before and from the folder tests/reference/NAME, if there is one. A finding is
+# left in build/fuzz/found/NAME. Only the folders that read what others wrote are built: they need no
+# OpenMP, whose runtime clang often lacks. ----
+
+FUZZ_SECONDS ?= 60
+FUZZ_FOLDERS := util config weights image
+FUZZERS      := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+fuzz:
+	@$(MAKE) O=build/fuzz CC=clang OPENMP= SANITIZE=fuzzer-no-link,address,undefined fuzz-run
+
+fuzz-run: $(FUZZERS:%=$(O)/tests/fuzz/%)
+	@for name in $(FUZZERS:fuzz_%=%); do \
+	    mkdir -p $(O)/corpus/$$name $(O)/found/$$name; \
+	    seed=tests/reference/$$name; [ -d $$seed ] || seed=; \
+	    echo "fuzzing $$name for $(FUZZ_SECONDS) s"; \
+	    $(O)/tests/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 \
+	        -max_len=65536 -verbosity=0 -artifact_prefix=$(O)/found/$$name/ \
+	        $(O)/corpus/$$name $$seed || exit 1; \
+	done
+
+$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(patsubst %.c,$(O)/%.o,$(wildcard $(FUZZ_FOLDERS:%=src/%/*.c)))
+	@$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
 clean:
 	rm -rf $(O)
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-.PHONY: all check clean help
+.PHONY: all check clean help fuzz fuzz-run
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

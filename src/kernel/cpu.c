@@ -7,9 +7,18 @@
 #include <string.h>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
+
+/* clang 14's __builtin_cpu_supports does not know this one. */
+static bool has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 #define RUNS_v3                                                                                    \
     (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&                            \
-     __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c"))
+     __builtin_cpu_supports("bmi2") && has_f16c())
 #define RUNS_v4                                                                                    \
     (RUNS_v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&         \
      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&                   \
@@ -91,8 +100,9 @@ static void list_features(char *features, size_t size)
 {
     features[0] = '\0';
 #if defined(__x86_64__)
-#define FEATURE(name)                                                                              \
-    if (__builtin_cpu_supports(name)) {                                                            \
+#define FEATURE(name) FEATURE_IF(name, __builtin_cpu_supports(name))
+#define FEATURE_IF(name, present)                                                                  \
+    if (present) {                                                                                 \
         size_t used = strlen(features);                                                            \
         snprintf(features + used, size - used, used ? " %s" : "%s", name);                         \
     }
@@ -100,7 +110,7 @@ static void list_features(char *features, size_t size)
     FEATURE("avx")
     FEATURE("avx2")
     FEATURE("fma")
-    FEATURE("f16c")
+    FEATURE_IF("f16c", has_f16c())
     FEATURE("bmi2")
     FEATURE("avx512f")
     FEATURE("avx512bw")
@@ -108,6 +118,7 @@ static void list_features(char *features, size_t size)
     FEATURE("avx512vl")
     FEATURE("avx512vnni")
     FEATURE("avx512bf16")
+#undef FEATURE_IF
 #undef FEATURE
 #else
     (void)size;

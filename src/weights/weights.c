@@ -377,8 +377,8 @@ int gx_weights_read_part(struct gx_weights *w, int i, int64_t from, int64_t coun
 {
     const struct gx_tensor_record *t = &w->tensor[i];
     if (from < 0 || count < 0 || from > t->info.count || count > t->info.count - from)
-        return gx_fail(err, GX_E_USAGE, "tensor '%s' has no elements %lld to %lld", t->info.name,
-                       (long long)from, (long long)from + (long long)count);
+        return gx_fail(err, GX_E_USAGE, "tensor '%s' has no %lld elements after the first %lld",
+                       t->info.name, (long long)count, (long long)from);
     if (count == 0)
         return 0;
     int result = t->contiguous ? read_contiguous(w, t, from, count, to, err)

@@ -178,7 +178,7 @@ static void parts_outside_are_refused(void **state)
     float x[4];
     struct gx_weights *w = open_file("tensor.pth", "torch zip");
     assert_int_equal(gx_weights_read_part(w, 0, 1, 3, x, &err), -GX_E_USAGE);
-    assert_non_null(strstr(err.text, "tensor 'tensor' has no elements 1 to 4"));
+    assert_non_null(strstr(err.text, "tensor 'tensor' has no 3 elements after the first 1"));
     assert_int_equal(gx_weights_read_part(w, 0, -1, 1, x, &err), -GX_E_USAGE);
     assert_int_equal(gx_weights_read_part(w, 0, INT64_MAX, 1, x, &err), -GX_E_USAGE);
     assert_int_equal(gx_weights_read_part(w, 0, 3, 0, x, &err), 0);
