@@ -65,11 +65,15 @@ $(foreach t,$(TIERS),$(eval $(call tier_rule,$(t))))
 # ---- tests: each tests/FOLDER/test_NAME.c is one program on cmocka; other files of its folder are
 # helpers, linked into each ----
 
+# Programs of tests/fault see these calls of the library through functions of their own.
+LINK_fault := $(foreach f,open write pwrite pread fsync ftruncate rename symlink fdopen fopen fwrite \
+                 fflush fclose,-Wl,--wrap=$(f))
+
 helpers = $(patsubst %.c,$(O)/%.o,$(filter-out $(1)/test_%,$(wildcard $(1)/*.c)))
 
 .SECONDEXPANSION:
 $(O)/tests/%: $(O)/tests/%.o $$(call helpers,tests/$$(*D)) $(O)/libganx.a
-	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	@$(CC) $(LDFLAGS) $(LINK_$(*D)) -o $@ $^ -lcmocka $(LDLIBS)
 
 check: $(O)/ganx $(TESTS)
 	@tests/run $(TESTS)

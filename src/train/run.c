@@ -374,11 +374,25 @@ static int rotate(const struct gx_run *run, struct gx_err *err)
     return result;
 }
 
+/* What a checkpoint follows must not be lost where the checkpoint is not. */
+static int flush_metrics(const struct gx_run *run, struct gx_err *err)
+{
+    int failed = 0;
+    do
+        failed = run->metrics >= 0 ? fsync(run->metrics) : 0;
+    while (failed && errno == EINTR);
+    if (!failed || errno == EINVAL || errno == ENOTSUP) /* a file system without fsync */
+        return 0;
+    return gx_fail_errno(err, GX_E_IO, "cannot write '%s/metrics.jsonl'", run->path);
+}
+
 int gx_run_save(struct gx_run *run, const struct gx_record *record, int64_t step,
                 struct gx_err *err)
 {
     char *path = checkpoint_file(run, step);
-    int result = gx_record_write(record, path, err);
+    int result = flush_metrics(run, err);
+    if (!result)
+        result = gx_record_write(record, path, err);
     free(path);
     if (!result)
         result = point(run, "latest", step, err);

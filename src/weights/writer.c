@@ -213,8 +213,13 @@ int gx_weights_write_commit(struct gx_weights_writer **to, struct gx_err *err)
     if (writer->next < writer->count)
         result = gx_fail(err, GX_E_USAGE, "'%s': only %d of %d tensors were written",
                          writer->staged.target, writer->next, writer->count);
-    else if (pwrite(writer->staged.fd, digits, GX_CRC_DIGITS, writer->crc_offset) != GX_CRC_DIGITS)
-        result = gx_fail_errno(err, GX_E_IO, "cannot write '%s'", writer->staged.target);
+    for (size_t done = 0; !result && done < GX_CRC_DIGITS;) {
+        ssize_t put = pwrite(writer->staged.fd, digits + done, GX_CRC_DIGITS - done,
+                             writer->crc_offset + (off_t)done);
+        if (put < 0 && errno != EINTR)
+            result = gx_fail_errno(err, GX_E_IO, "cannot write '%s'", writer->staged.target);
+        done += put > 0 ? (size_t)put : 0;
+    }
     if (result)
         gx_staged_discard(&writer->staged);
     else
