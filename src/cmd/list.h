@@ -1,3 +1,4 @@
 /* Every command: a row each, in the order of the help text. */
+GX_COMMAND(train)
 GX_COMMAND(version)
 GX_COMMAND(help)

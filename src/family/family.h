@@ -55,7 +55,7 @@ struct gx_step {
 };
 
 /* Columns of a sample grid; the pair that validation measures. */
-struct gx_view {
+struct gx_preview {
     struct gx_graph *graph;
     struct gx_node *input[GX_SLOTS_MAX];
     struct {
@@ -74,7 +74,7 @@ struct gx_family {
     /* The graph of one step over pictures (batch, h, w). Errors are the graph's. */
     void (*build_step)(struct gx_game *game, int batch, int h, int w, struct gx_step *step);
     /* The generator at work, as `translate` would use it. */
-    void (*build_view)(struct gx_game *game, int batch, int h, int w, struct gx_view *view);
+    void (*build_preview)(struct gx_game *game, int batch, int h, int w, struct gx_preview *preview);
 };
 
 extern const struct gx_family *const gx_families[]; /* ends with NULL */

@@ -111,21 +111,21 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
     step->phase[1] = (struct gx_phase){.update = 1U << G, .repeat = 1};
 }
 
-static void build_view(struct gx_game *game, int batch, int h, int w, struct gx_view *view)
+static void build_preview(struct gx_game *game, int batch, int h, int w, struct gx_preview *preview)
 {
-    struct gx_graph *g = view->graph = gx_graph_new();
+    struct gx_graph *g = preview->graph = gx_graph_new();
     struct gx_node *a = gx_input(g, (struct gx_shape){batch, h, w, game->channels[0]}, "A");
     struct gx_node *b = gx_input(g, (struct gx_shape){batch, h, w, game->channels[1]}, "B");
-    view->input[0] = a;
-    view->input[1] = view->target = b;
-    view->output = gx_keep(gx_game_use(game, g, G, a));
-    view->columns = 3;
-    view->column[0].title = "input";
-    view->column[0].value = a;
-    view->column[1].title = "output";
-    view->column[1].value = view->output;
-    view->column[2].title = "target";
-    view->column[2].value = b;
+    preview->input[0] = a;
+    preview->input[1] = preview->target = b;
+    preview->output = gx_keep(gx_game_use(game, g, G, a));
+    preview->columns = 3;
+    preview->column[0].title = "input";
+    preview->column[0].value = a;
+    preview->column[1].title = "output";
+    preview->column[1].value = preview->output;
+    preview->column[2].title = "target";
+    preview->column[2].value = b;
 }
 
 const struct gx_family gx_family_pix2pix = {
@@ -134,5 +134,5 @@ const struct gx_family gx_family_pix2pix = {
     .layout = "pairs",
     .setup = setup,
     .build_step = build_step,
-    .build_view = build_view,
+    .build_preview = build_preview,
 };

@@ -1,0 +1,230 @@
+#include "train/training.h"
+
+#include "config/resolve.h"
+#include "util/file.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void gx_training_swap_average(struct gx_training *t)
+{
+    for (int i = 0; i < t->game.nets; i++)
+        if (t->average[i].data)
+            gx_average_swap(&t->average[i]);
+}
+
+/* ---- one step ---- */
+
+static int check_losses(const struct gx_training *t, int phase, struct gx_err *err)
+{
+    for (int i = 0; i < t->step.losses; i++) {
+        const struct gx_loss *loss = &t->step.loss[i];
+        if (loss->value->phase == phase && !isfinite(*gx_plan_value(t->plan, loss->value)))
+            return gx_fail(err, GX_E_NUMERIC, "step %" PRId64 ": the loss %s is not finite",
+                           t->done + 1, loss->name);
+    }
+    return 0;
+}
+
+/* The optimizer steps at the end of a phase; refused when a gradient is not finite. */
+static int update(struct gx_training *t, const struct gx_phase *phase, double lr,
+                  struct gx_err *err)
+{
+    for (int k = 0; k < t->game.nets; k++) {
+        if (!(phase->update >> k & 1))
+            continue;
+        int code = gx_optim_check(&t->game.net[k].params, t->kernels, t->threads, err);
+        if (code)
+            return gx_context(err, code, "step %" PRId64 ", network %s", t->done + 1,
+                              t->game.net[k].name);
+        gx_optim_step(&t->optim[k], lr, t->kernels, t->threads);
+        if (t->average[k].data)
+            gx_average_update(&t->average[k], t->kernels, t->threads);
+    }
+    return 0;
+}
+
+static int load_batch(struct gx_training *t, struct gx_err *err)
+{
+    float *to[GX_SLOTS_MAX] = {NULL};
+    for (int s = 0; s < t->game.slots; s++)
+        to[s] = gx_plan_value(t->plan, t->step.input[s]);
+    return gx_loader_next(t->loader, to, NULL, err);
+}
+
+static int take_step(struct gx_training *t, double lr, struct gx_err *err)
+{
+    uint64_t batch = (uint64_t)t->done * (uint64_t)t->batches_per_step;
+    bool fresh = false; /* whether the batch at hand has been used */
+    for (int p = 0; p < t->step.phases; p++) {
+        const struct gx_phase *phase = &t->step.phase[p];
+        for (int round = 0; round < phase->repeat; round++) {
+            int code = 0;
+            if (!fresh || round > 0) {
+                code = load_batch(t, err);
+                fresh = true;
+                batch++;
+            }
+            if (code)
+                return code;
+            gx_plan_run(t->plan, p, t->config->train.seed, batch);
+            code = check_losses(t, p, err);
+            if (!code)
+                code = update(t, phase, lr, err);
+            if (code)
+                return code;
+        }
+    }
+    t->done++;
+    return 0;
+}
+
+/* ---- what is told ---- */
+
+static int log_step(struct gx_training *t, double lr, double seconds, struct gx_err *err)
+{
+    char line[1024];
+    int at = snprintf(line, sizeof line,
+                      "{\"step\":%" PRId64 ",\"epoch\":%" PRId64 ",\"lr\":%.9g,\"loss\":{", t->done,
+                      gx_training_epoch(t, t->done - 1), lr);
+    for (int i = 0; i < t->step.losses; i++)
+        at += snprintf(line + at, sizeof line - (size_t)at, "%s\"%s\":%.9g", i ? "," : "",
+                       t->step.loss[i].name,
+                       (double)*gx_plan_value(t->plan, t->step.loss[i].value));
+    snprintf(line + at, sizeof line - (size_t)at, "},\"s_per_step\":%.4g}", seconds);
+    return gx_run_log(&t->run, line, err);
+}
+
+static void show_progress(const struct gx_training *t)
+{
+    if (!t->events || !t->events->progress)
+        return;
+    char text[512] = "";
+    int at = 0;
+    for (int i = 0; i < t->step.losses; i++)
+        at += snprintf(text + at, sizeof text - (size_t)at, "%s%s %.3g", i ? "  " : "",
+                       t->step.loss[i].name,
+                       (double)*gx_plan_value(t->plan, t->step.loss[i].value));
+    t->events->progress(t->events->user, t->done, t->total, text);
+}
+
+/* ---- between steps ---- */
+
+static bool due(int64_t step, int64_t every)
+{
+    return every > 0 && step % every == 0;
+}
+
+/* Validation, samples and checkpoints, where this step is due for them. */
+static int keep_house(struct gx_training *t, bool last, struct gx_err *err)
+{
+    const struct gx_config *c = t->config;
+    bool save = last || due(t->done, c->train.checkpoint_every);
+    bool validate = c->val.every ? last || due(t->done, c->val.every) : save;
+    bool better = false;
+    int code = 0;
+    if (t->validation.count && validate)
+        code = gx_validation_run(t, &better, err);
+    if (!code && t->validation.count && c->train.sample_every &&
+        (last || due(t->done, c->train.sample_every)))
+        code = gx_validation_draw(t, err);
+    if (!code && (save || better))
+        code = gx_training_save(t, err);
+    if (!code && better)
+        code = gx_run_mark_best(&t->run, t->done, err);
+    return code;
+}
+
+static int stop_signal(const struct gx_training *t)
+{
+    return t->events && t->events->stop ? t->events->stop(t->events->user) : 0;
+}
+
+static int run_steps(struct gx_training *t, struct gx_train_result *result, struct gx_err *err)
+{
+    while (t->done < t->total) {
+        double began = seconds_now(), lr = gx_training_rate(t, t->done);
+        int code = take_step(t, lr, err);
+        double seconds = seconds_now() - began;
+        if (!code && (due(t->done, t->config->train.log_every) || t->done == t->total))
+            code = log_step(t, lr, seconds, err);
+        if (code)
+            return code;
+        show_progress(t);
+        result->step = t->done;
+        code = keep_house(t, t->done == t->total, err);
+        if (code)
+            return code;
+        result->signal = stop_signal(t);
+        if (result->signal)
+            return t->saved == t->done ? 0 : gx_training_save(t, err);
+    }
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+/* A resumed run takes what the saved one had, but for what may change and was given. */
+static int continue_config(struct gx_training *t, struct gx_config *config, struct gx_err *err)
+{
+    char *path = gx_run_file(&t->run, "config.yaml"), *text = NULL;
+    size_t size;
+    struct gx_config saved;
+    int code = gx_file_read(path, 1 << 20, &text, &size, err);
+    if (!code)
+        code = gx_config_read_text(&saved, text, size, path, err);
+    if (!code) {
+        code = gx_config_continue(config, &saved, err);
+        gx_config_clear(&saved);
+    }
+    free(text);
+    free(path);
+    return code;
+}
+
+int gx_train_dry_run(struct gx_config *config, const struct gx_train_events *events,
+                     struct gx_train_needs *needs, struct gx_err *err)
+{
+    struct gx_training t = {.run = {.lock = -1, .metrics = -1}};
+    int code = gx_training_plan(&t, config, events, err);
+    if (!code)
+        gx_training_needs(&t, needs);
+    gx_training_clear(&t);
+    return code;
+}
+
+int gx_train(struct gx_config *config, const struct gx_train_events *events,
+             struct gx_train_result *result, struct gx_err *err)
+{
+    struct gx_training t = {.run = {.lock = -1, .metrics = -1}};
+    bool resume = config->train.resume;
+    *result = (struct gx_train_result){0};
+    /* A new run is planned before its folder is touched; an old one's folder says what to plan. */
+    int code = resume ? gx_run_open(&t.run, config->train.run, true, &result->locked, err) : 0;
+    if (!code && resume)
+        code = continue_config(&t, config, err);
+    if (!code)
+        code = gx_training_plan(&t, config, events, err);
+    if (!code && !resume)
+        code = gx_run_open(&t.run, config->train.run, false, &result->locked, err);
+    t.run.keep = config->train.keep;
+    if (!code)
+        code = gx_training_start(&t, err);
+    result->step = t.done;
+    if (!code)
+        code = run_steps(&t, result, err);
+    gx_run_close(&t.run);
+    gx_training_clear(&t);
+    return code;
+}

@@ -1,0 +1,200 @@
+/* What a checkpoint holds: registered once, so that saving and restoring cannot disagree.
+ *
+ *   G.… D.…                      weights and statistics, by the reference's names
+ *   optim.G.exp_avg.… and so on  moments           average.G.…  averaged weights
+ *   texts: the model's facts, the step, the optimizers' counters, the plateau schedule, the best
+ *   validation so far, the configuration, and the machine (a resume elsewhere is not bit-exact)
+ * Random numbers and the position in the data are functions of the seed and the step. */
+#include "train/training.h"
+
+#include "config/dump.h"
+#include "config/resolve.h"
+#include "family/model_keys.h"
+#include "util/arena.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The optimizer's blocks, by torch's names for them. */
+static void register_moments(struct gx_training *t, int net)
+{
+    const struct gx_optim *o = &t->optim[net];
+    const struct gx_params *params = o->params;
+    bool adam = o->settings.kind == GX_OPTIM_ADAM;
+    const struct {
+        const char *name;
+        float *block;
+    } part[] = {{adam ? "exp_avg" : "momentum_buffer", o->m},
+                {adam ? "exp_avg_sq" : "square_avg", o->v}};
+    for (int i = 0; i < 2; i++) {
+        char prefix[64];
+        snprintf(prefix, sizeof prefix, "optim.%s.%s.", t->game.net[net].name, part[i].name);
+        if (part[i].block)
+            gx_record_add_params(&t->record, prefix, params, GX_PARTS_TRAINED, part[i].block);
+    }
+}
+
+void gx_training_register(struct gx_training *t)
+{
+    for (int i = 0; i < t->game.nets; i++) {
+        struct gx_trainee *net = &t->game.net[i];
+        char prefix[64];
+        snprintf(prefix, sizeof prefix, "%s.", net->name);
+        gx_record_add_params(&t->record, prefix, &net->params, GX_PARTS_ALL, net->params.data);
+        register_moments(t, i);
+        snprintf(prefix, sizeof prefix, "average.%s.", net->name);
+        if (t->average[i].data)
+            gx_record_add_params(&t->record, prefix, &net->params, GX_PARTS_ALL,
+                                 t->average[i].data);
+    }
+}
+
+/* What translation must know about the generator behind these tensors. */
+static void set_model_facts(const struct gx_training *t, struct gx_record *record, bool bare)
+{
+    const struct gx_config *c = t->config;
+    gx_record_set(record, GX_KEY_FAMILY, "%s", t->game.family->name);
+    for (int i = 0; i < t->game.nets; i++) {
+        if (bare && !t->game.net[i].generator)
+            continue;
+        char *spec = gx_spec_to_json(&t->game.net[i].spec);
+        char key[64];
+        snprintf(key, sizeof key, "%s%s%s", GX_KEY_NETWORK, bare ? "" : ".",
+                 bare ? "" : t->game.net[i].name);
+        gx_record_set(record, key, "%s", spec);
+        free(spec);
+    }
+    gx_record_set(record, GX_KEY_DIRECTION, "%s",
+                  c->data.direction == GX_A_TO_B ? "AtoB" : "BtoA");
+    gx_record_set(record, GX_KEY_NORM_STATS, "image");
+    gx_record_set(record, GX_KEY_DROPOUT, "%s", c->net.dropout ? "on" : "off");
+    gx_record_set(record, GX_KEY_SIZE, "%d", t->step.input[0]->shape.w);
+    gx_record_set(record, GX_KEY_RANGE, "-1,1");
+    gx_record_set(record, GX_KEY_STEP, "%" PRId64, t->done);
+}
+
+/* ---- the machine ---- */
+
+static void describe_machine(const struct gx_training *t, char *text, size_t size)
+{
+    struct gx_cpu_facts cpu;
+    gx_cpu_describe(&cpu);
+    snprintf(text, size, "kernels %s, OpenBLAS core %s, %d threads", t->kernels->name,
+             cpu.blas_core, t->threads);
+}
+
+/* ---- saving ---- */
+
+static void set_texts(struct gx_training *t)
+{
+    struct gx_record *r = &t->record;
+    char key[64], machine[128];
+    set_model_facts(t, r, false);
+    for (int i = 0; i < t->game.nets; i++) {
+        snprintf(key, sizeof key, "ganx.optim.%s.t", t->game.net[i].name);
+        gx_record_set(r, key, "%" PRId64, t->optim[i].t);
+    }
+    gx_record_set(r, "ganx.plateau", "%a %a %" PRId64, t->plateau.lr, t->plateau.best,
+                  t->plateau.bad);
+    gx_record_set(r, "ganx.best", "%a", t->validation.best);
+    describe_machine(t, machine, sizeof machine);
+    gx_record_set(r, "ganx.machine", "%s", machine);
+    char *yaml = gx_config_yaml(t->config);
+    gx_record_set(r, GX_KEY_CONFIG, "%s", yaml);
+    free(yaml);
+}
+
+/* RUN/model.safetensors: the generators alone, a single one under the reference's bare names. */
+static int write_model(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_record model;
+    int generators = 0;
+    gx_record_init(&model);
+    for (int i = 0; i < t->game.nets; i++)
+        generators += t->game.net[i].generator;
+    bool bare = generators == 1;
+    for (int i = 0; i < t->game.nets; i++) {
+        const struct gx_trainee *net = &t->game.net[i];
+        char prefix[64] = "";
+        if (!bare)
+            snprintf(prefix, sizeof prefix, "%s.", net->name);
+        if (net->generator)
+            gx_record_add_params(&model, prefix, &net->params, GX_PARTS_ALL, net->params.data);
+    }
+    set_model_facts(t, &model, bare);
+    char *path = gx_run_file(&t->run, "model.safetensors");
+    gx_training_swap_average(t);
+    int code = gx_record_write(&model, path, err);
+    gx_training_swap_average(t);
+    free(path);
+    gx_record_clear(&model);
+    return code;
+}
+
+int gx_training_save(struct gx_training *t, struct gx_err *err)
+{
+    set_texts(t);
+    int code = gx_run_save(&t->run, &t->record, t->done, err);
+    if (!code)
+        code = write_model(t, err);
+    if (!code)
+        t->saved = t->done;
+    return code;
+}
+
+/* ---- restoring ---- */
+
+static void warn(void *user, const char *text)
+{
+    gx_training_say(user, true, "checkpoint", "%s", text);
+}
+
+static int bad_text(struct gx_err *err, const char *key)
+{
+    return gx_fail(err, GX_E_FORMAT, "the checkpoint's '%s' cannot be read", key);
+}
+
+static int read_texts(struct gx_training *t, struct gx_err *err)
+{
+    char key[64], machine[128];
+    for (int i = 0; i < t->game.nets; i++) {
+        snprintf(key, sizeof key, "ganx.optim.%s.t", t->game.net[i].name);
+        const char *count = gx_record_get(&t->record, key);
+        if (!count || sscanf(count, "%" SCNd64, &t->optim[i].t) != 1)
+            return bad_text(err, key);
+    }
+    const char *plateau = gx_record_get(&t->record, "ganx.plateau");
+    if (!plateau || sscanf(plateau, "%la %la %" SCNd64, &t->plateau.lr, &t->plateau.best,
+                           &t->plateau.bad) != 3)
+        return bad_text(err, "ganx.plateau");
+    const char *best = gx_record_get(&t->record, "ganx.best");
+    if (!best || sscanf(best, "%la", &t->validation.best) != 1)
+        return bad_text(err, "ganx.best");
+    describe_machine(t, machine, sizeof machine);
+    const char *then = gx_record_get(&t->record, "ganx.machine");
+    if (!then || strcmp(then, machine))
+        gx_training_say(t, true, "machine",
+                        "this run was on %s and goes on with %s: the result will not be "
+                        "bit-identical to an uninterrupted one",
+                        then ? then : "another machine", machine);
+    return 0;
+}
+
+int gx_training_restore(struct gx_training *t, struct gx_err *err)
+{
+    int64_t step;
+    int code = gx_run_restore(&t->run, &t->record, &step, warn, t, err);
+    if (code || step < 0) {
+        if (!code)
+            gx_training_say(t, false, "resume", "the run has no checkpoint yet: starting over");
+        return code == -GX_E_SHAPE ? -GX_E_FORMAT : code;
+    }
+    code = read_texts(t, err);
+    t->done = t->saved = step;
+    if (!code)
+        gx_training_say(t, false, "resume", "going on after step %" PRId64, step);
+    return code;
+}

@@ -1,0 +1,348 @@
+/* From a configuration to a run that is ready: what it needs is known before anything is taken. */
+#include "train/training.h"
+
+#include "config/dump.h"
+#include "config/resolve.h"
+#include "util/file.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CACHE_BYTES = 192 << 20 }; /* of decoded pictures, at most; a quarter of --max-memory */
+
+void gx_training_say(const struct gx_training *t, bool warning, const char *event,
+                     const char *format, ...)
+{
+    if (!t->events || !t->events->say)
+        return;
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    t->events->say(t->events->user, warning, event, text);
+}
+
+/* ---- data ---- */
+
+static struct gx_prepare prepare_of(const struct gx_training *t)
+{
+    const struct gx_config *c = t->config;
+    struct gx_prepare p = {.load_size = c->data.load_size,
+                           .crop_size = c->data.crop_size,
+                           .augment = true,
+                           .flip = c->data.flip,
+                           .lo = -1,
+                           .hi = 1};
+    for (int i = 0; i < t->game.slots; i++)
+        p.channels[i] = t->game.channels[i];
+    return p;
+}
+
+static int open_data(struct gx_training *t, struct gx_err *err)
+{
+    const struct gx_config *c = t->config;
+    struct gx_dataset_options options = {.swap = c->data.direction == GX_B_TO_A,
+                                         .holdout = c->data.holdout};
+    int code = gx_dataset_open(&t->data, t->game.family->layout, c->data.path, &options, err);
+    if (!code)
+        gx_training_say(t, false, "data", "%s", t->data.said);
+    return code;
+}
+
+static int open_loader(struct gx_training *t, struct gx_err *err)
+{
+    const struct gx_config *c = t->config;
+    size_t cache = CACHE_BYTES;
+    if (c->max_memory && (size_t)c->max_memory / 4 < cache)
+        cache = (size_t)c->max_memory / 4;
+    struct gx_loader_options options = {.prepare = prepare_of(t),
+                                        .seed = c->train.seed,
+                                        .shuffle = c->data.shuffle,
+                                        .batch = c->train.batch,
+                                        .ranks = 1,
+                                        .first_step = t->done * t->batches_per_step,
+                                        .workers = c->data.workers,
+                                        .cache_bytes = cache};
+    return gx_loader_new(&t->loader, &t->data, &t->data.train, &options, err);
+}
+
+/* ---- the step ---- */
+
+/* Pictures that a network cannot take are the configuration's fault here. */
+static int as_config(int code)
+{
+    return code == -GX_E_SHAPE ? -GX_E_CONFIG : code;
+}
+
+static int check_multiple(const struct gx_training *t, int w, int h, struct gx_err *err)
+{
+    for (int i = 0; i < t->game.nets; i++) {
+        const struct gx_network_spec *spec = &t->game.net[i].spec;
+        int multiple = spec->network->multiple(spec);
+        if (w % multiple || h % multiple)
+            return gx_fail(err, GX_E_CONFIG,
+                           "pictures of %d x %d do not fit network %s, whose sides are multiples of "
+                           "%d; set data.load_size and data.crop_size",
+                           w, h, t->game.net[i].name, multiple);
+    }
+    return 0;
+}
+
+static int plan_step(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_prepare prepare = prepare_of(t);
+    int h, w;
+    int code = gx_sample_size(&t->data.train.view[0][0], &prepare, &h, &w, err);
+    if (!code)
+        code = check_multiple(t, w, h, err);
+    if (code)
+        return code;
+    t->game.family->build_step(&t->game, t->config->train.batch, h, w, &t->step);
+    struct gx_plan_settings settings = {.kernels = t->kernels, .threads = t->threads};
+    t->batches_per_step = 1;
+    for (int i = 0; i < t->step.phases; i++) {
+        if (t->step.phase[i].repeat > 1)
+            settings.repeated_phases |= UINT64_C(1) << i;
+        if (t->step.phase[i].repeat > t->batches_per_step)
+            t->batches_per_step = t->step.phase[i].repeat;
+    }
+    code = gx_plan_new(&t->plan, t->step.graph, &settings, err);
+    return code ? as_config(gx_context(err, code, "for pictures of %d x %d", w, h)) : 0;
+}
+
+/* ---- optimizers and rates ---- */
+
+static struct gx_optim_settings optim_settings(const struct gx_training *t, int net)
+{
+    const struct gx_config *c = t->config;
+    struct gx_optim_settings s = gx_optim_defaults(gx_optim_kind_named(c->optim.name));
+    s.beta1 = c->optim.beta1;
+    s.beta2 = c->optim.beta2;
+    s.alpha = c->optim.alpha;
+    s.momentum = c->optim.momentum;
+    s.eps = c->optim.eps;
+    s.weight_decay = c->optim.weight_decay;
+    s.clip_norm = c->optim.clip_norm;
+    s.clamp = t->game.net[net].generator ? 0 : c->loss.clip;
+    return s;
+}
+
+static int plan_schedule(struct gx_training *t, struct gx_err *err)
+{
+    const struct gx_config *c = t->config;
+    t->by_epoch = !c->train.steps;
+    int64_t samples = (int64_t)t->data.train.count[0];
+    t->total = c->train.steps ? c->train.steps
+                              : gx_steps_of_epochs(samples, c->train.epochs,
+                                                   c->train.batch * t->batches_per_step, 1);
+    t->schedule = (struct gx_schedule){.kind = gx_schedule_kind_named(c->optim.schedule),
+                                       .lr = c->optim.lr,
+                                       .decay_from = c->optim.decay_from,
+                                       .gamma = c->optim.gamma,
+                                       .min_lr = c->optim.min_lr,
+                                       .total = t->by_epoch ? c->train.epochs : t->total,
+                                       .every = c->optim.decay_every};
+    /* What is told in steps is counted in steps. */
+    if (t->schedule.kind == GX_SCHEDULE_STEP || t->schedule.kind == GX_SCHEDULE_MULTISTEP)
+        t->by_epoch = false;
+    int code = gx_schedule_milestones(&t->schedule, c->optim.milestones, err);
+    if (!code)
+        code = gx_schedule_check(&t->schedule, err);
+    gx_plateau_init(&t->plateau, &t->schedule);
+    return code;
+}
+
+int64_t gx_training_epoch(const struct gx_training *t, int64_t step)
+{
+    return gx_place_at((int64_t)t->data.train.count[0], step * t->batches_per_step,
+                       t->config->train.batch, 0, 0, 1)
+        .epoch;
+}
+
+double gx_training_rate(const struct gx_training *t, int64_t step)
+{
+    if (t->schedule.kind == GX_SCHEDULE_PLATEAU)
+        return t->plateau.lr;
+    return gx_schedule_lr(&t->schedule, t->by_epoch ? gx_training_epoch(t, step) : step);
+}
+
+/* ---- planning: nothing is allocated or written ---- */
+
+int gx_training_plan(struct gx_training *t, struct gx_config *config,
+                     const struct gx_train_events *events, struct gx_err *err)
+{
+    t->config = config;
+    t->events = events;
+    t->saved = -1;
+    t->threads = config->threads > 0 ? config->threads : omp_get_num_procs();
+    t->kernels = strcmp(config->cpu, "auto") ? gx_kernels_named(config->cpu) : gx_kernels_best();
+    gx_record_init(&t->record);
+    if (!t->kernels)
+        return gx_fail(err, GX_E_CONFIG, "this CPU does not run the kernels '%s'", config->cpu);
+    const struct gx_family *family = gx_family_find(config->family);
+    int code = gx_game_init(&t->game, family, config, err);
+    if (!code)
+        code = open_data(t, err);
+    if (!code)
+        code = plan_step(t, err);
+    if (!code)
+        code = plan_schedule(t, err);
+    if (!code)
+        code = gx_validation_plan(t, err);
+    return code;
+}
+
+void gx_training_needs(const struct gx_training *t, struct gx_train_needs *n)
+{
+    *n = (struct gx_train_needs){0};
+    for (int i = 0; i < t->game.nets; i++) {
+        const struct gx_trainee *net = &t->game.net[i];
+        struct gx_optim_settings settings = optim_settings(t, i);
+        n->weights += net->params.total * 4;
+        n->gradients += net->params.trained * 4;
+        n->moments += (int64_t)gx_optim_bytes(&settings, &net->params);
+        if (net->generator && t->config->optim.ema > 0)
+            n->average += (int64_t)gx_average_bytes(&net->params);
+    }
+    struct gx_plan_facts facts = gx_plan_facts(t->plan);
+    n->step_arena = facts.arena;
+    n->preview_arena = t->validation.arena;
+    n->flops = facts.flops;
+    n->loader = t->loader ? (int64_t)gx_loader_bytes(t->loader) : 0;
+    n->steps = t->total;
+    n->width = t->step.input[0]->shape.w;
+    n->height = t->step.input[0]->shape.h;
+    n->total = n->weights + n->gradients + n->moments + n->average + n->step_arena +
+               n->preview_arena + n->loader;
+}
+
+static int check_budget(const struct gx_training *t, struct gx_err *err)
+{
+    struct gx_train_needs n;
+    gx_training_needs(t, &n);
+    if (!t->config->max_memory || n.total <= t->config->max_memory)
+        return 0;
+    return gx_fail(err, GX_E_NOMEM,
+                   "this run needs %.0f MiB (weights %.0f, gradients %.0f, moments %.0f, a step "
+                   "%.0f, the rest %.0f), and --max-memory allows %.0f",
+                   n.total / 0x1p20, n.weights / 0x1p20, n.gradients / 0x1p20, n.moments / 0x1p20,
+                   n.step_arena / 0x1p20, (n.average + n.preview_arena + n.loader) / 0x1p20,
+                   t->config->max_memory / 0x1p20);
+}
+
+/* ---- starting: memory, first weights or a checkpoint, the run's folder ---- */
+
+/* --init: a file with keys "G.…", "D.…" fills those networks; one with bare keys a generator. */
+static int load_init(struct gx_training *t, struct gx_err *err)
+{
+    const char *path = t->config->train.init;
+    if (!*path)
+        return 0;
+    struct gx_weights *file;
+    int code = gx_weights_open(&file, path, err);
+    if (code)
+        return code == -GX_E_IO ? -GX_E_FORMAT : code;
+    bool any = false;
+    for (int i = 0; i < t->game.nets && !code; i++) {
+        char prefix[16];
+        size_t length = (size_t)snprintf(prefix, sizeof prefix, "%s.", t->game.net[i].name);
+        bool here = false;
+        for (int k = 0; k < gx_weights_count(file) && !here; k++)
+            here = !strncmp(gx_weights_info(file, k)->name, prefix, length);
+        if (here)
+            code = gx_params_load(&t->game.net[i].params, file, prefix, err);
+        any |= here;
+    }
+    if (!any)
+        code = gx_params_load(&t->game.net[0].params, file, "", err);
+    gx_weights_close(&file);
+    return code ? gx_context(err, code, "'%s'", path) : 0;
+}
+
+static int allocate(struct gx_training *t, struct gx_err *err)
+{
+    const struct gx_config *c = t->config;
+    static const char *const kinds[] = {"normal", "xavier", "kaiming", "orthogonal"};
+    enum gx_init_kind kind = GX_INIT_NORMAL;
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(kinds[i], c->net.init))
+            kind = (enum gx_init_kind)i;
+    for (int i = 0; i < t->game.nets; i++) {
+        struct gx_trainee *net = &t->game.net[i];
+        struct gx_optim_settings settings = optim_settings(t, i);
+        int code = gx_params_allocate(&net->params, err);
+        if (!code)
+            code = gx_params_allocate_gradients(&net->params, err);
+        if (!code)
+            code = gx_optim_init(&t->optim[i], &settings, &net->params, err);
+        if (code)
+            return code;
+        gx_params_initialise(&net->params, kind, c->net.init_gain, c->train.seed, net->name);
+    }
+    return 0;
+}
+
+static int start_averages(struct gx_training *t, struct gx_err *err)
+{
+    int code = 0;
+    for (int i = 0; i < t->game.nets && !code && t->config->optim.ema > 0; i++)
+        if (t->game.net[i].generator)
+            code = gx_average_init(&t->average[i], &t->game.net[i].params, t->config->optim.ema, err);
+    return code;
+}
+
+static int write_config(struct gx_training *t, struct gx_err *err)
+{
+    char *text = gx_config_yaml(t->config);
+    int code = gx_run_write(&t->run, "config.yaml", text, strlen(text), err);
+    free(text);
+    return code;
+}
+
+int gx_training_start(struct gx_training *t, struct gx_err *err)
+{
+    int code = check_budget(t, err);
+    if (!code)
+        code = allocate(t, err);
+    if (!code && !t->config->train.resume)
+        code = load_init(t, err);
+    if (!code)
+        code = start_averages(t, err);
+    if (!code)
+        code = gx_plan_allocate(t->plan, err);
+    if (!code && t->validation.plan)
+        code = gx_plan_allocate(t->validation.plan, err);
+    if (code)
+        return code;
+    gx_training_register(t);
+    if (t->config->train.resume)
+        code = gx_training_restore(t, err);
+    if (!code)
+        code = write_config(t, err);
+    if (!code)
+        code = gx_run_cut_metrics(&t->run, t->done, err);
+    if (!code)
+        code = open_loader(t, err);
+    if (!code)
+        code = check_budget(t, err);
+    return code;
+}
+
+void gx_training_clear(struct gx_training *t)
+{
+    gx_loader_free(&t->loader);
+    gx_validation_clear(t);
+    gx_plan_free(&t->plan);
+    gx_graph_free(&t->step.graph);
+    for (int i = 0; i < t->game.nets; i++) {
+        gx_optim_clear(&t->optim[i]);
+        gx_average_clear(&t->average[i]);
+    }
+    gx_game_clear(&t->game);
+    gx_dataset_clear(&t->data);
+    gx_record_clear(&t->record);
+}

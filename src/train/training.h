@@ -1,0 +1,77 @@
+/* The state of a run, shared by setup.c, loop.c, save.c and validate.c. */
+#ifndef GX_TRAIN_TRAINING_H
+#define GX_TRAIN_TRAINING_H
+
+#include "family/family.h"
+#include "ganx/plan.h"
+#include "image/loader.h"
+#include "image/metrics.h"
+#include "optim/optim.h"
+#include "optim/schedule.h"
+#include "train/record.h"
+#include "train/run.h"
+#include "train/train.h"
+
+/* Held-out pictures through the generator as translation would use it. */
+struct gx_validation {
+    struct gx_preview preview;
+    struct gx_plan *plan;
+    int64_t count;  /* held-out samples; 0: none, and the rest is empty */
+    int64_t arena;  /* bytes */
+    const struct gx_metric *metric; /* that chooses `best` */
+    double best;                    /* so far; NAN: none yet */
+};
+
+struct gx_training {
+    struct gx_config *config;
+    const struct gx_train_events *events;
+    struct gx_game game;
+    struct gx_dataset data;
+    struct gx_loader *loader;
+    struct gx_step step;
+    struct gx_plan *plan;
+    const struct gx_kernels *kernels;
+    int threads;
+    struct gx_optim optim[GX_TRAINEES_MAX];
+    struct gx_average average[GX_TRAINEES_MAX]; /* of generators, with optim.ema */
+    struct gx_schedule schedule;
+    bool by_epoch; /* the schedule counts epochs, not steps */
+    struct gx_plateau plateau;
+    int batches_per_step; /* that one generator update consumes */
+    int64_t done, total;  /* generator updates */
+    int64_t saved;        /* the step of the newest checkpoint; -1: none */
+    struct gx_run run;
+    struct gx_record record;
+    struct gx_validation validation;
+};
+
+/* setup.c. A plan starts from a zeroed struct, but for an opened run. */
+GX_MUST_CHECK int gx_training_plan(struct gx_training *t, struct gx_config *config,
+                                   const struct gx_train_events *events, struct gx_err *err);
+void gx_training_needs(const struct gx_training *t, struct gx_train_needs *needs);
+GX_MUST_CHECK int gx_training_start(struct gx_training *t, struct gx_err *err);
+void gx_training_clear(struct gx_training *t);
+void gx_training_say(const struct gx_training *t, bool warning, const char *event,
+                     const char *format, ...) GX_PRINTF(4, 5);
+
+/* save.c: registration of all state, saving, restoring, the model file */
+void gx_training_register(struct gx_training *t);
+GX_MUST_CHECK int gx_training_save(struct gx_training *t, struct gx_err *err);
+GX_MUST_CHECK int gx_training_restore(struct gx_training *t, struct gx_err *err);
+
+/* validate.c */
+GX_MUST_CHECK int gx_validation_plan(struct gx_training *t, struct gx_err *err);
+/* Measures the held-out pairs, logs them, and says in *better whether they are the best so far. */
+GX_MUST_CHECK int gx_validation_run(struct gx_training *t, bool *better, struct gx_err *err);
+/* Draws RUN/samples/STEP.png. */
+GX_MUST_CHECK int gx_validation_draw(struct gx_training *t, struct gx_err *err);
+void gx_validation_clear(struct gx_training *t);
+
+/* The epoch that a step belongs to, from 0; the rate that it is taken with. */
+int64_t gx_training_epoch(const struct gx_training *t, int64_t step);
+double gx_training_rate(const struct gx_training *t, int64_t step);
+
+/* Exchanges weights and averages, where there are averages: around the generator's use. */
+void gx_training_swap_average(struct gx_training *t);
+
+#endif

@@ -1,0 +1,192 @@
+/* Held-out pictures: what the generator makes of them, as numbers and as a grid to look at. They go
+ * through one at a time, as translation would take them, so results never depend on neighbours. */
+#include "train/training.h"
+
+#include "ganx/image.h"
+#include "util/arena.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The training size without chance: scaled straight to the cut's size, or the cut's centre. */
+static struct gx_prepare prepare_of(const struct gx_training *t)
+{
+    const struct gx_config *c = t->config;
+    bool scaled = c->data.load_size > 0;
+    int crop = c->data.crop_size;
+    struct gx_prepare p = {.load_size = scaled ? (crop ? crop : c->data.load_size) : 0,
+                           .crop_size = scaled ? 0 : crop,
+                           .lo = -1,
+                           .hi = 1};
+    for (int i = 0; i < t->game.slots; i++)
+        p.channels[i] = t->game.channels[i];
+    return p;
+}
+
+int gx_validation_plan(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_validation *v = &t->validation;
+    struct gx_shape s = t->step.input[0]->shape;
+    v->metric = gx_metric_find(t->config->val.metric);
+    v->best = NAN;
+    v->count = (int64_t)t->data.held.count[0];
+    if (!v->metric)
+        return gx_fail(err, GX_E_CONFIG, "val.metric '%s' is unknown", t->config->val.metric);
+    if (!v->count) {
+        gx_training_say(t, true, "validation",
+                        "no pictures are held out: no sample grids, no best checkpoint");
+        return 0;
+    }
+    t->game.family->build_preview(&t->game, 1, s.h, s.w, &v->preview);
+    struct gx_plan_settings settings = {
+        .kernels = t->kernels, .threads = t->threads, .inference = true};
+    int code = gx_plan_new(&v->plan, v->preview.graph, &settings, err);
+    if (!code)
+        v->arena = gx_plan_facts(v->plan).arena;
+    return code;
+}
+
+void gx_validation_clear(struct gx_training *t)
+{
+    gx_plan_free(&t->validation.plan);
+    gx_graph_free(&t->validation.preview.graph);
+}
+
+/* The i-th held-out sample into the inputs, and through the generator. */
+static int show(struct gx_training *t, struct gx_loader *loader, int64_t i, struct gx_err *err)
+{
+    struct gx_validation *v = &t->validation;
+    float *to[GX_SLOTS_MAX] = {NULL};
+    for (int s = 0; s < t->game.slots; s++)
+        to[s] = gx_plan_value(v->plan, v->preview.input[s]);
+    int code = gx_loader_next(loader, to, NULL, err);
+    if (!code)
+        gx_plan_run(v->plan, 0, t->config->train.seed, (uint64_t)i);
+    return code;
+}
+
+static int open_held(struct gx_training *t, struct gx_loader **loader, struct gx_err *err)
+{
+    struct gx_loader_options options = {
+        .prepare = prepare_of(t), .batch = 1, .ranks = 1, .workers = 1};
+    return gx_loader_new(loader, &t->data, &t->data.held, &options, err);
+}
+
+static struct gx_pair pair_of(const struct gx_validation *v)
+{
+    struct gx_shape s = v->preview.output->shape;
+    return (struct gx_pair){.a = gx_plan_value(v->plan, v->preview.output),
+                            .b = gx_plan_value(v->plan, v->preview.target),
+                            .count = 1,
+                            .h = s.h,
+                            .w = s.w,
+                            .c = s.c,
+                            .lo = -1,
+                            .hi = 1};
+}
+
+/* For the plateau schedule: less is better, 0 the least. */
+static double cost_of(const struct gx_validation *v, double value)
+{
+    if (!v->metric->more_is_better)
+        return value;
+    return v->metric->measure == gx_metric_psnr ? pow(10, -value / 10) : 1 - value;
+}
+
+static bool is_better(const struct gx_validation *v, double value)
+{
+    if (isnan(v->best))
+        return !isnan(value);
+    return v->metric->more_is_better ? value > v->best : value < v->best;
+}
+
+int gx_validation_run(struct gx_training *t, bool *better, struct gx_err *err)
+{
+    struct gx_validation *v = &t->validation;
+    struct gx_loader *loader;
+    double l1 = 0, psnr = 0, ssim = 0, sharp = 0, chosen = 0;
+    *better = false;
+    int code = open_held(t, &loader, err);
+    if (code)
+        return code;
+    gx_training_swap_average(t);
+    gx_plan_refresh(v->plan);
+    for (int64_t i = 0; i < v->count && !code; i++) {
+        code = show(t, loader, i, err);
+        struct gx_pair p = pair_of(v);
+        l1 += code ? 0 : gx_metric_l1(&p);
+        psnr += code ? 0 : gx_metric_psnr(&p);
+        ssim += code ? 0 : gx_metric_ssim(&p);
+        sharp += code ? 0 : gx_sharpness(p.a, 1, p.h, p.w, p.c, -1, 1);
+        chosen += code ? 0 : v->metric->measure(&p);
+    }
+    gx_training_swap_average(t);
+    gx_loader_free(&loader);
+    if (code)
+        return code;
+    double n = (double)v->count;
+    chosen /= n;
+    *better = is_better(v, chosen);
+    if (*better)
+        v->best = chosen;
+    if (t->schedule.kind == GX_SCHEDULE_PLATEAU)
+        gx_plateau_update(&t->plateau, &t->schedule, cost_of(v, chosen));
+    char line[256];
+    snprintf(line, sizeof line,
+             "{\"step\":%" PRId64 ",\"val\":{\"l1\":%.6g,\"psnr\":%.6g,\"ssim\":%.6g,"
+             "\"sharpness\":%.6g}}",
+             t->done, l1 / n, psnr / n, ssim / n, sharp / n);
+    gx_training_say(t, false, "validation", "step %" PRId64 ": l1 %.4f, psnr %.2f, ssim %.4f%s",
+                    t->done, l1 / n, psnr / n, ssim / n, *better ? " (best)" : "");
+    return gx_run_log(&t->run, line, err);
+}
+
+/* ---- sample grids ---- */
+
+static void add_row(const struct gx_validation *v, struct gx_pixels *cell, struct gx_arena *arena)
+{
+    for (int k = 0; k < v->preview.columns; k++) {
+        const struct gx_node *node = v->preview.column[k].value;
+        size_t bytes = (size_t)gx_count(node->shape) * sizeof(float);
+        cell[k] = (struct gx_pixels){.data = gx_arena_copy(arena, gx_plan_value(v->plan, node), bytes),
+                                     .width = node->shape.w,
+                                     .height = node->shape.h,
+                                     .channels = node->shape.c,
+                                     .lo = -1,
+                                     .hi = 1};
+    }
+}
+
+int gx_validation_draw(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_validation *v = &t->validation;
+    int rows = v->count < t->config->train.samples ? (int)v->count : t->config->train.samples;
+    struct gx_arena arena = {0};
+    struct gx_pixels *cell = gx_arena_alloc(
+        &arena, (size_t)rows * (size_t)v->preview.columns * sizeof *cell);
+    const char *titles[GX_COLUMNS_MAX];
+    struct gx_loader *loader;
+    for (int k = 0; k < v->preview.columns; k++)
+        titles[k] = v->preview.column[k].title;
+    int code = open_held(t, &loader, err);
+    if (code)
+        return code;
+    gx_training_swap_average(t);
+    gx_plan_refresh(v->plan);
+    for (int i = 0; i < rows && !code; i++) {
+        code = show(t, loader, i, err);
+        if (!code)
+            add_row(v, cell + i * v->preview.columns, &arena);
+    }
+    gx_training_swap_average(t);
+    gx_loader_free(&loader);
+    char *path = gx_run_sample(&t->run, t->done);
+    if (!code)
+        code = gx_sheet_write(path, v->preview.columns, rows, cell, titles, err);
+    free(path);
+    gx_arena_clear(&arena);
+    return code;
+}
