@@ -7,8 +7,10 @@
 
 enum { GUTTER = 4, CAPTION = 24, TEXT = 14 }; /* pixels */
 
+static const float paper = 230 / 255.0f; /* so that white pictures have an edge */
+
 struct sheet {
-    float *data; /* height x width x 3, 0..1, white */
+    float *data; /* height x width x 3, 0..1 */
     int width, height, columns, rows;
     int *x, *y; /* left of each column, top of each row, and one past the last */
 };
@@ -51,7 +53,7 @@ static void paste(struct sheet *s, const struct gx_pixels *cell, int x, int y)
             float alpha = cell->channels == 4 ? (from[3] - cell->lo) * scale : 1;
             for (int k = 0; k < 3; k++) {
                 float v = (from[cell->channels == 1 ? 0 : k] - cell->lo) * scale;
-                to[k] = alpha * v + 1 - alpha;
+                to[k] = alpha * v + (1 - alpha) * paper;
             }
         }
 }
@@ -75,7 +77,7 @@ static void caption(struct sheet *s, const char *title, int left, int right)
                 break;
             float *to = s->data + ((size_t)(top + y) * s->width + left + shift + x) * 3;
             for (int k = 0; k < 3; k++)
-                to[k] = 1 - mask[(size_t)y * text->Xsize + x] / 255.0f;
+                to[k] = paper * (1 - mask[(size_t)y * text->Xsize + x] / 255.0f);
         }
     g_free(mask);
     if (text)
@@ -91,7 +93,7 @@ static int draw(struct sheet *s, const struct gx_pixels *cells, const char *cons
     if (!s->data)
         return gx_fail(err, GX_E_NOMEM, "out of memory for the sheet '%s'", path);
     for (size_t i = 0; i < count; i++)
-        s->data[i] = 1;
+        s->data[i] = paper;
     for (int i = 0; i < s->columns * s->rows; i++) {
         int column = i % s->columns, row = i / s->columns;
         int wide = s->x[column + 1] - s->x[column] - GUTTER;
