@@ -2,6 +2,11 @@
 #   make DEBUG=1              no optimisation, debugger symbols
 #   make SANITIZE=address,undefined
 #   make CC=clang
+#   make check                every fast test
+#   make man completion       build/man, build/completion
+#   make install PREFIX=/usr/local DESTDIR=
+#   make lint                 clang-format and mandoc have nothing to say
+#   make format               lays the sources out
 
 CC      ?= gcc
 PREFIX  ?= /usr/local
@@ -75,7 +80,7 @@ helpers = $(patsubst %.c,$(O)/%.o,$(filter-out $(1)/test_%,$(wildcard $(1)/*.c))
 $(O)/tests/%: $(O)/tests/%.o $$(call helpers,tests/$$(*D)) $(O)/libganx.a
 	@$(CC) $(LDFLAGS) $(LINK_$(*D)) -o $@ $^ -lcmocka $(LDLIBS)
 
-check: $(O)/ganx $(TESTS)
+check: $(O)/ganx $(TESTS) man completion
 	@tests/run $(TESTS)
 
 # ---- fuzzing: each tests/fuzz/fuzz_NAME.c is one libFuzzer target. It runs for FUZZ_SECONDS, starting
@@ -103,12 +108,55 @@ fuzz-run: $(FUZZERS:%=$(O)/tests/fuzz/%)
 $(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(patsubst %.c,$(O)/%.o,$(wildcard $(FUZZ_FOLDERS:%=src/%/*.c)))
 	@$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
+# ---- manual pages and completion: prose from man/, lists from the option table ----
+
+DATE     := November 22, 2026
+PAGES    := $(patsubst man/%.in,$(O)/man/man1/%,$(wildcard man/*.1.in))
+
+$(O)/man/man1/%: man/%.in man/expand.awk $(O)/ganx
+	@mkdir -p $(@D)
+	@awk -v ganx=$(abspath $(O))/ganx -v date="$(DATE)" -f man/expand.awk $< > $@.new && mv $@.new $@
+
+$(O)/completion/ganx.bash: $(O)/ganx
+	@mkdir -p $(@D)
+	@$(O)/ganx help --completion bash > $@.new && mv $@.new $@
+
+$(O)/ganx.pc: ganx.pc.in Makefile
+	@mkdir -p $(@D)
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKAGES@|$(PACKAGES)|' $< > $@
+
+man: $(PAGES)
+completion: $(O)/completion/ganx.bash
+
+install: all man completion $(O)/ganx.pc
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include/ganx share/man/man1 \
+	    share/bash-completion/completions share/ganx/configs share/ganx/models)
+	install -m 755 $(O)/ganx $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(O)/libganx.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 $(O)/ganx.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/
+	install -m 644 include/ganx/*.h $(DESTDIR)$(PREFIX)/include/ganx/
+	install -m 644 $(PAGES) $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 $(O)/completion/ganx.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ganx
+	install -m 644 configs/*.yaml $(DESTDIR)$(PREFIX)/share/ganx/configs/
+	$(if $(wildcard models/*),cp -R models/* $(DESTDIR)$(PREFIX)/share/ganx/models/)
+
+# ---- layout and manual pages without a warning ----
+
+FORMATTED = $(shell find src include tests -name '*.[ch]')
+
+lint: man
+	clang-format --dry-run -Werror $(FORMATTED)
+	! mandoc -Tlint $(PAGES) | grep -v 'referenced manual not found: Xr ganx' # not installed yet
+
+format:
+	clang-format -i $(FORMATTED)
+
 clean:
 	rm -rf $(O)
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-.PHONY: all check clean help fuzz fuzz-run
+.PHONY: all check clean help fuzz fuzz-run man completion install lint format
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -25,12 +25,9 @@ static void sentence(FILE *to, const struct gx_option *option, const char *famil
     text(to, option->help + 1);
     fputs(".\n", to);
     if (option->choices) {
-        fputs("One of\n", to);
+        fputs(option->flags & GX_OPTION_OPEN ? "Among others\n" : "One of\n", to);
         for (int i = 0; option->choices[i]; i++)
-            fprintf(to, ".Cm %s%s\n", option->choices[i],
-                    option->choices[i + 1]           ? " ,"
-                    : option->flags & GX_OPTION_OPEN ? " ..."
-                                                     : " .");
+            fprintf(to, ".Cm %s%s\n", option->choices[i], option->choices[i + 1] ? " ," : " .");
     }
     bool number = option->type == GX_TYPE_INT || option->type == GX_TYPE_REAL;
     if (number && !option->choices && option->high < 1e6)

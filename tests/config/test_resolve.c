@@ -238,6 +238,34 @@ static void resuming_keeps_what_was_not_given(void **state)
     gx_config_clear(&saved);
 }
 
+/* configs/FAMILY.yaml says what the defaults are, every one of them. */
+static void installed_recipes_are_the_defaults(void **state)
+{
+    (void)state;
+    for (int f = 0; f < GX_FAMILIES; f++) {
+        char path[5000], *text;
+        size_t size;
+        struct gx_config plain, recipe;
+        struct gx_err err = {""};
+        snprintf(path, sizeof path, "%s/configs/%s.yaml", root, gx_family_names[f]);
+        assert_int_equal(gx_file_read(path, 1 << 20, &text, &size, &err), 0);
+        assert_int_equal(gx_config_init(&plain, gx_family_names[f], &err), 0);
+        if (gx_config_read_text(&recipe, text, size, path, &err))
+            fail_msg("%s", err.text);
+        for (int i = 0; i < gx_options_count; i++) {
+            const struct gx_option *o = &gx_options[i];
+            if ((o->flags & GX_OPTION_FLAG_ONLY) || !gx_option_applies(o, plain.family))
+                continue;
+            bool given = recipe.origin[i].line || !strcmp(o->key, "family");
+            if (!given || !gx_option_equal(o, &plain, &recipe))
+                fail_msg("%s: %s is missing or not the default", path, o->key);
+        }
+        gx_config_clear(&recipe);
+        gx_config_clear(&plain);
+        free(text);
+    }
+}
+
 static void unknown_families_are_usage_errors(void **state)
 {
     (void)state;
@@ -257,6 +285,7 @@ int main(void)
         cmocka_unit_test(the_closer_length_counts),
         cmocka_unit_test(saved_text_reads_back),
         cmocka_unit_test(resuming_keeps_what_was_not_given),
+        cmocka_unit_test(installed_recipes_are_the_defaults),
         cmocka_unit_test(unknown_families_are_usage_errors),
     };
     return cmocka_run_group_tests(tests, enter, leave);

@@ -1,0 +1,2 @@
+# Read before each script of a .case file.
+ganx() { "$GANX" "$@"; }
