@@ -150,6 +150,8 @@ lint: man
 
 format:
 	clang-format -i $(FORMATTED)
+# Times convolutions; not part of check.
+bench_conv: $(O)/tests/bench/bench_conv
 
 clean:
 	rm -rf $(O)
@@ -157,6 +159,6 @@ clean:
 help:
 	@sed -n 's/^#   //p' Makefile
 
-.PHONY: all check clean help fuzz fuzz-run man completion install lint format
+.PHONY: all check bench_conv clean help fuzz fuzz-run man completion install lint format
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
