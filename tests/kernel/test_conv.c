@@ -92,7 +92,7 @@ static void check(const struct gx_conv_sizes *s, int threads)
     const struct gx_kernels *k, *r = &gx_kernels_reference;
     size_t nx = (size_t)s->n * s->h * s->w * s->i, ny = (size_t)s->n * s->oh * s->ow * s->o;
     size_t nw = (size_t)s->kh * s->kw * s->i * s->o, most = nx > ny ? nx : ny;
-    float *x = numbers(nx, 1), *w = numbers(nw, 2), *g = numbers(ny, 3), *bias = numbers(128, 4);
+    float *x = numbers(nx, 1), *w = numbers(nw, 2), *g = numbers(ny, 3), *bias = numbers(1024, 4);
     float *want[3] = {numbers(ny, 5), numbers(nx, 5), numbers(nw, 5)};
     float *got = numbers((most > nw ? most : nw) + 1, 6);
     const float *b = threads % 2 ? bias : NULL;
@@ -149,13 +149,18 @@ static void chosen_shapes(void **state)
 {
     (void)state;
     const struct gx_conv_sizes chosen[] = {
-        sizes(1, 1, 1, 5, 3, 1, 1, 0),    sizes(1, 1, 1, 64, 70, 3, 1, 1),
+        sizes(1, 1, 1, 5, 3, 1, 1, 0),
+        sizes(1, 1, 1, 64, 70, 3, 1, 1),
         sizes(1, 2, 2, 300, 40, 4, 2, 1), /* more than one block of channels */
-        sizes(1, 4, 4, 40, 300, 4, 2, 1), sizes(3, 18, 17, 3, 9, 4, 2, 1),
+        sizes(1, 4, 4, 40, 300, 4, 2, 1),
+        sizes(3, 18, 17, 3, 9, 4, 2, 1),
         sizes(1, 9, 9, 70, 1, 4, 1, 1),  /* PatchGAN's last */
         sizes(1, 40, 33, 6, 3, 3, 1, 1), /* more than one block of pixels */
-        sizes(1, 5, 120, 3, 4, 7, 1, 3),  sizes(1, 6, 6, 4, 4, 2, 3, 0), /* stride over kernel */
-        sizes(1, 3, 3, 600, 3, 1, 1, 0),  sizes(1, 1, 1, 3, 600, 3, 1, 1),
+        sizes(1, 5, 120, 3, 4, 7, 1, 3),
+        sizes(2, 9, 8, 120, 8, 7, 1, 3),
+        /* few outputs, many taps */ sizes(1, 6, 6, 4, 4, 2, 3, 0), /* stride over kernel */
+        sizes(1, 3, 3, 600, 3, 1, 1, 0),
+        sizes(1, 1, 1, 3, 600, 3, 1, 1),
     };
     for (size_t j = 0; j < sizeof chosen / sizeof *chosen; j++)
         for (int threads = 1; threads <= 4; threads++)
@@ -195,7 +200,7 @@ static void check_winograd(const struct gx_kernels *k, int n, int h, int w, int 
     struct gx_conv_sizes s = sizes(n, h, w, in, out, 3, 1, pad);
     size_t nx = (size_t)n * h * w * in, ny = (size_t)n * s.oh * s.ow * out;
     float *x = numbers(dx ? ny : nx, 1), *tap = numbers((size_t)9 * in * out, 2);
-    float *u = numbers((size_t)36 * in * out, 3), *bias = numbers(128, 4);
+    float *u = numbers((size_t)36 * in * out, 3), *bias = numbers(1024, 4);
     float *want = numbers(dx ? nx : ny, 5), *got = numbers(dx ? nx : ny, 6);
     const float *b = threads == 2 ? NULL : bias;
     void *scratch = scratch_of(dx ? k->winograd_scratch(out, in, threads)

@@ -42,15 +42,36 @@ static inline void step(const struct gx_view *v, struct position *p)
     }
 }
 
+/* `depth` floats of runs that lie `line` apart, all inside of the picture, from
+ * `skip` floats into the first on. */
+static inline void gather_inside(const float *from, int64_t line, int run, int skip, int depth,
+                                 float *to)
+{
+    int length = gx_least(run - skip, depth);
+    for (; depth > 0; from += line, skip = 0) {
+        gx_copy_over(to, from + skip, length);
+        to += length;
+        depth -= length;
+        length = gx_least(run, depth);
+    }
+}
+
 void GX_TIERED(gather)(const struct gx_view *v, int64_t m, int count, int k, int depth,
                        float *block)
 {
     int run = v->kw * v->c, first_row = k / run, first_skip = k % run;
+    int last = (first_skip + depth - 1) / run; /* kernel rows met after the first */
     struct position p = find(v, m);
     for (int r = 0; r < count; r++, block += GX_LDA, step(v, &p)) {
         const float *x = v->x + p.n * v->h * v->w * v->c;
         int row = p.py * v->step + v->oy + first_row, x0 = p.px * v->step + v->ox;
         int skip = first_skip;
+        int64_t line = (int64_t)v->w * v->c, from = row * line + (int64_t)x0 * v->c;
+        if (row >= 0 && x0 >= 0 && row + last < v->h && x0 + v->kw <= v->w &&
+            from + last * line + run + GX_LANES <= v->h * line) {
+            gather_inside(x + from, line, run, skip, depth, block);
+            continue;
+        }
         for (int done = 0; done < depth; row++, skip = 0) {
             int length = gx_least(run - skip, depth - done);
             if (row < 0 || row >= v->h)

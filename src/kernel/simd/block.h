@@ -9,7 +9,7 @@
 #include "kernel/simd/tile.h"
 
 enum {
-    GX_BLOCK_ROWS = 96,           /* rows of c in one block of a: 100 KiB, stays in L2 */
+    GX_BLOCK_ROWS = 98,           /* rows of c in one block of a: 100 KiB, stays in L2 */
     GX_SLAB_COLS = 512,           /* most columns packed at once: 512 KiB */
     GX_BLOCK = GX_DEPTH * GX_LDA, /* floats of the largest block (GX_DEPTH rows, read down) */
     GX_SLAB = GX_DEPTH * GX_SLAB_COLS,
@@ -29,7 +29,8 @@ struct gx_target {
     int64_t image, row, col;
 };
 
-/* Rows m .. m + count of the view, columns k .. k + depth, to block rows GX_LDA apart. */
+/* Rows m .. m + count of the view, columns k .. k + depth, to block rows GX_LDA apart. What follows
+ * them in a row of the block is undefined. */
 void GX_TIERED(gather)(const struct gx_view *view, int64_t m, int count, int k, int depth,
                        float *block);
 
@@ -60,6 +61,17 @@ struct gx_part {
  * copied and packed in all. Gathering or packing an element counts as ten multiplications. */
 struct gx_part GX_TIERED(split)(int64_t m, int n, int id, int threads);
 
+/* Each thread's scratch: one block and one slab. */
+struct gx_work {
+    float *block, *slab;
+};
+
+static inline struct gx_work gx_work_of(void *scratch, int id)
+{
+    float *base = (float *)scratch + (size_t)id * (GX_BLOCK + GX_SLAB);
+    return (struct gx_work){base, base + GX_BLOCK};
+}
+
 /* A share of `total`, in multiples of `unit`: the start of share i of n. */
 static inline int64_t gx_share(int64_t total, int64_t unit, int i, int n)
 {
@@ -83,6 +95,13 @@ static inline void gx_copy(float *to, const float *from, int64_t count)
 #endif
     for (; i < count; i++)
         to[i] = from[i];
+}
+
+/* The same up to a whole vector: may read and write GX_LANES - 1 floats more. */
+static inline void gx_copy_over(float *to, const float *from, int64_t count)
+{
+    for (int64_t i = 0; i < count; i += GX_LANES)
+        gx_store(to + i, gx_load(from + i));
 }
 
 static inline void gx_zero(float *to, int64_t count)

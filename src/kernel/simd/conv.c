@@ -3,24 +3,13 @@
  * y: a product of the gathered picture (positions, kh kw i) and the weights as they lie.
  * dx: the pixels of dx whose row and column leave the same remainders by the stride meet the same
  *   taps, so each of the stride^2 classes is a convolution of g with stride 1 and a part of the
- *   kernel. Where dx has few channels, tiles would be mostly padding: there each pixel of g is
- *   multiplied with the whole kernel and the result added where it belongs.
+ *   kernel.
  * dw: the transpose of the gathered picture times g.
+ * Where the result has few channels, tiles would be mostly padding: narrow.h.
  *
  * Threads share out positions, columns or both, whichever copies less: never a sum. So a result
  * does not depend on their number. Scratch is one block and one slab a thread. */
-#include "kernel/simd/block.h"
-
-/* Each share's scratch. */
-struct work {
-    float *block, *slab;
-};
-
-static struct work work_of(void *scratch, int id)
-{
-    float *base = (float *)scratch + (size_t)id * (GX_BLOCK + GX_SLAB);
-    return (struct work){base, base + GX_BLOCK};
-}
+#include "kernel/simd/narrow.h"
 
 size_t GX_TIERED(conv2d_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,
                                  int threads)
@@ -34,7 +23,7 @@ typedef void pack_function(const void *matrix, int k, int depth, int n, int cols
 
 /* One share of (positions of view) x (its kh kw c columns) times the packed matrix. */
 static void product(const struct gx_view *view, const struct gx_target *to, struct gx_part share,
-                    pack_function *pack, const void *matrix, const float *bias, struct work work)
+                    pack_function *pack, const void *matrix, const float *bias, struct gx_work work)
 {
     int depth_all = view->kh * view->kw * view->c;
     float *rows[GX_BLOCK_ROWS];
@@ -73,6 +62,10 @@ static void pack_plain(const void *matrix, int k, int depth, int n, int cols, fl
 void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const float *w,
                        const float *bias, float *y, void *scratch, int threads)
 {
+    if (GX_TIERED(narrow_is)(s, GX_CONV_Y)) {
+        GX_TIERED(narrow_y)(s, x, w, bias, y, scratch, threads);
+        return;
+    }
     struct gx_view view = {x,         s->h,    s->w,    s->i,  s->kh, s->kw,
                            s->stride, -s->pad, -s->pad, s->oh, s->ow};
     struct gx_target to = {y, (int64_t)s->oh * s->ow * s->o, (int64_t)s->ow * s->o, s->o};
@@ -81,7 +74,7 @@ void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const floa
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++)
         product(&view, &to, GX_TIERED(split)(m, s->o, id, threads), pack_plain, &matrix, bias,
-                work_of(scratch, id));
+                gx_work_of(scratch, id));
 }
 
 /* ---- dx ---- */
@@ -124,7 +117,7 @@ static struct line line_of(int remainder, int size, int k, int stride, int pad)
 }
 
 static void dx_class(const struct gx_conv_sizes *s, int ry, int rx, const float *g, const float *w,
-                     const float *bias, float *dx, int id, int threads, struct work work)
+                     const float *bias, float *dx, int id, int threads, struct gx_work work)
 {
     struct line y = line_of(ry, s->h, s->kh, s->stride, s->pad);
     struct line x = line_of(rx, s->w, s->kw, s->stride, s->pad);
@@ -139,78 +132,18 @@ static void dx_class(const struct gx_conv_sizes *s, int ry, int rx, const float 
         product(&view, &to, GX_TIERED(split)(m, s->i, id, threads), pack_taps, &matrix, bias, work);
 }
 
-/* Adds the (kh,kw,i) results of `count` pixels of g, from pixel (gy, gx) of one image on, to the
- * rows low .. high of dx. */
-static void scatter(const struct gx_conv_sizes *s, const float *sums, int columns, int gy, int gx,
-                    int count, float *dx, int low, int high)
-{
-    int run = s->kw * s->i;
-    for (int p = 0; p < count; p++, sums += columns) {
-        int x0 = (gx + p) * s->stride - s->pad, y0 = gy * s->stride - s->pad;
-        int begin = x0 < 0 ? -x0 * s->i : 0;
-        int end = gx_least(run, ((int64_t)s->w - x0) * s->i);
-        for (int ky = 0; ky < s->kh; ky++) {
-            if (y0 + ky < low || y0 + ky >= high)
-                continue;
-            float *to = dx + ((int64_t)(y0 + ky) * s->w + x0) * s->i;
-            for (int j = begin; j < end; j++)
-                to[j] += sums[ky * run + j];
-        }
-    }
-}
-
-/* dx of few channels: rows low .. high of image n, which start as the bias. */
-static void dx_narrow(const struct gx_conv_sizes *s, int n, int low, int high, const float *g,
-                      const float *w, const float *bias, float *dx, struct work work)
-{
-    int columns = s->kh * s->kw * s->i;
-    int top = low + s->pad - s->kh + 1, bottom = (high - 1 + s->pad) / s->stride;
-    struct gx_view view = {g, s->oh, s->ow, s->o, 1, 1, 1, 0, 0, s->oh, s->ow};
-    float *rows[GX_BLOCK_ROWS], *sums = work.block + GX_BLOCK_ROWS * GX_LDA;
-    top = top > 0 ? (top + s->stride - 1) / s->stride : 0;
-    bottom = gx_least(bottom, s->oh - 1);
-    dx += (int64_t)n * s->h * s->w * s->i;
-    for (int64_t p = (int64_t)low * s->w; p < (int64_t)high * s->w; p++)
-        for (int c = 0; c < s->i; c++)
-            dx[p * s->i + c] = bias ? bias[c] : 0;
-    for (int k = 0; k < s->o; k += GX_DEPTH) {
-        int depth = gx_least(GX_DEPTH, s->o - k);
-        GX_TIERED(pack_transposed)(w + k, s->o, 0, depth, depth, columns, work.slab);
-        for (int gy = top; gy <= bottom; gy++)
-            for (int gx = 0; gx < s->ow; gx += GX_BLOCK_ROWS) {
-                int count = gx_least(GX_BLOCK_ROWS, s->ow - gx);
-                for (int r = 0; r < count; r++)
-                    rows[r] = sums + (int64_t)r * columns;
-                GX_TIERED(gather)
-                (&view, ((int64_t)n * s->oh + gy) * s->ow + gx, count, k, depth, work.block);
-                GX_TIERED(multiply)
-                (count, columns, depth, false, work.block, work.slab, rows, true, NULL);
-                scatter(s, sums, columns, gy, gx, count, dx, low, high);
-            }
-    }
-}
-
-/* Whether padding i to a vector would waste more than the extra additions of dx_narrow cost. */
-static bool is_narrow(const struct gx_conv_sizes *s)
-{
-    return s->i <= GX_LANES / 2 &&
-           (int64_t)s->kh * s->kw * s->i <= (GX_DEPTH - GX_BLOCK_ROWS) * GX_LDA / GX_BLOCK_ROWS;
-}
-
 void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
                           const float *bias, float *dx, void *scratch, int threads)
 {
-    bool narrow = is_narrow(s);
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int id = 0; id < threads; id++) {
-        struct work work = work_of(scratch, id);
-        int low = (int)gx_share(s->h, 1, id, threads),
-            high = (int)gx_share(s->h, 1, id + 1, threads);
-        for (int n = 0; narrow && low < high && n < s->n; n++)
-            dx_narrow(s, n, low, high, g, w, bias, dx, work);
-        for (int c = 0; !narrow && c < s->stride * s->stride; c++)
-            dx_class(s, c / s->stride, c % s->stride, g, w, bias, dx, id, threads, work);
+    if (GX_TIERED(narrow_is)(s, GX_CONV_DX)) {
+        GX_TIERED(narrow_dx)(s, g, w, bias, dx, scratch, threads);
+        return;
     }
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int id = 0; id < threads; id++)
+        for (int c = 0; c < s->stride * s->stride; c++)
+            dx_class(s, c / s->stride, c % s->stride, g, w, bias, dx, id, threads,
+                     gx_work_of(scratch, id));
 }
 
 /* ---- dw ---- */
@@ -218,13 +151,17 @@ void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const f
 void GX_TIERED(conv2d_dw)(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw,
                           void *scratch, int threads)
 {
+    if (GX_TIERED(narrow_is)(s, GX_CONV_DW)) {
+        GX_TIERED(narrow_dw)(s, x, g, dw, scratch, threads);
+        return;
+    }
     struct gx_view view = {x,         s->h,    s->w,    s->i,  s->kh, s->kw,
                            s->stride, -s->pad, -s->pad, s->oh, s->ow};
     int64_t taps = (int64_t)s->kh * s->kw * s->i, pixels = (int64_t)s->n * s->oh * s->ow;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
         struct gx_part share = GX_TIERED(split)(taps, s->o, id, threads);
-        struct work work = work_of(scratch, id);
+        struct gx_work work = gx_work_of(scratch, id);
         float *rows[GX_DEPTH];
         for (int n = share.n0; n < share.n1; n += GX_SLAB_COLS)
             for (int64_t p = 0; p < pixels; p += GX_DEPTH) {

@@ -11,10 +11,11 @@ static inline __attribute__((always_inline)) void run(const int rows, const int 
     vf sum[GX_ROWS][2];
     UNROLL
     for (int r = 0; r < rows; r++) {
-        const float *from = init ? init : c[r];
         UNROLL
-        for (int v = 0; v < vectors; v++)
-            sum[r][v] = gx_load(from + v * GX_LANES);
+        for (int v = 0; v < vectors; v++) {
+            sum[r][v] = (vf){0};
+            __builtin_prefetch(c[r] + v * GX_LANES, 1);
+        }
     }
     for (int j = 0; j < k; j++) {
         vf right[2];
@@ -33,9 +34,10 @@ static inline __attribute__((always_inline)) void run(const int rows, const int 
     }
     UNROLL
     for (int r = 0; r < rows; r++) {
+        const float *from = init ? init : c[r];
         UNROLL
         for (int v = 0; v < vectors; v++)
-            gx_store(c[r] + v * GX_LANES, sum[r][v]);
+            gx_store(c[r] + v * GX_LANES, gx_load(from + v * GX_LANES) + sum[r][v]);
     }
 }
 
@@ -53,8 +55,10 @@ typedef void tile_function(int k, const float *a, const float *b, float *const *
 #define EACH(X, v, d)                                                                              \
     X(1, v, d)                                                                                     \
     X(2, v, d)                                                                                     \
-    X(3, v, d) X(4, v, d) X(5, v, d) X(6, v, d) X(7, v, d) X(8, v, d) X(9, v, d) X(10, v, d)       \
-        X(11, v, d) X(12, v, d)
+    X(3, v, d)                                                                                     \
+    X(4, v, d)                                                                                     \
+    X(5, v, d) X(6, v, d) X(7, v, d) X(8, v, d) X(9, v, d) X(10, v, d) X(11, v, d) X(12, v, d)     \
+        X(13, v, d) X(14, v, d)
 #elif defined(__AVX__)
 #define EACH(X, v, d) X(1, v, d) X(2, v, d) X(3, v, d) X(4, v, d) X(5, v, d) X(6, v, d)
 #else

@@ -15,7 +15,7 @@ enum {
     GX_LDA = GX_DEPTH + 16, /* not a multiple of the cache's set stride */
     GX_COLS = 2 * GX_LANES,
 #if defined(__AVX512F__)
-    GX_ROWS = 12, /* 24 of the 32 registers */
+    GX_ROWS = 14, /* 28 of the 32 registers */
 #elif defined(__AVX__)
     GX_ROWS = 6, /* 12 of the 16 */
 #else

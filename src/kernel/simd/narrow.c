@@ -1,0 +1,195 @@
+/* See narrow.h. For y, the source pixels are those of x and the taps are mirrored. */
+#include "kernel/simd/narrow.h"
+
+enum {
+    /* where the (kh kw channels) of a block of pixels still fit behind it */
+    MOST_COLUMNS = (GX_DEPTH - GX_BLOCK_ROWS) * GX_LDA / GX_BLOCK_ROWS,
+    DW_DEPTH = GX_DEPTH / 2
+};
+
+bool GX_TIERED(narrow_is)(const struct gx_conv_sizes *s, enum gx_conv_product product)
+{
+    int to = product == GX_CONV_DX ? s->i : s->o, from = product == GX_CONV_DX ? s->o : s->i;
+    int64_t columns = (int64_t)s->kh * s->kw * to;
+    return to <= GX_LANES / 2 && from >= 8 && columns > GX_LANES / 2 && columns <= MOST_COLUMNS &&
+           (product == GX_CONV_DX || s->stride == 1);
+}
+
+/* A convolution as source pixels (n,h,width,c) that each add a (kh,kw,out) patch to y
+ * (n,yh,yw,out): pixel (row, col) from row step - top, col step - left on. */
+struct spread {
+    const float *x, *w, *bias;
+    float *y;
+    int h, width, c, yh, yw, out, kh, kw, step, top, left, columns;
+    bool mirrored;
+};
+
+/* Columns (tap, out) of channels k .. k + depth of mirrored weights (kh,kw,c,out), as panels. */
+static void pack_mirrored(const struct spread *s, int k, int depth, float *slab)
+{
+    int taps = s->kh * s->kw;
+    for (int n = 0; n < s->columns;) {
+        int width = s->columns - n > GX_LANES ? GX_COLS : GX_LANES;
+        for (int j = 0; j < width; j++) {
+            int tap = taps - 1 - (n + j) / s->out;
+            const float *from = s->w + ((int64_t)tap * s->c + k) * s->out + (n + j) % s->out;
+            for (int q = 0; q < depth; q++)
+                slab[(int64_t)q * width + j] = n + j < s->columns ? from[(int64_t)q * s->out] : 0;
+        }
+        n += width;
+        slab += (int64_t)depth * width;
+    }
+}
+
+/* Adds the patches of `count` source pixels, from (row, col) of an image on, to the rows low ..
+ * high of y. */
+static void scatter(const struct spread *s, const float *sums, int row, int col, int count,
+                    float *y, int low, int high)
+{
+    int run = s->kw * s->out;
+    for (int p = 0; p < count; p++, sums += s->columns) {
+        int x0 = (col + p) * s->step - s->left, y0 = row * s->step - s->top;
+        int begin = x0 < 0 ? -x0 * s->out : 0;
+        int end = gx_least(run, ((int64_t)s->yw - x0) * s->out);
+        for (int ky = 0; ky < s->kh; ky++) {
+            if (y0 + ky < low || y0 + ky >= high)
+                continue;
+            float *to = y + ((int64_t)(y0 + ky) * s->yw + x0) * s->out;
+            for (int j = begin; j < end; j++)
+                to[j] += sums[ky * run + j];
+        }
+    }
+}
+
+/* Rows low .. high of image n. */
+static void spread_rows(const struct spread *s, int n, int low, int high, struct gx_work work)
+{
+    int top = low + s->top - s->kh + 1, bottom = gx_least((high - 1 + s->top) / s->step, s->h - 1);
+    struct gx_view view = {s->x, s->h, s->width, s->c, 1, 1, 1, 0, 0, s->h, s->width};
+    float *rows[GX_BLOCK_ROWS], *sums = work.block + GX_BLOCK_ROWS * GX_LDA;
+    float *y = s->y + (int64_t)n * s->yh * s->yw * s->out;
+    top = top > 0 ? (top + s->step - 1) / s->step : 0;
+    for (int r = 0; r < GX_BLOCK_ROWS; r++)
+        rows[r] = sums + (int64_t)r * s->columns;
+    for (int64_t p = (int64_t)low * s->yw; p < (int64_t)high * s->yw; p++)
+        for (int c = 0; c < s->out; c++)
+            y[p * s->out + c] = s->bias ? s->bias[c] : 0;
+    for (int k = 0; k < s->c; k += GX_DEPTH) {
+        int depth = gx_least(GX_DEPTH, s->c - k);
+        if (s->mirrored)
+            pack_mirrored(s, k, depth, work.slab);
+        else
+            GX_TIERED(pack_transposed)(s->w + k, s->c, 0, depth, depth, s->columns, work.slab);
+        for (int row = top; row <= bottom; row++)
+            for (int col = 0; col < s->width; col += GX_BLOCK_ROWS) {
+                int count = gx_least(GX_BLOCK_ROWS, s->width - col);
+                GX_TIERED(gather)
+                (&view, ((int64_t)n * s->h + row) * s->width + col, count, k, depth, work.block);
+                GX_TIERED(multiply)
+                (count, s->columns, depth, false, work.block, work.slab, rows, true, NULL);
+                scatter(s, sums, row, col, count, y, low, high);
+            }
+    }
+}
+
+/* Threads take rows of y; source rows at a seam are multiplied on both sides of it. */
+static void run(const struct spread *s, int n, void *scratch, int threads)
+{
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int id = 0; id < threads; id++) {
+        int low = (int)gx_share(s->yh, 1, id, threads);
+        int high = (int)gx_share(s->yh, 1, id + 1, threads);
+        for (int image = 0; low < high && image < n; image++)
+            spread_rows(s, image, low, high, gx_work_of(scratch, id));
+    }
+}
+
+void GX_TIERED(narrow_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
+                          const float *bias, float *dx, void *scratch, int threads)
+{
+    struct spread spread = {.x = g,
+                            .w = w,
+                            .bias = bias,
+                            .y = dx,
+                            .h = s->oh,
+                            .width = s->ow,
+                            .c = s->o,
+                            .yh = s->h,
+                            .yw = s->w,
+                            .out = s->i,
+                            .kh = s->kh,
+                            .kw = s->kw,
+                            .step = s->stride,
+                            .top = s->pad,
+                            .left = s->pad,
+                            .columns = s->kh * s->kw * s->i};
+    run(&spread, s->n, scratch, threads);
+}
+
+void GX_TIERED(narrow_y)(const struct gx_conv_sizes *s, const float *x, const float *w,
+                         const float *bias, float *y, void *scratch, int threads)
+{
+    struct spread spread = {.x = x,
+                            .w = w,
+                            .bias = bias,
+                            .y = y,
+                            .h = s->h,
+                            .width = s->w,
+                            .c = s->i,
+                            .yh = s->oh,
+                            .yw = s->ow,
+                            .out = s->o,
+                            .kh = s->kh,
+                            .kw = s->kw,
+                            .step = 1,
+                            .top = s->kh - 1 - s->pad,
+                            .left = s->kw - 1 - s->pad,
+                            .columns = s->kh * s->kw * s->o,
+                            .mirrored = true};
+    run(&spread, s->n, scratch, threads);
+}
+
+/* Sums (count, cols) over all pixels of x of channels m .. m + count times what g holds under the
+ * mirrored kernel, columns n .. n + cols of (kh, kw, o). */
+static void sum_pixels(const struct gx_conv_sizes *s, const struct gx_view *x,
+                       const struct gx_view *g, int m, int count, int n, int cols, float **rows,
+                       struct gx_work work)
+{
+    int64_t pixels = (int64_t)s->n * s->h * s->w;
+    float *other = work.slab + (int64_t)DW_DEPTH * GX_SLAB_COLS;
+    for (int64_t p = 0; p < pixels; p += DW_DEPTH) {
+        int depth = gx_least(DW_DEPTH, pixels - p);
+        GX_TIERED(gather)(g, p, depth, n, cols, other);
+        GX_TIERED(pack)(other, GX_LDA, depth, cols, work.slab);
+        GX_TIERED(gather)(x, p, depth, m, count, work.block);
+        GX_TIERED(multiply)(count, cols, depth, true, work.block, work.slab, rows, !p, NULL);
+    }
+}
+
+void GX_TIERED(narrow_dw)(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw,
+                          void *scratch, int threads)
+{
+    struct gx_view vx = {x, s->h, s->w, s->i, 1, 1, 1, 0, 0, s->h, s->w};
+    struct gx_view vg = {
+        g, s->oh, s->ow, s->o, s->kh, s->kw, 1, s->pad + 1 - s->kh, s->pad + 1 - s->kw, s->h, s->w};
+    int taps = s->kh * s->kw;
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int id = 0; id < threads; id++) {
+        struct gx_part part = GX_TIERED(split)(s->i, taps * s->o, id, threads);
+        struct gx_work work = gx_work_of(scratch, id);
+        float *rows[GX_BLOCK_ROWS], *sums = work.block + DW_DEPTH * GX_LDA;
+        for (int n = part.n0; n < part.n1; n += GX_DEPTH)
+            for (int m = (int)part.m0; m < part.m1; m += GX_BLOCK_ROWS) {
+                int cols = gx_least(GX_DEPTH, part.n1 - n);
+                int count = gx_least(GX_BLOCK_ROWS, part.m1 - m);
+                for (int r = 0; r < count; r++)
+                    rows[r] = sums + (int64_t)r * cols;
+                sum_pixels(s, &vx, &vg, m, count, n, cols, rows, work);
+                for (int r = 0; r < count; r++)
+                    for (int j = 0; j < cols; j++) {
+                        int tap = taps - 1 - (n + j) / s->o;
+                        dw[((int64_t)tap * s->i + m + r) * s->o + (n + j) % s->o] = rows[r][j];
+                    }
+            }
+    }
+}
