@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { MARGIN = 2, HELP_AT = 27, WIDTH = 90 };
+enum { MARGIN = 2, HELP_AT = 26, WIDTH = 90 };
 
 bool gx_shows_flag(const struct gx_option *option, const char *family, enum gx_verb verb)
 {
@@ -34,12 +34,13 @@ static void wrap(FILE *to, int at, const char *text)
     fputc('\n', to);
 }
 
-static void describe(FILE *to, int at, const struct gx_option *option, const char *family)
+/* What follows a name that ends in column `at`; `listed`: its metavar has shown the choices. */
+static void describe(FILE *to, int at, const struct gx_option *option, const char *family,
+                     bool listed)
 {
     char text[512];
     const char *initial = gx_option_initial(option, family);
     size_t used = (size_t)snprintf(text, sizeof text, "%s", option->help);
-    bool listed = option->metavar && strchr(option->metavar, '|');
     if (option->choices && !listed) {
         used += (size_t)snprintf(text + used, sizeof text - used, ":");
         for (int i = 0; option->choices[i] && used < sizeof text; i++)
@@ -51,7 +52,7 @@ static void describe(FILE *to, int at, const struct gx_option *option, const cha
     bool flag_off = option->type == GX_TYPE_BOOL && (option->flags & GX_OPTION_FLAG_ONLY);
     if (*initial && !flag_off && used < sizeof text)
         snprintf(text + used, sizeof text - used, " (default: %s)", initial);
-    if (at >= HELP_AT) {
+    if (at >= HELP_AT - 1) { /* a blank between them at least */
         fputc('\n', to);
         at = 0;
     }
@@ -71,7 +72,7 @@ static void list_flags(FILE *to, const struct gx_command *command, const char *f
         at += fprintf(to, "--%s", option->flag);
         if (option->type != GX_TYPE_BOOL)
             at += fprintf(to, " %s", option->metavar);
-        describe(to, at + 1, option, family);
+        describe(to, at, option, family, option->metavar && strchr(option->metavar, '|'));
     }
 }
 
@@ -87,7 +88,7 @@ static void list_keys(FILE *to, const struct gx_command *command, const char *fa
                     family);
         any = true;
         int at = fprintf(to, "%*s%s", MARGIN, "", option->key);
-        describe(to, at + 1, option, family);
+        describe(to, at, option, family, false);
     }
 }
 
