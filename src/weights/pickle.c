@@ -5,7 +5,17 @@
 
 /* ---- the globals that may be asked for ---- */
 
-enum global { ORDERED_DICT, SIZE, TENSOR_V1, TENSOR_V2, PARAMETER, STORAGE_TYPE };
+enum global {
+    ORDERED_DICT,
+    SIZE,
+    TENSOR_V1,
+    TENSOR_V2,
+    PARAMETER,
+    COUNTER,
+    SET,
+    SET_OF_PYTHON2,
+    STORAGE_TYPE
+};
 
 static const struct {
     const char *module, *name;
@@ -15,6 +25,10 @@ static const struct {
     [TENSOR_V1] = {"torch._utils", "_rebuild_tensor"},
     [TENSOR_V2] = {"torch._utils", "_rebuild_tensor_v2"},
     [PARAMETER] = {"torch._utils", "_rebuild_parameter"},
+    /* Of schedulers in training checkpoints: known so that they can be passed over. */
+    [COUNTER] = {"collections", "Counter"},
+    [SET] = {"builtins", "set"},
+    [SET_OF_PYTHON2] = {"__builtin__", "set"},
 };
 
 /* And torch.XStorage, for these X. */
@@ -229,6 +243,10 @@ static int call(struct gx_machine *m)
         if (count != 1 || !is_integers(arguments->list.item[0]))
             return gx_machine_bad(m, "a size that is none");
         return gx_machine_push(m, arguments->list.item[0]);
+    case COUNTER:
+    case SET:
+    case SET_OF_PYTHON2:
+        return gx_machine_push(m, &none);
     default:
         return gx_machine_bad(m, "a storage that is called");
     }

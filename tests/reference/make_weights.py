@@ -3,7 +3,7 @@
 the tests themselves need no Python. Element i of a float tensor is ((7 i + salt) mod 23 - 11) / 8,
 which every type holds exactly; integers leave out the division (u8 adds 11), bool is i mod 3 == 0."""
 import os
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 import torch
 
@@ -79,7 +79,8 @@ def main():
     model(torch.ones(1, 2)).sum().backward()
     optimizer.step()
     save("training.pth", {"epoch": 3, "loss": [0.5, float("nan")], "name": "x", "big": 1 << 70, "none": None,
- "long": "y" * 70000, "optimizer": optimizer.state_dict(),
+ "long": "y" * 70000, "set": {1, 2}, "milestones": Counter([30, 60]),
+                          "optimizer": optimizer.state_dict(),
                           "state_dict": OrderedDict(("module." + k, v) for k, v in state(3).items())})
     save("wrapped.pth", {"iteration": 5, "generator": state(4), "optimizer": {"state": {0: {"m": torch.ones(2)}}}})
     save("several.pth", {"netG": state(5), "netD": state(6), "extra": [torch.ones(1), {"x": torch.ones(2)}]})

@@ -88,7 +88,7 @@ static void what_cannot_be_opened(void **state)
 
 #define TENSOR(name, dtype, shape, a, b)                                                           \
     "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":[" shape "],\"data_offsets\":[" #a "," #b "]" \
-                                                                                               "}"
+    "}"
 
 static void safetensors(void **state)
 {

@@ -4,6 +4,8 @@
 #include "ganx/weights.h"
 
 #include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <zlib.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
@@ -185,6 +187,37 @@ static void writing_can_stop(void **state)
     bytes_free(&after);
 }
 
+/* A file size limit stands for the full disk. */
+static void a_full_disk_keeps_the_old(void **state)
+{
+    (void)state;
+    static float big[20000];
+    struct gx_weights_entry entry = {"a", GX_F32, 1, {20000}};
+    struct gx_err err = {""};
+    struct gx_weights_writer *writer;
+    struct bytes before = {0}, after = {0};
+    write_it(path);
+    bytes_of_file(&before, path);
+    struct rlimit old, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = old;
+    small.rlim_cur = 40000;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    int begun = gx_weights_write_begin(&writer, path, &entry, 1, NULL, 0, &err);
+    int written = begun ? 0 : gx_weights_write_next(writer, big, &err);
+    gx_weights_write_abort(&writer);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_int_equal(begun, 0);
+    assert_int_equal(written, -GX_E_IO);
+    assert_non_null(strstr(err.text, "file too large"));
+    bytes_of_file(&after, path);
+    assert_int_equal(before.size, after.size);
+    assert_memory_equal(before.data, after.data, after.size);
+    bytes_free(&before);
+    bytes_free(&after);
+}
+
 static void bad_entries_are_refused(void **state)
 {
     (void)state;
@@ -227,6 +260,7 @@ int main(void)
         cmocka_unit_test(same_bytes_and_layout),
         cmocka_unit_test(every_flipped_bit_is_noticed),
         cmocka_unit_test(writing_can_stop),
+        cmocka_unit_test(a_full_disk_keeps_the_old),
         cmocka_unit_test(bad_entries_are_refused),
     };
     return cmocka_run_group_tests(tests, make_path, remove_path);
