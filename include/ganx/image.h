@@ -130,7 +130,8 @@ GX_MUST_CHECK int gx_resize(const float *from, int count, int h, int w, int chan
 /* ---- sample sheets ---- */
 
 /* A PNG of rows x columns pictures (cells row by row; data NULL leaves one empty) on light grey,
- * thin gutters between; each is centred in its cell. titles (may be NULL, as may each) head the columns. */
+ * thin gutters between; each is centred in its cell. titles (may be NULL, as may each) head the
+ * columns. */
 GX_MUST_CHECK int gx_sheet_write(const char *path, int columns, int rows,
                                  const struct gx_pixels *cells, const char *const *titles,
                                  struct gx_err *err);
