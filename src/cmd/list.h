@@ -1,4 +1,5 @@
 /* Every command: a row each, in the order of the help text. */
 GX_COMMAND(train)
+GX_COMMAND(bench)
 GX_COMMAND(version)
 GX_COMMAND(help)

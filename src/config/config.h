@@ -49,6 +49,7 @@ struct gx_config {
     struct {               /* loss.* */
         const char *gan;   /* non_saturating (also: vanilla), lsgan, hinge, wgan, wgan_gp */
         const char *pixel; /* l1, l2, smooth_l1 */
+        double gan_weight; /* of the adversarial loss in the generator's, 1; 0: none */
         double l1;         /* weight of the pixel loss, 100 */
         double d;          /* weight of the discriminator's loss, 0.5 */
         double gp;         /* weight of the gradient penalty, 10 (wgan_gp) */

@@ -105,6 +105,8 @@ const struct gx_option gx_options[] = {
     {"loss.pixel", WORD(loss.pixel), .initial = "l1", .choices = pixel_names, .metavar = "NAME",
      .verbs = LEARN, .families = GX_IN(pix2pix),
      .help = "how outputs are compared with targets"},
+    {"loss.gan_weight", REAL(loss.gan_weight), .initial = "1", RANGE(0, 1e6), .metavar = "X",
+     .verbs = LEARN, .help = "weight of the adversarial loss in the generator's; 0 leaves it out"},
     {"loss.l1", REAL(loss.l1), .initial = "100", RANGE(0, 1e6), .metavar = "X", .verbs = LEARN,
      .families = GX_IN(pix2pix), .help = "weight of that comparison"},
     {"loss.d", REAL(loss.d), .initial = "0.5", RANGE(0, 1e6), .metavar = "X", .verbs = LEARN,

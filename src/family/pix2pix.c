@@ -2,7 +2,7 @@
  *
  *        A --> G --> fake            D judges a picture beside its input: (A, B) or (A, fake)
  *   D:   d (D_real + D_fake)         stepped first
- *   G:   G_GAN + l1 |fake - B|       sees D as it is after its step
+ *   G:   gan G_GAN + l1 |fake - B|   sees D as it is after its step
  *
  * As pytorch-CycleGAN-and-pix2pix: the generated pair is judged before the real one, which is the
  * order in which D's running statistics move. --direction BtoA exchanges the slots when loading. */
@@ -104,7 +104,8 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
     struct gx_node *g_gan = gx_step_log(step, "G_GAN", gan->generator(g, r, f));
     struct gx_node *g_l1 = gx_scale(g, pixel->build(g, fake, b), (float)c->loss.l1);
     gx_step_log(step, "G_L1", g_l1);
-    gx_store_gradients(g, gx_add(g, g_gan, g_l1), &game->net[G].params);
+    struct gx_node *g_loss = gx_add(g, gx_scale(g, g_gan, (float)c->loss.gan_weight), g_l1);
+    gx_store_gradients(g, g_loss, &game->net[G].params);
 
     step->phases = 2;
     step->phase[0] = (struct gx_phase){.update = 1U << D, .repeat = c->train.n_critic};

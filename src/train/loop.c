@@ -1,6 +1,7 @@
 #include "train/training.h"
 
 #include "config/resolve.h"
+#include "train/report.h"
 #include "util/file.h"
 
 #include <inttypes.h>
@@ -224,6 +225,8 @@ int gx_train(struct gx_config *config, const struct gx_train_events *events,
     result->step = t.done;
     if (!code)
         code = run_steps(&t, result, err);
+    if (!code)
+        code = gx_report_write(t.config->train.run, t.config->family, err);
     gx_run_close(&t.run);
     gx_training_clear(&t);
     return code;

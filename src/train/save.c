@@ -99,7 +99,7 @@ static void set_texts(struct gx_training *t)
     }
     gx_record_set(r, "ganx.plateau", "%a %a %" PRId64, t->plateau.lr, t->plateau.best,
                   t->plateau.bad);
-    gx_record_set(r, "ganx.best", "%a", t->validation.best);
+    gx_record_set(r, "ganx.best", "%a %" PRId64, t->validation.best, t->validation.best_step);
     describe_machine(t, machine, sizeof machine);
     gx_record_set(r, "ganx.machine", "%s", machine);
     char *yaml = gx_config_yaml(t->config);
@@ -171,7 +171,7 @@ static int read_texts(struct gx_training *t, struct gx_err *err)
                            &t->plateau.bad) != 3)
         return bad_text(err, "ganx.plateau");
     const char *best = gx_record_get(&t->record, "ganx.best");
-    if (!best || sscanf(best, "%la", &t->validation.best) != 1)
+    if (!best || sscanf(best, "%la %" SCNd64, &t->validation.best, &t->validation.best_step) != 2)
         return bad_text(err, "ganx.best");
     describe_machine(t, machine, sizeof machine);
     const char *then = gx_record_get(&t->record, "ganx.machine");
@@ -194,6 +194,9 @@ int gx_training_restore(struct gx_training *t, struct gx_err *err)
     }
     code = read_texts(t, err);
     t->done = t->saved = step;
+    /* A kill between saving and pointing leaves `best` one save behind. */
+    if (!code && t->validation.best_step == step)
+        code = gx_run_mark_best(&t->run, step, err);
     if (!code)
         gx_training_say(t, false, "resume", "going on after step %" PRId64, step);
     return code;

@@ -20,6 +20,7 @@ struct gx_validation {
     int64_t arena;  /* bytes */
     const struct gx_metric *metric; /* that chooses `best` */
     double best;                    /* so far; NAN: none yet */
+    int64_t best_step;
 };
 
 struct gx_training {

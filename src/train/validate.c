@@ -130,8 +130,10 @@ int gx_validation_run(struct gx_training *t, bool *better, struct gx_err *err)
     double n = (double)v->count;
     chosen /= n;
     *better = is_better(v, chosen);
-    if (*better)
+    if (*better) {
         v->best = chosen;
+        v->best_step = t->done;
+    }
     if (t->schedule.kind == GX_SCHEDULE_PLATEAU)
         gx_plateau_update(&t->plateau, &t->schedule, cost_of(v, chosen));
     char line[256];

@@ -1,0 +1,240 @@
+/* ganx FAMILY bench: how long inference and a whole training step take here, on random weights and
+ * pictures: milliseconds, GFLOP/s (counted as direct convolutions), planned bytes. */
+#include "cmd/cmd.h"
+
+#include "family/family.h"
+#include "ganx/plan.h"
+#include "graph/operator.h"
+#include "kernel/kernel.h"
+#include "optim/optim.h"
+#include "util/arena.h"
+#include "util/random.h"
+
+#include <jansson.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct bench {
+    struct gx_config *config;
+    struct gx_game game;
+    const struct gx_kernels *kernels;
+    int threads;
+    struct gx_optim optim[GX_TRAINEES_MAX];
+};
+
+struct result {
+    const char *what;
+    double median, low, high; /* seconds */
+    struct gx_plan_facts facts;
+};
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void fill_random(const struct gx_plan *plan, struct gx_node *const *input, int inputs)
+{
+    for (int s = 0; s < inputs; s++) {
+        struct gx_random r = gx_random_at(0, GX_STREAM_TEST, (uint64_t)s);
+        float *x = gx_plan_value(plan, input[s]);
+        for (int64_t i = 0; i < gx_count(input[s]->shape); i++)
+            x[i] = 2 * gx_random_uniform(&r) - 1;
+    }
+}
+
+/* One round: every phase, and the optimizer steps between them when there are any. */
+static void run_round(struct bench *b, struct gx_plan *plan, const struct gx_step *step, int round)
+{
+    int phases = step ? step->phases : 1;
+    for (int p = 0; p < phases; p++) {
+        gx_plan_run(plan, p, 0, (uint64_t)round);
+        for (int k = 0; step && k < b->game.nets; k++)
+            if (step->phase[p].update >> k & 1)
+                gx_optim_step(&b->optim[k], 1e-6, b->kernels, b->threads);
+    }
+}
+
+static int slower_first(const void *a, const void *b)
+{
+    double x = **(double *const *)a, y = **(double *const *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Nodes by time, the slowest first: what a kernel's author looks at. */
+static void print_profile(const struct gx_plan *plan, int rounds)
+{
+    int count = gx_plan_facts(plan).nodes;
+    double *time = gx_new((size_t)count * sizeof *time), total = 0;
+    double **order = gx_new((size_t)count * sizeof *order);
+    for (int i = 0; i < count; i++) {
+        gx_plan_step(plan, i, &time[i]);
+        order[i] = &time[i];
+        total += time[i];
+    }
+    qsort(order, (size_t)count, sizeof *order, slower_first);
+    printf("%9s %6s %9s  %-16s %s\n", "ms", "share", "GFLOP/s", "operator", "result");
+    for (int k = 0; k < count && *order[k] > total * 0.002; k++) {
+        double seconds;
+        const struct gx_node *node = gx_plan_step(plan, (int)(order[k] - time), &seconds);
+        double flops = node->op->flops ? node->op->flops(node) * rounds / seconds * 1e-9 : 0;
+        printf("%9.3f %5.1f%% %9.1f  %-16s %dx%dx%dx%d %s\n", seconds / rounds * 1e3,
+               100 * seconds / total, flops, node->op->name, node->shape.n, node->shape.h,
+               node->shape.w, node->shape.c, node->name ? node->name : "");
+    }
+    free(order);
+    free(time);
+}
+
+static int measure(struct bench *b, struct gx_graph *graph, struct gx_node *const *input,
+                   const struct gx_step *step, struct result *r, struct gx_err *err)
+{
+    struct gx_plan *plan;
+    struct gx_plan_settings settings = {.kernels = b->kernels,
+                                        .threads = b->threads,
+                                        .inference = !step,
+                                        .max_memory = b->config->max_memory};
+    int code = gx_plan_new(&plan, graph, &settings, err);
+    if (!code)
+        code = gx_plan_allocate(plan, err);
+    if (!code) {
+        int rounds = b->config->bench.repeat;
+        double *time = gx_new((size_t)rounds * sizeof *time);
+        fill_random(plan, input, b->game.slots);
+        run_round(b, plan, step, 0);
+        for (int i = 0; i < rounds; i++) {
+            double began = seconds_now();
+            run_round(b, plan, step, i + 1);
+            time[i] = seconds_now() - began;
+        }
+        qsort(time, (size_t)rounds, sizeof *time, by_value);
+        r->median = time[rounds / 2];
+        r->low = time[0];
+        r->high = time[rounds - 1];
+        r->facts = gx_plan_facts(plan);
+        free(time);
+        if (b->config->bench.profile && !b->config->json)
+            print_profile(plan, rounds + 1);
+    }
+    gx_plan_free(&plan);
+    return code;
+}
+
+static int bench_inference(struct bench *b, struct result *r, struct gx_err *err)
+{
+    const struct gx_config *c = b->config;
+    struct gx_preview preview = {0};
+    r->what = "inference";
+    b->game.family->build_preview(&b->game, c->bench.batch, c->bench.size, c->bench.size, &preview);
+    int code = measure(b, preview.graph, preview.input, NULL, r, err);
+    gx_graph_free(&preview.graph);
+    return code;
+}
+
+static int bench_step(struct bench *b, struct result *r, struct gx_err *err)
+{
+    const struct gx_config *c = b->config;
+    struct gx_step step = {0};
+    struct gx_optim_settings adam = gx_optim_defaults(GX_OPTIM_ADAM);
+    int code = 0;
+    r->what = "training step";
+    for (int i = 0; i < b->game.nets && !code; i++) {
+        code = gx_params_allocate_gradients(&b->game.net[i].params, err);
+        if (!code)
+            code = gx_optim_init(&b->optim[i], &adam, &b->game.net[i].params, err);
+    }
+    if (code)
+        return code;
+    b->game.family->build_step(&b->game, c->bench.batch, c->bench.size, c->bench.size, &step);
+    code = measure(b, step.graph, step.input, &step, r, err);
+    gx_graph_free(&step.graph);
+    for (int i = 0; i < b->game.nets; i++)
+        gx_optim_clear(&b->optim[i]);
+    return code;
+}
+
+static void print_result(const struct bench *b, const struct result *r)
+{
+    const struct gx_config *c = b->config;
+    int64_t weights = 0;
+    for (int i = 0; i < b->game.nets; i++)
+        weights += b->game.net[i].params.total * 4;
+    if (!c->json) {
+        printf("%-14s %s %dx%d batch %d: %.1f ms (%.1f to %.1f), %.1f GFLOP, %.0f GFLOP/s, "
+               "arena %.1f MiB, weights %.1f MiB\n",
+               r->what, c->net.generator, c->bench.size, c->bench.size, c->bench.batch,
+               r->median * 1e3, r->low * 1e3, r->high * 1e3, r->facts.flops * 1e-9,
+               r->facts.flops / r->median * 1e-9, (double)r->facts.arena / 0x1p20,
+               (double)weights / 0x1p20);
+        return;
+    }
+    json_t *o = json_pack("{ss ss si si si ss sf sf sf sf sf sI sI}", "what", r->what, "network",
+                          c->net.generator, "size", c->bench.size, "batch", c->bench.batch,
+                          "threads", b->threads, "kernels", b->kernels->name, "ms",
+                          r->median * 1e3, "ms_low", r->low * 1e3, "ms_high", r->high * 1e3,
+                          "gflop", r->facts.flops * 1e-9, "gflops",
+                          r->facts.flops / r->median * 1e-9, "arena_bytes",
+                          (json_int_t)r->facts.arena, "weight_bytes", (json_int_t)weights);
+    char *text = json_dumps(o, 0);
+    puts(text);
+    free(text);
+    json_decref(o);
+}
+
+static int run_bench(struct gx_config *config, struct gx_report *report)
+{
+    struct bench b = {.config = config};
+    struct gx_err err = {""};
+    if (config->operands) {
+        gx_report(report, GX_ERROR, "error", "'bench' takes no operand");
+        return GX_EXIT_USAGE;
+    }
+    b.threads = config->threads > 0 ? config->threads : omp_get_num_procs();
+    b.kernels = strcmp(config->cpu, "auto") ? gx_kernels_named(config->cpu) : gx_kernels_best();
+    if (!b.kernels) {
+        gx_report(report, GX_ERROR, "error", "this CPU does not run the kernels '%s'", config->cpu);
+        return GX_EXIT_USAGE;
+    }
+    if (*config->bench.network)
+        config->net.generator = config->bench.network;
+    if (config->bench.width)
+        config->net.ngf = config->net.ndf = config->bench.width;
+    int code = gx_game_init(&b.game, gx_family_find(config->family), config, &err);
+    for (int i = 0; i < b.game.nets && !code; i++) {
+        code = gx_params_allocate(&b.game.net[i].params, &err);
+        if (!code)
+            gx_params_initialise(&b.game.net[i].params, GX_INIT_NORMAL, 0.02, 0,
+                                 b.game.net[i].name);
+    }
+    struct result r = {0};
+    if (!code)
+        code = bench_inference(&b, &r, &err);
+    if (!code)
+        print_result(&b, &r);
+    if (!code && config->bench.training) {
+        code = bench_step(&b, &r, &err);
+        if (!code)
+            print_result(&b, &r);
+    }
+    gx_game_clear(&b.game);
+    return code ? (int)gx_fail_at(report, code, GX_AT_START, &err) : GX_EXIT_DONE;
+}
+
+const struct gx_command gx_command_bench = {
+    .name = "bench",
+    .verb = GX_VERB_BENCH,
+    .of_family = true,
+    .summary = "time a network's inference and a training step on this machine",
+    .usage = (const char *const[]){"[--network NAME] [--size N] [options]", NULL},
+    .run = run_bench,
+};
