@@ -3,6 +3,7 @@
 #   make SANITIZE=address,undefined
 #   make CC=clang
 #   make check                every fast test
+#   make parity DIR=path      PyTorch's fixtures in a folder (default: tests/reference)
 #   make man completion       build/man, build/completion
 #   make install PREFIX=/usr/local DESTDIR=
 #   make lint                 clang-format and mandoc have nothing to say
@@ -80,8 +81,25 @@ helpers = $(patsubst %.c,$(O)/%.o,$(filter-out $(1)/test_%,$(wildcard $(1)/*.c))
 $(O)/tests/%: $(O)/tests/%.o $$(call helpers,tests/$$(*D)) $(O)/libganx.a
 	@$(CC) $(LDFLAGS) $(LINK_$(*D)) -o $@ $^ -lcmocka $(LDLIBS)
 
-check: $(O)/ganx $(TESTS) man completion
-	@tests/run $(TESTS)
+# The parity walker. Its objects lie beside the program, which has the folder's name.
+PARITY := $(patsubst tests/parity/%.c,$(O)/tests/parity-%.o,$(wildcard tests/parity/*.c))
+
+$(O)/tests/parity-%.o: tests/parity/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "CC $<"; $(CC) $(CFLAGS) -c -o $@ $<
+
+$(O)/tests/parity: $(PARITY) $(O)/libganx.a
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# its own test runs it
+$(O)/tests/walk/test_walk: | $(O)/tests/parity
+
+DIR ?= tests/reference
+parity: $(O)/tests/parity
+	@OMP_WAIT_POLICY=passive $< $(DIR)
+
+check: $(O)/ganx $(TESTS) $(O)/tests/parity man completion
+	@tests/run $(TESTS) $(O)/tests/parity
 
 # ---- fuzzing: each tests/fuzz/fuzz_NAME.c is one libFuzzer target. It runs for FUZZ_SECONDS, starting
 # from what it found before and from the folder tests/reference/NAME, if there is one. A finding is
@@ -159,6 +177,6 @@ clean:
 help:
 	@sed -n 's/^#   //p' Makefile
 
-.PHONY: all check bench_conv clean help fuzz fuzz-run man completion install lint format
+.PHONY: all check parity bench_conv clean help fuzz fuzz-run man completion install lint format
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
