@@ -90,9 +90,8 @@ bool fixture_networks_known(const struct fixture *f, const json_t *net)
         return false;
     }
     if (!name)
-        json_object_foreach((json_t *)net, key, inner)
-            if (!fixture_networks_known(f, inner))
-                return false;
+        json_object_foreach((json_t *)net, key,
+                            inner) if (!fixture_networks_known(f, inner)) return false;
     return true;
 }
 

@@ -1,5 +1,5 @@
-/* Kind "forward": each weight file must load and give each output; and a file's keys and shapes must
- * tell the network that the fixture says it is. */
+/* Kind "forward": each weight file must load and give each output; and a file's keys and shapes
+ * must tell the network that the fixture says it is. */
 #include "parity.h"
 
 #include "ganx/plan.h"
@@ -173,9 +173,8 @@ static int check_weights(const struct fixture *f, const struct gx_network_spec *
     if (!r)
         r = recognise(f, name, file, spec, &params, err);
     if (!r)
-        json_array_foreach(json_object_get(f->json, "outputs"), i, output)
-            if (!r)
-                r = check_output(f, spec, &params, given, name, output, err);
+        json_array_foreach(json_object_get(f->json, "outputs"), i, output) if (!r) r =
+            check_output(f, spec, &params, given, name, output, err);
     gx_params_clear(&params);
     gx_weights_close(&file);
     return r;
@@ -196,9 +195,8 @@ int parity_forward(const struct fixture *f, struct gx_err *err)
     if (!r && label)
         r = fixture_tensor_at(f, label, &given.label, err);
     if (!r)
-        json_array_foreach(json_object_get(f->json, "weights"), i, name)
-            if (!r)
-                r = check_weights(f, &spec, &given, json_string_value(name), err);
+        json_array_foreach(json_object_get(f->json, "weights"), i, name) if (!r) r =
+            check_weights(f, &spec, &given, json_string_value(name), err);
     free(given.x.data);
     free(given.label.data);
     return r;

@@ -1,5 +1,5 @@
-/* Kind "objectives": for every adversarial objective that is known, the loss and its gradients to the
- * discriminator's outputs on real (r) and generated (f) pictures, for both players. */
+/* Kind "objectives": for every adversarial objective that is known, the loss and its gradients to
+ * the discriminator's outputs on real (r) and generated (f) pictures, for both players. */
 #include "parity.h"
 
 #include "ganx/loss.h"

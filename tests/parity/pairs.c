@@ -21,7 +21,8 @@ static void only_pictures(struct gx_names *names)
 int pairs_read(struct pairs *pairs, const struct fixture *f, int input, int output,
                struct gx_err *err)
 {
-    const json_t *data = json_object_get(f->json, "data"), *range = json_object_get(f->json, "range");
+    const json_t *data = json_object_get(f->json, "data"),
+                 *range = json_object_get(f->json, "range");
     char path[8192];
     struct fixture_picture first;
     snprintf(pairs->folder, sizeof pairs->folder, "%s/%s/train", f->folder,
@@ -62,8 +63,8 @@ static int read_half(const struct pairs *pairs, const char *path, int slot, floa
         r = gx_fail(err, GX_E_FORMAT, "'%s' has another size than the first picture", path);
     for (int y = 0; y < pairs->h && !r; y++)
         for (int i = 0; i < pairs->w * c; i++)
-            *to++ = (float)(pairs->low + (pairs->high - pairs->low) *
-                                             p.data[(y * p.w + left) * c + i] / 255);
+            *to++ = (float)(pairs->low +
+                            (pairs->high - pairs->low) * p.data[(y * p.w + left) * c + i] / 255);
     free(p.data);
     return r;
 }

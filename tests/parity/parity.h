@@ -1,8 +1,8 @@
 /* The parity walker: networks, objectives, penalties and training steps held against PyTorch's.
  *
- * A fixture is a folder with a fixture.json that says by machine what to build and run, and files of
- * PyTorch's tensors (NCHW) and PNG pictures. Everything is read from those files: widths, depths,
- * seeds, tolerances. A kind of fixture is one file here and one row in parity.c. */
+ * A fixture is a folder with a fixture.json that says by machine what to build and run, and files
+ * of PyTorch's tensors (NCHW) and PNG pictures. Everything is read from those files: widths,
+ * depths, seeds, tolerances. A kind of fixture is one file here and one row in parity.c. */
 #ifndef GX_TESTS_PARITY_H
 #define GX_TESTS_PARITY_H
 

@@ -1,5 +1,5 @@
-/* Kind "gradient_penalty": the slope of D at x, the penalty on it, and the penalty's gradient to every
- * weight: a gradient of a gradient through the whole network. */
+/* Kind "gradient_penalty": the slope of D at x, the penalty on it, and the penalty's gradient to
+ * every weight: a gradient of a gradient through the whole network. */
 #include "parity.h"
 
 #include "ganx/loss.h"

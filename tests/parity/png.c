@@ -41,9 +41,10 @@ static void convert(const unsigned char *x, int from, unsigned char *y, int to)
     if (to >= 3)
         memcpy(y, rgb, 3);
     else
-        y[0] = colour ? (unsigned char)((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >>
-                                        16)
-                      : x[0];
+        y[0] =
+            colour
+                ? (unsigned char)((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16)
+                : x[0];
     if (to % 2 == 0)
         y[to - 1] = alpha;
 }

@@ -1,8 +1,9 @@
-/* Kind "train": the family's own training step, on the fixture's weights and pictures: every loss at
- * every step, and what each optimizer takes at its first one.
+/* Kind "train": the family's own training step, on the fixture's weights and pictures: every loss
+ * at every step, and what each optimizer takes at its first one.
  *
- * The networks and the recipe go through the family's configuration, as `ganx FAMILY train` has them;
- * only sizes that no configuration names (a norm for D of its own) are put in place afterwards. */
+ * The networks and the recipe go through the family's configuration, as `ganx FAMILY train` has
+ * them; only sizes that no configuration names (a norm for D of its own) are put in place
+ * afterwards. */
 #include "parity.h"
 
 #include "config/resolve.h"
@@ -26,8 +27,8 @@ struct training {
     struct gx_plan *plan;
     struct gx_optim optim[GX_TRAINEES_MAX];
     struct pairs pairs;
-    const json_t *steps;       /* of losses.json */
-    struct gx_weights *first;  /* gradients; NULL: none given */
+    const json_t *steps;                        /* of losses.json */
+    struct gx_weights *first;                   /* gradients; NULL: none given */
     struct gx_params normless[GX_TRAINEES_MAX]; /* biases that a norm removes, by name */
 };
 
@@ -210,12 +211,13 @@ static double as_logged(const struct training *t, const char *name, double value
     const struct gx_config *c = &t->config;
     size_t i;
     bool is_l1 = !strcmp(name, "G_L1"), is_d = !strncmp(name, "D_", 2);
-    json_array_foreach(json_object_get(logged, "plain"), i, entry)
-        if (is_l1 && !strcmp(json_string_value(entry), name) && c->loss.l1 != 0)
-            return value / c->loss.l1;
-    json_array_foreach(json_object_get(logged, "weighted"), i, entry)
-        if (is_d && !strcmp(json_string_value(entry), name))
-            return value * c->loss.d;
+    json_array_foreach(json_object_get(logged, "plain"), i,
+                       entry) if (is_l1 && !strcmp(json_string_value(entry), name) &&
+                                  c->loss.l1 != 0) return value /
+        c->loss.l1;
+    json_array_foreach(json_object_get(logged, "weighted"), i,
+                       entry) if (is_d && !strcmp(json_string_value(entry), name)) return value *
+        c->loss.d;
     return value;
 }
 
@@ -233,9 +235,10 @@ static int compare_losses(const struct training *t, int at, struct worst *worst,
     const char *name;
     json_t *value;
     size_t last = json_array_size(tolerances);
-    const json_t *tolerance = json_is_array(tolerances) && last
-                                  ? json_array_get(tolerances, (size_t)at < last ? (size_t)at : last - 1)
-                                  : tolerances;
+    const json_t *tolerance =
+        json_is_array(tolerances) && last
+            ? json_array_get(tolerances, (size_t)at < last ? (size_t)at : last - 1)
+            : tolerances;
     if (!json_is_number(tolerance))
         return gx_fail(err, GX_E_FORMAT, "the fixture has no tolerances");
     json_object_foreach((json_t *)step, name, value)
@@ -291,8 +294,8 @@ static int run_steps(struct training *t, struct gx_err *err)
             r = compare_losses(t, at, &worst, err);
     }
     if (!r && worst.name)
-        parity_check(t->f, worst.deviation, worst.tolerance,
-                     "losses of %d steps (%s at step %d)", steps, worst.name, worst.step);
+        parity_check(t->f, worst.deviation, worst.tolerance, "losses of %d steps (%s at step %d)",
+                     steps, worst.name, worst.step);
     return r;
 }
 
