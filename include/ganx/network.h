@@ -100,6 +100,9 @@ GX_MUST_CHECK int gx_network_infer(struct gx_network_spec *spec, const struct gx
  * Missing running statistics keep 0 and 1. */
 GX_MUST_CHECK int gx_params_load(struct gx_params *params, struct gx_weights *file,
                                  const char *prefix, struct gx_err *err);
+/* The same check of names and shapes alone: nothing is read, and params need no memory yet. */
+GX_MUST_CHECK int gx_params_fit(const struct gx_params *params, const struct gx_weights *file,
+                                const char *prefix, struct gx_err *err);
 
 /* ---- the same for other blocks of that layout: averaged weights, an optimizer's moments ---- */
 

@@ -1,5 +1,6 @@
 /* Every command: a row each, in the order of the help text. */
 GX_COMMAND(train)
 GX_COMMAND(bench)
+GX_COMMAND(translate)
 GX_COMMAND(version)
 GX_COMMAND(help)

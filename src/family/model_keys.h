@@ -12,4 +12,9 @@
 #define GX_KEY_STEP       "ganx.step"       /* generator updates */
 #define GX_KEY_CONFIG     "ganx.config"     /* checkpoints: the resolved configuration, YAML */
 
+/* What names of a checkpoint's tensors start with; where there are averaged weights ("average.G.")
+ * they are the model. A model file of one generator has bare names. */
+#define GX_PREFIX_G       "G."
+#define GX_PREFIX_AVERAGE "average."
+
 #endif

@@ -247,19 +247,36 @@ static int read_all(const struct gx_params *params, enum gx_params_part part, fl
     return r;
 }
 
+/* Fills `at` as match does, or says what differs. */
+static int fit(const struct gx_params *params, enum gx_params_part part,
+               const struct gx_weights *file, const char *prefix, int *at, struct gx_err *err)
+{
+    struct differences d = {.count = 0};
+    match(&d, params, part, file, prefix, at);
+    find_unexpected(&d, params, file, prefix);
+    if (!d.count)
+        return 0;
+    return gx_fail(err, GX_E_FORMAT, "the weights do not fit the network, %d difference%s: %s%s",
+                   d.count, d.count == 1 ? "" : "s", d.text,
+                   d.count > DIFFERENCES_SHOWN ? "; ..." : "");
+}
+
 int gx_params_load_block(const struct gx_params *params, enum gx_params_part part, float *block,
                          struct gx_weights *file, const char *prefix, struct gx_err *err)
 {
-    struct differences d = {.count = 0};
-    int *at = gx_new((size_t)(params->count + 1) * sizeof *at), r;
-    match(&d, params, part, file, prefix, at);
-    find_unexpected(&d, params, file, prefix);
-    if (d.count)
-        r = gx_fail(err, GX_E_FORMAT, "the weights do not fit the network, %d difference%s: %s%s",
-                    d.count, d.count == 1 ? "" : "s", d.text,
-                    d.count > DIFFERENCES_SHOWN ? "; ..." : "");
-    else
+    int *at = gx_new((size_t)(params->count + 1) * sizeof *at);
+    int r = fit(params, part, file, prefix, at, err);
+    if (!r)
         r = read_all(params, part, block, file, at, err);
+    free(at);
+    return r;
+}
+
+int gx_params_fit(const struct gx_params *params, const struct gx_weights *file, const char *prefix,
+                  struct gx_err *err)
+{
+    int *at = gx_new((size_t)(params->count + 1) * sizeof *at);
+    int r = fit(params, GX_PARTS_ALL, file, prefix, at, err);
     free(at);
     return r;
 }

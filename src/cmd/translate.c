@@ -1,0 +1,235 @@
+/* ganx FAMILY translate: pictures through a trained model. */
+#include "cmd/batch.h"
+#include "cmd/cmd.h"
+#include "cmd/stop.h"
+#include "util/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct gx_model_settings settings_of(const struct gx_config *c)
+{
+    const char *temp = getenv("TMPDIR"), *stats = c->translate.norm_stats;
+    const char *dropout = c->translate.dropout;
+    return (struct gx_model_settings){
+        .family = c->family,
+        .norm_stats = !strcmp(stats, "image")     ? GX_MODEL_STATS_IMAGE
+                      : !strcmp(stats, "running") ? GX_MODEL_STATS_RUNNING
+                                                  : GX_MODEL_STATS_OWN,
+        .dropout = !strcmp(dropout, "on")    ? GX_MODEL_DROPOUT_ON
+                   : !strcmp(dropout, "off") ? GX_MODEL_DROPOUT_OFF
+                                             : GX_MODEL_DROPOUT_OWN,
+        .seed = c->train.seed,
+        .size = c->translate.size,
+        .threads = c->threads,
+        .kernels = c->cpu,
+        .max_memory = c->max_memory,
+        /* not /tmp, which often lies in memory itself */
+        .temp_folder = temp && *temp ? temp : "/var/tmp",
+        .max_temp = c->translate.max_temp,
+    };
+}
+
+static int plan_jobs(const struct gx_config *c, struct gx_jobs *jobs, struct gx_err *err)
+{
+    const struct gx_jobs_request request = {.operand = c->operand,
+                                            .operands = c->operands,
+                                            .files_from = c->translate.files_from,
+                                            .recursive = c->translate.recursive,
+                                            .force = c->translate.force,
+                                            .format = c->translate.format,
+                                            .fallback = "png",
+                                            .is_input = gx_picture_name,
+                                            .format_of = gx_format_of_name};
+    return gx_jobs_plan(jobs, &request, err);
+}
+
+/* ---- --dry-run ---- */
+
+/* Says what one job would become and what its values would need; true if it can be opened. */
+static bool say_one(const struct gx_batch *b, const struct gx_job *job, int64_t *most)
+{
+    struct gx_picture *picture = NULL;
+    struct gx_err err;
+    int64_t bytes = 0;
+    int code = 0;
+    if (job->skip) {
+        gx_report(b->report, GX_INFO, "skipped", "would skip '%s': %s", job->in, job->skip);
+        return true;
+    }
+    if (!strcmp(job->in, "-")) {
+        gx_report(b->report, GX_INFO, "picture", "standard input -> %s", job->out);
+        return true;
+    }
+    if (job->problem)
+        code = gx_fail(&err, GX_E_IO, "%s", job->problem);
+    else
+        code = gx_picture_open(&picture, job->in, &b->open, &err);
+    const struct gx_facts *facts = code ? NULL : gx_picture_facts(picture);
+    if (!code)
+        code = gx_model_needs(b->model, facts->width, facts->height, &bytes, &err);
+    if (code) {
+        gx_report(b->report, GX_ERROR, "failed", "%s", err.text);
+    } else {
+        const struct gx_number numbers[] = {
+            {"width", facts->width}, {"height", facts->height}, {"bytes", (double)bytes}};
+        gx_report_numbers(b->report, GX_INFO, "picture", numbers, 3,
+                          "%s -> %s: %d x %d, %.0f MiB of values", job->in, job->out, facts->width,
+                          facts->height, (double)bytes / 0x1p20);
+    }
+    gx_picture_free(&picture);
+    *most = bytes > *most ? bytes : *most;
+    return !code;
+}
+
+static int say_all(const struct gx_batch *b)
+{
+    int64_t most = 0, weights = gx_model_facts(b->model)->parameters * 4;
+    int sound = 0;
+    for (int i = 0; i < b->jobs->count; i++)
+        sound += say_one(b, &b->jobs->job[i], &most);
+    const struct gx_number numbers[] = {{"pictures", b->jobs->count},
+                                        {"bytes", (double)(most + weights)}};
+    gx_report_numbers(b->report, GX_INFO, "plan", numbers, 2,
+                      "%d of %d pictures can be read; memory: %.0f MiB of weights and at most "
+                      "%.0f MiB of values",
+                      sound, b->jobs->count, (double)weights / 0x1p20, (double)most / 0x1p20);
+    return sound == b->jobs->count ? GX_EXIT_DONE : sound ? GX_EXIT_SOME_FAILED : GX_EXIT_NO_INPUT;
+}
+
+/* ---- afterwards ---- */
+
+static void summarise(struct gx_report *report, const struct gx_batch_result *r)
+{
+    int done = r->count[GX_DONE], skipped = r->count[GX_SKIPPED], failed = r->count[GX_FAILED];
+    int left = r->count[GX_NOT_ATTEMPTED];
+    const struct gx_number numbers[] = {
+        {"translated", done}, {"skipped", skipped}, {"failed", failed}, {"not_attempted", left}};
+    char rest[96] = "";
+    if (skipped)
+        snprintf(rest, sizeof rest, ", %d skipped", skipped);
+    if (failed)
+        snprintf(rest + strlen(rest), sizeof rest - strlen(rest), ", %d failed", failed);
+    if (left)
+        snprintf(rest + strlen(rest), sizeof rest - strlen(rest), ", %d not attempted", left);
+    gx_report_numbers(report, failed || left ? GX_WARNING : GX_INFO, "summary", numbers, 4,
+                      "%d translated%s", done, rest);
+}
+
+/* One name a line; NUL-ended like --files-from reads them if a name has lines of its own. */
+static int write_failed(const char *path, const struct gx_jobs *jobs,
+                        const struct gx_batch_result *r, struct gx_err *err)
+{
+    size_t size = 0, room = 1;
+    char end = '\n';
+    for (int i = 0; i < jobs->count; i++) {
+        room += strlen(jobs->job[i].in) + 1;
+        if (r->outcome[i] == GX_FAILED && strchr(jobs->job[i].in, '\n'))
+            end = '\0';
+    }
+    char *text = gx_new(room);
+    for (int i = 0; i < jobs->count; i++)
+        if (r->outcome[i] == GX_FAILED) {
+            size_t length = strlen(jobs->job[i].in);
+            memcpy(text + size, jobs->job[i].in, length);
+            size += length;
+            text[size++] = end;
+        }
+    int code = gx_file_write(path, text, size, err);
+    free(text);
+    return code;
+}
+
+static int exit_code(const struct gx_jobs *jobs, const struct gx_batch_result *r)
+{
+    int done = r->count[GX_DONE] + r->count[GX_SKIPPED], failed = r->count[GX_FAILED];
+    if (r->cannot_write)
+        return GX_EXIT_CANNOT_WRITE;
+    if (gx_stop_signal() && r->count[GX_NOT_ATTEMPTED])
+        return GX_EXIT_SIGNAL + gx_stop_signal();
+    if (!jobs->batch || !failed)
+        return r->code;
+    if (done)
+        return GX_EXIT_SOME_FAILED;
+    return r->numeric == failed ? GX_EXIT_MODEL : GX_EXIT_NO_INPUT;
+}
+
+static int run_batch(const struct gx_config *c, const struct gx_batch *batch)
+{
+    struct gx_batch_result result;
+    struct gx_err err;
+    gx_stop_catch();
+    gx_batch_run(batch, &result);
+    int code = exit_code(batch->jobs, &result);
+    if (batch->jobs->batch)
+        summarise(batch->report, &result);
+    if (*c->translate.failed_list &&
+        write_failed(c->translate.failed_list, batch->jobs, &result, &err)) {
+        gx_report(batch->report, GX_ERROR, "error", "%s", err.text);
+        code = code == GX_EXIT_DONE || code == GX_EXIT_SOME_FAILED ? GX_EXIT_CANNOT_WRITE : code;
+    }
+    free(result.outcome);
+    return code;
+}
+
+/* ---- before ---- */
+
+static int prepare(const struct gx_config *c, struct gx_batch *batch, struct gx_jobs *jobs,
+                   struct gx_err *err)
+{
+    *batch = (struct gx_batch){.open = {.max_pixels = c->translate.max_pixels,
+                                        .allow_truncated = c->translate.allow_truncated},
+                               .write = gx_write_defaults,
+                               .max_memory = c->max_memory,
+                               .jobs = jobs};
+    batch->write.quality = c->translate.quality;
+    batch->write.strip = c->translate.strip;
+    int code = gx_background_parse(c->translate.background, batch->write.background, err);
+    if (!code)
+        code = gx_image_start(c->translate.loaders, 1, err);
+    if (!code)
+        code = plan_jobs(c, jobs, err);
+    if (!code && !*c->translate.model)
+        code = gx_fail(err, GX_E_USAGE,
+                       "no model: name one with -m MODEL, a run's folder or a file of weights "
+                       "(.safetensors, .pth)");
+    return code;
+}
+
+static int run_translate(struct gx_config *config, struct gx_report *report)
+{
+    struct gx_jobs jobs = {.count = 0};
+    struct gx_batch batch;
+    struct gx_err err;
+    int code = prepare(config, &batch, &jobs, &err);
+    batch.report = report;
+    if (code) {
+        code = gx_fail_at(report, code, GX_AT_START, &err);
+    } else if (!jobs.count) {
+        gx_report(report, GX_ERROR, "error", "no pictures in '%s'",
+                  *config->translate.files_from ? config->translate.files_from
+                                                : config->operand[0]);
+        code = GX_EXIT_NO_INPUT;
+    } else {
+        struct gx_model_settings settings = settings_of(config);
+        code = gx_model_open(&batch.model, config->translate.model, &settings, &err);
+        if (code)
+            code = gx_fail_at(report, code, GX_AT_MODEL, &err);
+        else
+            code = config->dry_run ? say_all(&batch) : run_batch(config, &batch);
+        gx_model_close(&batch.model);
+    }
+    gx_jobs_clear(&jobs);
+    return code;
+}
+
+const struct gx_command gx_command_translate = {
+    .name = "translate",
+    .verb = GX_VERB_TRANSLATE,
+    .of_family = true,
+    .summary = "translate pictures with a trained model",
+    .usage = (const char *const[]){"-m MODEL [options] IN... OUT",
+                                   "-m MODEL [options] --files-from LIST OUT", NULL},
+    .run = run_translate,
+};

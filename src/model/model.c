@@ -1,0 +1,175 @@
+#include "model/model.h"
+
+#include "kernel/kernel.h"
+#include "util/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int choose_kernels(struct gx_model *model, struct gx_err *err)
+{
+    const char *name = model->settings.kernels;
+    bool best = !name || !*name || !strcmp(name, "auto");
+    model->kernels = best ? gx_kernels_best() : gx_kernels_named(name);
+    if (model->kernels)
+        return 0;
+    char known[160] = "";
+    for (int i = 0; gx_kernels_at(i); i++) {
+        size_t end = strlen(known);
+        snprintf(known + end, sizeof known - end, "%s%s", i ? ", " : "", gx_kernels_at(i)->name);
+    }
+    return gx_fail(err, GX_E_USAGE, "this processor has no kernels '%s'; it has: %s", name, known);
+}
+
+static int check_family(const struct gx_model *model, struct gx_err *err)
+{
+    const char *asked = model->settings.family;
+    const struct gx_card *card = &model->card;
+    if (*asked && !gx_card_fits(card, asked))
+        return gx_fail(err, GX_E_FORMAT, "it is a model of family '%s' (network '%s'), not '%s'",
+                       card->family, card->spec.network->name, asked);
+    if (gx_spec_get(&card->spec, "c_dim"))
+        return gx_fail(err, GX_E_FORMAT, "its network '%s' translates between named domains",
+                       card->spec.network->name);
+    return 0;
+}
+
+static bool for_pictures(int channels)
+{
+    return channels == 1 || channels == 3 || channels == 4;
+}
+
+/* Settings override what the file says. */
+static int settle(struct gx_model *model, const struct gx_weights *file, struct gx_err *err)
+{
+    struct gx_card *card = &model->card;
+    const struct gx_model_settings *s = &model->settings;
+    if (s->norm_stats != GX_MODEL_STATS_OWN)
+        card->running = s->norm_stats == GX_MODEL_STATS_RUNNING;
+    if (s->dropout != GX_MODEL_DROPOUT_OWN)
+        card->dropout = s->dropout == GX_MODEL_DROPOUT_ON;
+    card->dropout = card->dropout && gx_spec_get(&card->spec, "drop");
+    int in = gx_spec_get(&card->spec, "cin"), out = gx_spec_get(&card->spec, "cout");
+    if (!for_pictures(in) || !for_pictures(out))
+        return gx_fail(err, GX_E_FORMAT,
+                       "it makes %d channels of %d, and pictures here have 1, 3 or 4", out, in);
+    /* Batch norm has statistics in the file; the loader would take 0 and 1 where they are missing.
+     */
+    for (int i = 0; card->running && i < model->params.count; i++) {
+        const struct gx_param *param = model->params.param[i];
+        char key[300];
+        snprintf(key, sizeof key, "%s%s", card->prefix, param->name);
+        if (param->kind == GX_PARAM_RUNNING_MEAN && gx_weights_find(file, key) < 0)
+            return gx_fail(err, GX_E_FORMAT,
+                           "it holds no running statistics ('%s'); use those of the image", key);
+    }
+    return 0;
+}
+
+static void fill_facts(struct gx_model *model, const char *path)
+{
+    const struct gx_card *card = &model->card;
+    model->card.family = gx_arena_text(&model->arena, card->family);
+    model->card.direction = gx_arena_text(&model->arena, card->direction);
+    model->facts = (struct gx_model_facts){
+        .path = gx_arena_text(&model->arena, path),
+        .family = card->family,
+        .network = card->spec.network->name,
+        .direction = card->direction,
+        .channels_in = gx_spec_get(&card->spec, "cin"),
+        .channels_out = gx_spec_get(&card->spec, "cout"),
+        .low = card->low,
+        .high = card->high,
+        .running = card->running,
+        .dropout = card->dropout,
+        .trained_size = card->size,
+        .multiple = card->spec.network->multiple(&card->spec),
+    };
+    for (int i = 0; i < model->params.count; i++)
+        if (gx_param_trained(model->params.param[i]))
+            model->facts.parameters += gx_count(model->params.param[i]->shape);
+}
+
+/* What is left for values once the weights are there. */
+static int set_budget(struct gx_model *model, struct gx_err *err)
+{
+    int64_t asked = model->settings.max_memory;
+    int64_t weights = model->params.total * (int64_t)sizeof(float);
+    int64_t all = asked ? asked : gx_memory_available() / 10 * 9;
+    if (weights >= all)
+        return gx_fail(err, GX_E_NOMEM, "its weights need %.0f MiB of memory, and %.0f are %s",
+                       (double)weights / 0x1p20, (double)all / 0x1p20, asked ? "allowed" : "free");
+    model->budget = all - weights;
+    return 0;
+}
+
+static int load(struct gx_model *model, struct gx_weights *file, const char *path,
+                struct gx_err *err)
+{
+    int code = gx_card_read(&model->card, file, err);
+    if (code || (code = check_family(model, err)) ||
+        (code = gx_network_declare(&model->card.spec, &model->params, err)) ||
+        (code = settle(model, file, err)) ||
+        (code = gx_params_fit(&model->params, file, model->card.prefix, err)))
+        return code;
+    gx_params_layout(&model->params);
+    if ((code = set_budget(model, err)) || (code = gx_params_allocate(&model->params, err)))
+        return code;
+    fill_facts(model, path);
+    return gx_params_load(&model->params, file, model->card.prefix, err);
+}
+
+static void copy_settings(struct gx_model *model, const struct gx_model_settings *settings)
+{
+    static const struct gx_model_settings none;
+    struct gx_model_settings *s = &model->settings;
+    *s = settings ? *settings : none;
+    s->family = gx_arena_text(&model->arena, s->family ? s->family : "");
+    s->kernels = s->kernels ? gx_arena_text(&model->arena, s->kernels) : NULL;
+    s->temp_folder = s->temp_folder ? gx_arena_text(&model->arena, s->temp_folder) : NULL;
+}
+
+int gx_model_open(struct gx_model **out, const char *path, const struct gx_model_settings *settings,
+                  struct gx_err *err)
+{
+    char *found = NULL;
+    struct gx_weights *file = NULL;
+    struct gx_model *model = gx_new(sizeof *model);
+    *out = NULL;
+    gx_params_init(&model->params);
+    copy_settings(model, settings);
+    int code = choose_kernels(model, err);
+    if (!code)
+        code = gx_model_find(path, &found, err);
+    if (!code)
+        code = gx_weights_open(&file, found, err);
+    if (!code) {
+        code = load(model, file, found, err);
+        if (code && !strstr(err ? err->text : "", found)) /* the reader names the file by itself */
+            gx_context(err, code, "cannot load '%s'", found);
+    }
+    gx_weights_close(&file);
+    free(found);
+    if (code)
+        gx_model_close(&model);
+    *out = model;
+    return code;
+}
+
+void gx_model_close(struct gx_model **model)
+{
+    struct gx_model *m = *model;
+    if (!m)
+        return;
+    gx_model_forget(m);
+    gx_params_clear(&m->params);
+    gx_arena_clear(&m->arena);
+    free(m);
+    *model = NULL;
+}
+
+const struct gx_model_facts *gx_model_facts(const struct gx_model *model)
+{
+    return &model->facts;
+}

@@ -1,0 +1,36 @@
+/* Inside a model: what opening (model.c) leaves for translating (translate.c). */
+#ifndef GX_MODEL_MODEL_H
+#define GX_MODEL_MODEL_H
+
+#include "ganx/model.h"
+#include "ganx/plan.h"
+#include "model/card.h"
+#include "util/arena.h"
+
+enum { GX_MODEL_PLANS = 4 };
+
+struct gx_model_plan { /* ready for pictures of one size */
+    int w, h;
+    struct gx_graph *graph;
+    struct gx_plan *plan;
+    struct gx_node *in, *out;
+    int64_t bytes;
+    uint64_t used; /* at which translation, for keeping the latest ones */
+};
+
+struct gx_model {
+    struct gx_arena arena; /* texts */
+    struct gx_model_settings settings;
+    struct gx_model_facts facts;
+    struct gx_card card;
+    struct gx_params params;
+    const struct gx_kernels *kernels;
+    int64_t budget; /* bytes for values */
+    struct gx_model_plan plan[GX_MODEL_PLANS];
+    uint64_t uses;
+};
+
+/* Frees every plan. */
+void gx_model_forget(struct gx_model *model);
+
+#endif
