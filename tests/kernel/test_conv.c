@@ -158,7 +158,12 @@ static void chosen_shapes(void **state)
         sizes(1, 40, 33, 6, 3, 3, 1, 1), /* more than one block of pixels */
         sizes(1, 5, 120, 3, 4, 7, 1, 3),
         sizes(2, 9, 8, 120, 8, 7, 1, 3),
-        /* few outputs, many taps */ sizes(1, 6, 6, 4, 4, 2, 3, 0), /* stride over kernel */
+        /* few outputs, many taps */
+        sizes(1, 45, 40, 9, 200, 1, 1, 0), /* several sweeps */
+        sizes(2, 12, 11, 40, 90, 4, 2, 1),
+        sizes(1, 9, 210, 30, 70, 3, 2, 1),
+        sizes(1, 12, 12, 64, 300, 4, 2, 1),
+        /* dx by patches */ sizes(1, 6, 6, 4, 4, 2, 3, 0), /* stride over kernel */
         sizes(1, 3, 3, 600, 3, 1, 1, 0),
         sizes(1, 1, 1, 3, 600, 3, 1, 1),
     };

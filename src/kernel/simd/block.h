@@ -13,6 +13,7 @@ enum {
     GX_SLAB_COLS = 512,           /* most columns packed at once: 512 KiB */
     GX_BLOCK = GX_DEPTH * GX_LDA, /* floats of the largest block (GX_DEPTH rows, read down) */
     GX_SLAB = GX_DEPTH * GX_SLAB_COLS,
+    GX_WORK = GX_BLOCK + GX_SLAB + GX_BLOCK_ROWS * GX_SLAB_COLS,
 };
 
 /* The positions of a kernel (kh,kw) on a picture x (n,h,w,c): position (py, px) of (ph,pw) has its
@@ -61,15 +62,15 @@ struct gx_part {
  * copied and packed in all. Gathering or packing an element counts as ten multiplications. */
 struct gx_part GX_TIERED(split)(int64_t m, int n, int id, int threads);
 
-/* Each thread's scratch: one block and one slab. */
+/* Each thread's scratch: one block, one slab, and their product where it is not the result. */
 struct gx_work {
-    float *block, *slab;
+    float *block, *slab, *sums;
 };
 
 static inline struct gx_work gx_work_of(void *scratch, int id)
 {
-    float *base = (float *)scratch + (size_t)id * (GX_BLOCK + GX_SLAB);
-    return (struct gx_work){base, base + GX_BLOCK};
+    float *base = (float *)scratch + (size_t)id * GX_WORK;
+    return (struct gx_work){base, base + GX_BLOCK, base + GX_BLOCK + GX_SLAB};
 }
 
 /* A share of `total`, in multiples of `unit`: the start of share i of n. */

@@ -11,40 +11,56 @@
  * does not depend on their number. Scratch is one block and one slab a thread. */
 #include "kernel/simd/narrow.h"
 
+enum {
+    SWEEP = 1 << 18,                 /* floats of a result that stay in L2: 1 MiB */
+    SWEEP_ROWS = 16 * GX_BLOCK_ROWS, /* fewer would not repay packing the weights again */
+};
+
 size_t GX_TIERED(conv2d_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,
                                  int threads)
 {
     (void)s, (void)product;
-    return (size_t)threads * (GX_BLOCK + GX_SLAB) * sizeof(float);
+    return (size_t)threads * GX_WORK * sizeof(float);
 }
 
 /* Packs the right matrix: rows k .. k + depth, columns n .. n + cols. */
 typedef void pack_function(const void *matrix, int k, int depth, int n, int cols, float *slab);
 
-/* One share of (positions of view) x (its kh kw c columns) times the packed matrix. */
+/* One share of (positions of view) x (its kh kw c columns) times the packed matrix, columns n .. n
+ * + cols, for the positions m0 .. m1. */
+static void sweep(const struct gx_view *view, const struct gx_target *to, int64_t m0, int64_t m1,
+                  int n, int cols, pack_function *pack, const void *matrix, const float *bias,
+                  struct gx_work work)
+{
+    int depth_all = view->kh * view->kw * view->c, k = 0;
+    struct gx_target column = *to;
+    float *rows[GX_BLOCK_ROWS];
+    column.y += n;
+    do {
+        int depth = gx_least(GX_DEPTH, depth_all - k);
+        pack(matrix, k, depth, n, cols, work.slab);
+        for (int64_t m = m0; m < m1; m += GX_BLOCK_ROWS) {
+            int count = gx_least(GX_BLOCK_ROWS, m1 - m);
+            if (depth)
+                GX_TIERED(gather)(view, m, count, k, depth, work.block);
+            GX_TIERED(place)(view, &column, m, count, rows);
+            GX_TIERED(multiply)
+            (count, cols, depth, false, work.block, work.slab, rows, !k, bias ? bias + n : NULL);
+        }
+        k += depth;
+    } while (k < depth_all);
+}
+
+/* A share of a product, in sweeps whose results stay in L2 while the depth runs. */
 static void product(const struct gx_view *view, const struct gx_target *to, struct gx_part share,
                     pack_function *pack, const void *matrix, const float *bias, struct gx_work work)
 {
-    int depth_all = view->kh * view->kw * view->c;
-    float *rows[GX_BLOCK_ROWS];
     for (int n = share.n0; n < share.n1; n += GX_SLAB_COLS) {
-        int cols = gx_least(GX_SLAB_COLS, share.n1 - n), k = 0;
-        do {
-            int depth = gx_least(GX_DEPTH, depth_all - k);
-            pack(matrix, k, depth, n, cols, work.slab);
-            for (int64_t m = share.m0; m < share.m1; m += GX_BLOCK_ROWS) {
-                int count = gx_least(GX_BLOCK_ROWS, share.m1 - m);
-                struct gx_target column = *to;
-                column.y += n;
-                if (depth)
-                    GX_TIERED(gather)(view, m, count, k, depth, work.block);
-                GX_TIERED(place)(view, &column, m, count, rows);
-                GX_TIERED(multiply)
-                (count, cols, depth, false, work.block, work.slab, rows, !k,
-                 bias ? bias + n : NULL);
-            }
-            k += depth;
-        } while (k < depth_all);
+        int cols = gx_least(GX_SLAB_COLS, share.n1 - n);
+        int most = SWEEP / cols > SWEEP_ROWS ? SWEEP / cols : SWEEP_ROWS;
+        most = most / GX_BLOCK_ROWS * GX_BLOCK_ROWS;
+        for (int64_t m = share.m0; m < share.m1; m += most)
+            sweep(view, to, m, m + gx_least(most, share.m1 - m), n, cols, pack, matrix, bias, work);
     }
 }
 

@@ -1,18 +1,16 @@
 /* See narrow.h. For y, the source pixels are those of x and the taps are mirrored. */
 #include "kernel/simd/narrow.h"
 
-enum {
-    /* where the (kh kw channels) of a block of pixels still fit behind it */
-    MOST_COLUMNS = (GX_DEPTH - GX_BLOCK_ROWS) * GX_LDA / GX_BLOCK_ROWS,
-    DW_DEPTH = GX_DEPTH / 2
-};
+enum { DW_DEPTH = GX_DEPTH / 2 };
 
 bool GX_TIERED(narrow_is)(const struct gx_conv_sizes *s, enum gx_conv_product product)
 {
     int to = product == GX_CONV_DX ? s->i : s->o, from = product == GX_CONV_DX ? s->o : s->i;
-    int64_t columns = (int64_t)s->kh * s->kw * to;
-    return to <= GX_LANES / 2 && from >= 8 && columns > GX_LANES / 2 && columns <= MOST_COLUMNS &&
-           (product == GX_CONV_DX || s->stride == 1);
+    if (s->kw * to > GX_SLAB_COLS || s->kh * s->kw == 1)
+        return false;
+    if (product == GX_CONV_DX && s->kh * s->kw >= 16 && to <= 64 && from >= 2 * to && from >= 64)
+        return true; /* measured: 4x4 gains, 3x3 does not */
+    return to <= GX_LANES / 2 && from >= 8 && (product == GX_CONV_DX || s->stride == 1);
 }
 
 /* A convolution as source pixels (n,h,width,c) that each add a (kh,kw,out) patch to y
@@ -20,76 +18,90 @@ bool GX_TIERED(narrow_is)(const struct gx_conv_sizes *s, enum gx_conv_product pr
 struct spread {
     const float *x, *w, *bias;
     float *y;
-    int h, width, c, yh, yw, out, kh, kw, step, top, left, columns;
+    int h, width, c, yh, yw, out, kh, kw, step, top, left;
     bool mirrored;
 };
 
-/* Columns (tap, out) of channels k .. k + depth of mirrored weights (kh,kw,c,out), as panels. */
-static void pack_mirrored(const struct spread *s, int k, int depth, float *slab)
+/* Columns (tap, out) of channels k .. k + depth of the kernel rows from ky on, as panels. */
+static void pack_kernel(const struct spread *s, int k, int depth, int ky, int columns, float *slab)
 {
-    int taps = s->kh * s->kw;
-    for (int n = 0; n < s->columns;) {
-        int width = s->columns - n > GX_LANES ? GX_COLS : GX_LANES;
+    int last = s->kh * s->kw - 1 - ky * s->kw;
+    if (!s->mirrored) {
+        GX_TIERED(pack_transposed)
+        (s->w + (int64_t)ky * s->kw * s->out * s->c + k, s->c, 0, depth, depth, columns, slab);
+        return;
+    }
+    for (int n = 0; n < columns;) {
+        int width = columns - n > GX_LANES ? GX_COLS : GX_LANES;
         for (int j = 0; j < width; j++) {
-            int tap = taps - 1 - (n + j) / s->out;
+            bool real = n + j < columns;
+            int tap = real ? last - (n + j) / s->out : 0;
             const float *from = s->w + ((int64_t)tap * s->c + k) * s->out + (n + j) % s->out;
             for (int q = 0; q < depth; q++)
-                slab[(int64_t)q * width + j] = n + j < s->columns ? from[(int64_t)q * s->out] : 0;
+                slab[(int64_t)q * width + j] = real ? from[(int64_t)q * s->out] : 0;
         }
         n += width;
         slab += (int64_t)depth * width;
     }
 }
 
-/* Adds the patches of `count` source pixels, from (row, col) of an image on, to the rows low ..
- * high of y. */
-static void scatter(const struct spread *s, const float *sums, int row, int col, int count,
-                    float *y, int low, int high)
+/* Adds the patches (kernel rows ky .. ky + high) of `count` source pixels, from (row, col) of an
+ * image on, to the rows `band` (from, to) of y. */
+static void scatter(const struct spread *s, const float *sums, int row, int col, int count, int ky,
+                    int high, float *y, const int band[2])
 {
-    int run = s->kw * s->out;
-    for (int p = 0; p < count; p++, sums += s->columns) {
-        int x0 = (col + p) * s->step - s->left, y0 = row * s->step - s->top;
+    int run = s->kw * s->out, y0 = row * s->step - s->top + ky;
+    for (int p = 0; p < count; p++, sums += high * run) {
+        int x0 = (col + p) * s->step - s->left;
         int begin = x0 < 0 ? -x0 * s->out : 0;
         int end = gx_least(run, ((int64_t)s->yw - x0) * s->out);
-        for (int ky = 0; ky < s->kh; ky++) {
-            if (y0 + ky < low || y0 + ky >= high)
+        for (int q = 0; q < high; q++) {
+            if (y0 + q < band[0] || y0 + q >= band[1])
                 continue;
-            float *to = y + ((int64_t)(y0 + ky) * s->yw + x0) * s->out;
+            float *to = y + ((int64_t)(y0 + q) * s->yw + x0) * s->out;
             for (int j = begin; j < end; j++)
-                to[j] += sums[ky * run + j];
+                to[j] += sums[q * run + j];
         }
     }
 }
 
-/* Rows low .. high of image n. */
-static void spread_rows(const struct spread *s, int n, int low, int high, struct gx_work work)
+/* Kernel rows ky .. ky + high, channels k .. k + depth, of image n, to the rows `band` of y. */
+static void spread_part(const struct spread *s, int n, int k, int depth, int ky, int high,
+                        const int band[2], struct gx_work work)
 {
-    int top = low + s->top - s->kh + 1, bottom = gx_least((high - 1 + s->top) / s->step, s->h - 1);
     struct gx_view view = {s->x, s->h, s->width, s->c, 1, 1, 1, 0, 0, s->h, s->width};
-    float *rows[GX_BLOCK_ROWS], *sums = work.block + GX_BLOCK_ROWS * GX_LDA;
-    float *y = s->y + (int64_t)n * s->yh * s->yw * s->out;
-    top = top > 0 ? (top + s->step - 1) / s->step : 0;
+    int columns = high * s->kw * s->out, parts = (s->width + GX_BLOCK_ROWS - 1) / GX_BLOCK_ROWS;
+    int first = band[0] + s->top - ky - high + 1;
+    int last = gx_least((band[1] - 1 + s->top - ky) / s->step, s->h - 1);
+    float *rows[GX_BLOCK_ROWS];
     for (int r = 0; r < GX_BLOCK_ROWS; r++)
-        rows[r] = sums + (int64_t)r * s->columns;
-    for (int64_t p = (int64_t)low * s->yw; p < (int64_t)high * s->yw; p++)
+        rows[r] = work.sums + (int64_t)r * columns;
+    first = first > 0 ? (first + s->step - 1) / s->step : 0;
+    pack_kernel(s, k, depth, ky, columns, work.slab);
+    for (int row = first; row <= last; row++)
+        for (int part = 0; part < parts; part++) {
+            int col = (int)((int64_t)s->width * part / parts);
+            int count = (int)((int64_t)s->width * (part + 1) / parts) - col;
+            GX_TIERED(gather)
+            (&view, ((int64_t)n * s->h + row) * s->width + col, count, k, depth, work.block);
+            GX_TIERED(multiply)
+            (count, columns, depth, false, work.block, work.slab, rows, true, NULL);
+            scatter(s, work.sums, row, col, count, ky, high,
+                    s->y + (int64_t)n * s->yh * s->yw * s->out, band);
+        }
+}
+
+static void spread_band(const struct spread *s, int n, const int band[2], struct gx_work work)
+{
+    float *y = s->y + (int64_t)n * s->yh * s->yw * s->out;
+    int most = GX_SLAB_COLS / (s->kw * s->out);
+    for (int64_t p = (int64_t)band[0] * s->yw; p < (int64_t)band[1] * s->yw; p++)
         for (int c = 0; c < s->out; c++)
             y[p * s->out + c] = s->bias ? s->bias[c] : 0;
-    for (int k = 0; k < s->c; k += GX_DEPTH) {
-        int depth = gx_least(GX_DEPTH, s->c - k);
-        if (s->mirrored)
-            pack_mirrored(s, k, depth, work.slab);
-        else
-            GX_TIERED(pack_transposed)(s->w + k, s->c, 0, depth, depth, s->columns, work.slab);
-        for (int row = top; row <= bottom; row++)
-            for (int col = 0; col < s->width; col += GX_BLOCK_ROWS) {
-                int count = gx_least(GX_BLOCK_ROWS, s->width - col);
-                GX_TIERED(gather)
-                (&view, ((int64_t)n * s->h + row) * s->width + col, count, k, depth, work.block);
-                GX_TIERED(multiply)
-                (count, s->columns, depth, false, work.block, work.slab, rows, true, NULL);
-                scatter(s, sums, row, col, count, y, low, high);
-            }
-    }
+    for (int k = 0; k < s->c; k += GX_DEPTH)
+        for (int ky = 0; ky < s->kh; ky += most)
+            spread_part(s, n, k, gx_least(GX_DEPTH, s->c - k), ky, gx_least(most, s->kh - ky), band,
+                        work);
 }
 
 /* Threads take rows of y; source rows at a seam are multiplied on both sides of it. */
@@ -97,10 +109,10 @@ static void run(const struct spread *s, int n, void *scratch, int threads)
 {
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
-        int low = (int)gx_share(s->yh, 1, id, threads);
-        int high = (int)gx_share(s->yh, 1, id + 1, threads);
-        for (int image = 0; low < high && image < n; image++)
-            spread_rows(s, image, low, high, gx_work_of(scratch, id));
+        const int band[2] = {(int)gx_share(s->yh, 1, id, threads),
+                             (int)gx_share(s->yh, 1, id + 1, threads)};
+        for (int image = 0; band[0] < band[1] && image < n; image++)
+            spread_band(s, image, band, gx_work_of(scratch, id));
     }
 }
 
@@ -121,8 +133,7 @@ void GX_TIERED(narrow_dx)(const struct gx_conv_sizes *s, const float *g, const f
                             .kw = s->kw,
                             .step = s->stride,
                             .top = s->pad,
-                            .left = s->pad,
-                            .columns = s->kh * s->kw * s->i};
+                            .left = s->pad};
     run(&spread, s->n, scratch, threads);
 }
 
@@ -144,7 +155,6 @@ void GX_TIERED(narrow_y)(const struct gx_conv_sizes *s, const float *x, const fl
                             .step = 1,
                             .top = s->kh - 1 - s->pad,
                             .left = s->kw - 1 - s->pad,
-                            .columns = s->kh * s->kw * s->o,
                             .mirrored = true};
     run(&spread, s->n, scratch, threads);
 }
@@ -177,13 +187,13 @@ void GX_TIERED(narrow_dw)(const struct gx_conv_sizes *s, const float *x, const f
     for (int id = 0; id < threads; id++) {
         struct gx_part part = GX_TIERED(split)(s->i, taps * s->o, id, threads);
         struct gx_work work = gx_work_of(scratch, id);
-        float *rows[GX_BLOCK_ROWS], *sums = work.block + DW_DEPTH * GX_LDA;
+        float *rows[GX_BLOCK_ROWS];
         for (int n = part.n0; n < part.n1; n += GX_DEPTH)
             for (int m = (int)part.m0; m < part.m1; m += GX_BLOCK_ROWS) {
                 int cols = gx_least(GX_DEPTH, part.n1 - n);
                 int count = gx_least(GX_BLOCK_ROWS, part.m1 - m);
                 for (int r = 0; r < count; r++)
-                    rows[r] = sums + (int64_t)r * cols;
+                    rows[r] = work.sums + (int64_t)r * cols;
                 sum_pixels(s, &vx, &vg, m, count, n, cols, rows, work);
                 for (int r = 0; r < count; r++)
                     for (int j = 0; j < cols; j++) {

@@ -1,7 +1,8 @@
-/* Convolutions that write few channels, where a tile of theirs would be mostly padding. Each source
- * pixel is multiplied with the whole kernel, whose (kh, kw, channels) are the columns, and the
- * results are added where they belong: dx of any convolution of few input channels, and y of one of
- * stride 1 of few output channels. dw of the latter is the like product over the pixels of x. */
+/* Convolutions that write few channels. There the tiles are mostly padding, or copying a pixel for
+ * each tap that meets it costs much beside the few multiplications. So each source pixel is
+ * multiplied with the whole kernel, whose (kh, kw, channels) are the columns, and the results are
+ * added where they belong: dx of a convolution of few input channels, and y of one of stride 1 and
+ * very few output channels. dw of the latter is the like product over the pixels of x. */
 #ifndef GX_KERNEL_NARROW_H
 #define GX_KERNEL_NARROW_H
 

@@ -57,8 +57,9 @@ typedef void tile_function(int k, const float *a, const float *b, float *const *
     X(2, v, d)                                                                                     \
     X(3, v, d)                                                                                     \
     X(4, v, d)                                                                                     \
-    X(5, v, d) X(6, v, d) X(7, v, d) X(8, v, d) X(9, v, d) X(10, v, d) X(11, v, d) X(12, v, d)     \
-        X(13, v, d) X(14, v, d)
+    X(5, v, d)                                                                                     \
+    X(6, v, d)                                                                                     \
+    X(7, v, d) X(8, v, d) X(9, v, d) X(10, v, d) X(11, v, d) X(12, v, d) X(13, v, d) X(14, v, d)
 #elif defined(__AVX__)
 #define EACH(X, v, d) X(1, v, d) X(2, v, d) X(3, v, d) X(4, v, d) X(5, v, d) X(6, v, d)
 #else
