@@ -177,8 +177,13 @@ int gx_average_init(struct gx_average *average, const struct gx_params *params, 
     if (!average->data)
         return gx_fail(err, GX_E_NOMEM, "cannot allocate %zu bytes for averaged weights",
                        gx_average_bytes(params));
-    memcpy(average->data, params->data, gx_average_bytes(params));
+    gx_average_restart(average);
     return 0;
+}
+
+void gx_average_restart(struct gx_average *average)
+{
+    memcpy(average->data, average->params->data, gx_average_bytes(average->params));
 }
 
 void gx_average_clear(struct gx_average *average)

@@ -76,6 +76,8 @@ size_t gx_average_bytes(const struct gx_params *params);
 GX_MUST_CHECK int gx_average_init(struct gx_average *average, const struct gx_params *params,
                                   double decay, struct gx_err *err);
 void gx_average_clear(struct gx_average *average);
+/* Starts over from the weights as they are now. */
+void gx_average_restart(struct gx_average *average);
 void gx_average_update(struct gx_average *average, const struct gx_kernels *kernels, int threads);
 /* Exchanges average and weights: evaluate or save between two calls. */
 void gx_average_swap(struct gx_average *average);

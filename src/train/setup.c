@@ -149,11 +149,13 @@ static int plan_schedule(struct gx_training *t, struct gx_err *err)
     /* What is told in steps is counted in steps. */
     if (t->schedule.kind == GX_SCHEDULE_STEP || t->schedule.kind == GX_SCHEDULE_MULTISTEP)
         t->by_epoch = false;
-    int code = gx_schedule_milestones(&t->schedule, c->optim.milestones, err);
-    if (!code)
-        code = gx_schedule_check(&t->schedule, err);
     gx_plateau_init(&t->plateau, &t->schedule);
-    return code;
+    if (t->schedule.kind == GX_SCHEDULE_PLATEAU && !t->data.held.count[0])
+        return gx_fail(err, GX_E_CONFIG,
+                       "optim.schedule plateau follows held-out pictures, and none are held out; "
+                       "see data.holdout");
+    int code = gx_schedule_milestones(&t->schedule, c->optim.milestones, err);
+    return code ? code : gx_schedule_check(&t->schedule, err);
 }
 
 int64_t gx_training_epoch(const struct gx_training *t, int64_t step)
@@ -260,6 +262,9 @@ static int load_init(struct gx_training *t, struct gx_err *err)
     if (!any)
         code = gx_params_load(&t->game.net[0].params, file, "", err);
     gx_weights_close(&file);
+    for (int i = 0; i < t->game.nets; i++)
+        if (t->average[i].data)
+            gx_average_restart(&t->average[i]);
     return code ? gx_context(err, code, "'%s'", path) : 0;
 }
 
@@ -286,7 +291,7 @@ static int allocate(struct gx_training *t, struct gx_err *err)
     return 0;
 }
 
-static int start_averages(struct gx_training *t, struct gx_err *err)
+static int allocate_averages(struct gx_training *t, struct gx_err *err)
 {
     int code = 0;
     for (int i = 0; i < t->game.nets && !code && t->config->optim.ema > 0; i++)
@@ -308,10 +313,8 @@ int gx_training_start(struct gx_training *t, struct gx_err *err)
     int code = check_budget(t, err);
     if (!code)
         code = allocate(t, err);
-    if (!code && !t->config->train.resume)
-        code = load_init(t, err);
     if (!code)
-        code = start_averages(t, err);
+        code = allocate_averages(t, err);
     if (!code)
         code = gx_plan_allocate(t->plan, err);
     if (!code && t->validation.plan)
@@ -321,6 +324,8 @@ int gx_training_start(struct gx_training *t, struct gx_err *err)
     gx_training_register(t);
     if (t->config->train.resume)
         code = gx_training_restore(t, err);
+    if (!code && t->saved < 0) /* a new run, or one that was stopped before its first checkpoint */
+        code = load_init(t, err);
     if (!code)
         code = write_config(t, err);
     if (!code)
