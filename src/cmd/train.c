@@ -25,7 +25,7 @@ static void on_signal(int number)
 
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
@@ -62,10 +62,10 @@ static int print_plan(struct gx_config *config, const struct gx_train_events *ev
     if (config->json) {
         printf("{\"steps\":%" PRId64 ",\"width\":%d,\"height\":%d,\"weights\":%" PRId64
                ",\"gradients\":%" PRId64 ",\"moments\":%" PRId64 ",\"average\":%" PRId64
-               ",\"step_arena\":%" PRId64 ",\"preview_arena\":%" PRId64 ",\"total\":%" PRId64
-               ",\"gflop_per_step\":%.6g}\n",
+               ",\"step_arena\":%" PRId64 ",\"preview_arena\":%" PRId64 ",\"loader\":%" PRId64
+               ",\"total\":%" PRId64 ",\"gflop_per_step\":%.6g}\n",
                n.steps, n.width, n.height, n.weights, n.gradients, n.moments, n.average,
-               n.step_arena, n.preview_arena, n.total, n.flops * 1e-9);
+               n.step_arena, n.preview_arena, n.loader, n.total, n.flops * 1e-9);
         return GX_EXIT_DONE;
     }
     printf("%" PRId64 " steps over pictures of %d x %d, %.1f GFLOP each\n", n.steps, n.width,
@@ -75,8 +75,9 @@ static int print_plan(struct gx_config *config, const struct gx_train_events *ev
     if (n.average)
         printf("average     %9.1f MiB\n", mib(n.average));
     printf("step        %9.1f MiB  activations and scratch, after reuse\n", mib(n.step_arena));
-    printf("validation  %9.1f MiB\ntotal       %9.1f MiB  and the pictures that are decoded ahead\n",
-           mib(n.preview_arena), mib(n.total));
+    printf("validation  %9.1f MiB\n", mib(n.preview_arena));
+    printf("pictures    %9.1f MiB  decoded ahead, and kept while there is room\n", mib(n.loader));
+    printf("total       %9.1f MiB\n", mib(n.total));
     return GX_EXIT_DONE;
 }
 

@@ -18,6 +18,7 @@ struct batch {
 };
 
 struct gx_loader {
+    const struct gx_dataset *set;
     const struct gx_split *split;
     struct gx_loader_options o;
     int slots, height, width, depth;
@@ -193,6 +194,21 @@ static int start(struct gx_loader *l, struct gx_err *err)
     return l->threads ? 0 : gx_fail(err, GX_E_NOMEM, "cannot start a thread for decoding");
 }
 
+/* Samples that were handed out and not yet finished keep every worker busy. */
+static int depth_of(const struct gx_loader_options *o)
+{
+    return 2 + 2 * o->workers / o->batch;
+}
+
+static struct gx_loader_options settle(const struct gx_loader_options *options)
+{
+    struct gx_loader_options o = *options;
+    o.workers = o.workers > 0 ? o.workers : 1;
+    o.batch = o.batch > 0 ? o.batch : 1;
+    o.ranks = o.ranks > 0 ? o.ranks : 1;
+    return o;
+}
+
 int gx_loader_new(struct gx_loader **loader, const struct gx_dataset *set,
                   const struct gx_split *split, const struct gx_loader_options *options,
                   struct gx_err *err)
@@ -205,15 +221,13 @@ int gx_loader_new(struct gx_loader **loader, const struct gx_dataset *set,
                        options->prepare.crop_size, options->prepare.load_size);
     struct gx_loader *l = gx_new(sizeof *l);
     l->split = split;
-    l->o = *options;
-    l->o.workers = options->workers > 0 ? options->workers : 1;
-    l->o.batch = options->batch > 0 ? options->batch : 1;
-    l->o.ranks = options->ranks > 0 ? options->ranks : 1;
+    l->set = set;
+    l->o = settle(options);
     l->slots = set->layout->slots;
     l->count = split->count[0];
     l->step = l->job_step = options->first_step;
     l->order_epoch = -1;
-    l->depth = 2 + 2 * l->o.workers / l->o.batch;
+    l->depth = depth_of(&l->o);
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->room, NULL);
     pthread_cond_init(&l->ready, NULL);
@@ -265,17 +279,24 @@ void gx_loader_size(const struct gx_loader *l, int *height, int *width)
     *width = l->width;
 }
 
+size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *split,
+                       const struct gx_loader_options *options, int height, int width)
+{
+    struct gx_loader_options o = settle(options);
+    size_t ring = 0, cache = 0, side = (size_t)o.prepare.load_size;
+    for (int k = 0; k < set->layout->slots; k++) {
+        size_t channels = (size_t)o.prepare.channels[k];
+        size_t sample = (size_t)height * (size_t)width * channels;
+        ring += (size_t)depth_of(&o) * (size_t)o.batch * sample * sizeof(float);
+        cache += split->count[0] * (side ? side * side * channels : sample) * 2; /* 16 bits at most */
+    }
+    bool known = side || !o.prepare.crop_size;
+    return ring + (known && cache < o.cache_bytes ? cache : o.cache_bytes);
+}
+
 size_t gx_loader_bytes(const struct gx_loader *l)
 {
-    size_t ring = 0, cache = 0;
-    int side = l->o.prepare.load_size;
-    for (int k = 0; k < l->slots; k++) {
-        size_t scaled = (size_t)side * side * l->o.prepare.channels[k];
-        ring += (size_t)l->depth * l->o.batch * l->floats[k] * sizeof(float);
-        cache += l->count * (side ? scaled : l->floats[k]) * 2; /* at most 16 bits a sample */
-    }
-    bool known = side || !l->o.prepare.crop_size;
-    return ring + (known && cache < l->o.cache_bytes ? cache : l->o.cache_bytes);
+    return gx_loader_needs(l->set, l->split, &l->o, l->height, l->width);
 }
 
 int gx_loader_next(struct gx_loader *l, float *const *to, const char **names, struct gx_err *err)

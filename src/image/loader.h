@@ -29,6 +29,9 @@ void gx_loader_free(struct gx_loader **loader);
  * one file for each worker comes on top). */
 void gx_loader_size(const struct gx_loader *loader, int *height, int *width);
 size_t gx_loader_bytes(const struct gx_loader *loader);
+/* The same before there is a loader, for samples of that size. */
+size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *split,
+                       const struct gx_loader_options *options, int height, int width);
 
 /* Fills to[slot] with batch x height x width x channels floats of the next step. names (may be
  * NULL) gets `batch` paths of slot 0, the data set's. An error names the file (-GX_E_CONFIG;

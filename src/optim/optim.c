@@ -147,18 +147,33 @@ float *gx_optim_state(const struct gx_optim *optim, int i, const struct gx_param
     return NULL;
 }
 
-int gx_optim_check(const struct gx_params *params, const struct gx_kernels *kernels, int threads,
-                   struct gx_err *err)
+/* One sweep over a block with the offsets of params; a second one only to name the culprit. */
+static int check_block(const struct gx_params *params, const float *block, int64_t floats,
+                       bool trained, const char *what, const struct gx_kernels *kernels,
+                       int threads, struct gx_err *err)
 {
-    if (isfinite(kernels->sum_squares(params->grad, params->trained, threads)))
+    if (isfinite(kernels->sum_squares(block, floats, threads)))
         return 0;
     for (int i = 0; i < params->count; i++) {
         const struct gx_param *p = params->param[i];
-        if (gx_param_trained(p) &&
-            !isfinite(kernels->sum_squares(p->grad, gx_count(p->shape), threads)))
-            return gx_fail(err, GX_E_NUMERIC, "the gradient of '%s' is not finite", p->name);
+        if ((!trained || gx_param_trained(p)) &&
+            !isfinite(kernels->sum_squares(block + p->offset, gx_count(p->shape), threads)))
+            return gx_fail(err, GX_E_NUMERIC, "the %s'%s' is not finite", what, p->name);
     }
-    return gx_fail(err, GX_E_NUMERIC, "a gradient is not finite");
+    return gx_fail(err, GX_E_NUMERIC, "the %snetwork is not finite", what);
+}
+
+int gx_optim_check(const struct gx_params *params, const struct gx_kernels *kernels, int threads,
+                   struct gx_err *err)
+{
+    return check_block(params, params->grad, params->trained, true, "gradient of ", kernels,
+                       threads, err);
+}
+
+int gx_optim_check_weights(const struct gx_params *params, const struct gx_kernels *kernels,
+                           int threads, struct gx_err *err)
+{
+    return check_block(params, params->data, params->total, false, "", kernels, threads, err);
 }
 
 size_t gx_average_bytes(const struct gx_params *params)

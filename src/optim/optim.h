@@ -64,6 +64,11 @@ float *gx_optim_state(const struct gx_optim *optim, int i, const struct gx_param
 GX_MUST_CHECK int gx_optim_check(const struct gx_params *params, const struct gx_kernels *kernels,
                                  int threads, struct gx_err *err);
 
+/* The same for the weights and statistics themselves. */
+GX_MUST_CHECK int gx_optim_check_weights(const struct gx_params *params,
+                                         const struct gx_kernels *kernels, int threads,
+                                         struct gx_err *err);
+
 /* An exponential moving average of the weights; statistics are copied, not averaged. */
 struct gx_average {
     const struct gx_params *params; /* borrowed */

@@ -25,35 +25,61 @@ void gx_training_swap_average(struct gx_training *t)
             gx_average_swap(&t->average[i]);
 }
 
-/* ---- one step ---- */
+/* ---- numbers that are none ---- */
 
-static int check_losses(const struct gx_training *t, int phase, struct gx_err *err)
+static int name_network(const struct gx_training *t, int net, int code, struct gx_err *err)
 {
-    for (int i = 0; i < t->step.losses; i++) {
-        const struct gx_loss *loss = &t->step.loss[i];
-        if (loss->value->phase == phase && !isfinite(*gx_plan_value(t->plan, loss->value)))
-            return gx_fail(err, GX_E_NUMERIC, "step %" PRId64 ": the loss %s is not finite",
-                           t->done + 1, loss->name);
-    }
-    return 0;
+    return code ? gx_context(err, code, "network %s", t->game.net[net].name) : 0;
 }
 
-/* The optimizer steps at the end of a phase; refused when a gradient is not finite. */
-static int update(struct gx_training *t, const struct gx_phase *phase, double lr,
-                  struct gx_err *err)
+int gx_training_check(const struct gx_training *t, struct gx_err *err)
+{
+    int code = 0;
+    for (int k = 0; k < t->game.nets && !code; k++)
+        code = name_network(
+            t, k, gx_optim_check_weights(&t->game.net[k].params, t->kernels, t->threads, err), err);
+    return code;
+}
+
+static int check_gradients(const struct gx_training *t, unsigned nets, struct gx_err *err)
+{
+    int code = 0;
+    for (int k = 0; k < t->game.nets && !code; k++)
+        if (nets >> k & 1)
+            code = name_network(
+                t, k, gx_optim_check(&t->game.net[k].params, t->kernels, t->threads, err), err);
+    return code;
+}
+
+/* A phase's losses and the gradients that it leaves. Of a loss that is not finite the cause is named
+ * too, where a weight or gradient shows it. */
+static int check_phase(const struct gx_training *t, int phase, struct gx_err *err)
+{
+    unsigned nets = t->step.phase[phase].update;
+    for (int i = 0; i < t->step.losses; i++) {
+        const struct gx_loss *loss = &t->step.loss[i];
+        if (loss->value->phase != phase || isfinite(*gx_plan_value(t->plan, loss->value)))
+            continue;
+        struct gx_err why = {""};
+        bool named = gx_training_check(t, &why) || check_gradients(t, nets, &why);
+        return gx_fail(err, GX_E_NUMERIC, "step %" PRId64 ": the loss %s is not finite%s%s",
+                       t->done + 1, loss->name, named ? "; " : "", why.text);
+    }
+    int code = check_gradients(t, nets, err);
+    return code ? gx_context(err, code, "step %" PRId64, t->done + 1) : 0;
+}
+
+/* ---- one step ---- */
+
+static void update(struct gx_training *t, const struct gx_phase *phase, double lr)
 {
     for (int k = 0; k < t->game.nets; k++) {
         if (!(phase->update >> k & 1))
             continue;
-        int code = gx_optim_check(&t->game.net[k].params, t->kernels, t->threads, err);
-        if (code)
-            return gx_context(err, code, "step %" PRId64 ", network %s", t->done + 1,
-                              t->game.net[k].name);
         gx_optim_step(&t->optim[k], lr, t->kernels, t->threads);
         if (t->average[k].data)
             gx_average_update(&t->average[k], t->kernels, t->threads);
     }
-    return 0;
 }
 
 static int load_batch(struct gx_training *t, struct gx_err *err)
@@ -80,11 +106,10 @@ static int take_step(struct gx_training *t, double lr, struct gx_err *err)
             if (code)
                 return code;
             gx_plan_run(t->plan, p, t->config->train.seed, batch);
-            code = check_losses(t, p, err);
-            if (!code)
-                code = update(t, phase, lr, err);
+            code = check_phase(t, p, err);
             if (code)
                 return code;
+            update(t, phase, lr);
         }
     }
     t->done++;
@@ -107,13 +132,14 @@ static int log_step(struct gx_training *t, double lr, double seconds, struct gx_
     return gx_run_log(&t->run, line, err);
 }
 
-static void show_progress(const struct gx_training *t)
+/* `first`: the step that this process began after, when there are no losses yet. */
+static void show_progress(const struct gx_training *t, int64_t first)
 {
     if (!t->events || !t->events->progress)
         return;
     char text[512] = "";
     int at = 0;
-    for (int i = 0; i < t->step.losses; i++)
+    for (int i = 0; i < t->step.losses && t->done > first; i++)
         at += snprintf(text + at, sizeof text - (size_t)at, "%s%s %.3g", i ? "  " : "",
                        t->step.loss[i].name,
                        (double)*gx_plan_value(t->plan, t->step.loss[i].value));
@@ -127,6 +153,12 @@ static bool due(int64_t step, int64_t every)
     return every > 0 && step % every == 0;
 }
 
+static int check_state(const struct gx_training *t, struct gx_err *err)
+{
+    int code = gx_training_check(t, err);
+    return code ? gx_context(err, code, "after step %" PRId64, t->done) : 0;
+}
+
 /* Validation, samples and checkpoints, where this step is due for them. */
 static int keep_house(struct gx_training *t, bool last, struct gx_err *err)
 {
@@ -134,11 +166,11 @@ static int keep_house(struct gx_training *t, bool last, struct gx_err *err)
     bool save = last || due(t->done, c->train.checkpoint_every);
     bool validate = c->val.every ? last || due(t->done, c->val.every) : save;
     bool better = false;
-    int code = 0;
-    if (t->validation.count && validate)
+    bool draw = t->validation.count && (last || due(t->done, c->train.sample_every));
+    int code = save || validate || draw ? check_state(t, err) : 0;
+    if (!code && t->validation.count && validate)
         code = gx_validation_run(t, &better, err);
-    if (!code && t->validation.count && c->train.sample_every &&
-        (last || due(t->done, c->train.sample_every)))
+    if (!code && draw && c->train.sample_every)
         code = gx_validation_draw(t, err);
     if (!code && (save || better))
         code = gx_training_save(t, err);
@@ -154,6 +186,8 @@ static int stop_signal(const struct gx_training *t)
 
 static int run_steps(struct gx_training *t, struct gx_train_result *result, struct gx_err *err)
 {
+    int64_t first = t->done;
+    show_progress(t, first);
     while (t->done < t->total) {
         double began = seconds_now(), lr = gx_training_rate(t, t->done);
         int code = take_step(t, lr, err);
@@ -162,14 +196,16 @@ static int run_steps(struct gx_training *t, struct gx_train_result *result, stru
             code = log_step(t, lr, seconds, err);
         if (code)
             return code;
-        show_progress(t);
+        show_progress(t, first);
         result->step = t->done;
         code = keep_house(t, t->done == t->total, err);
         if (code)
             return code;
         result->signal = stop_signal(t);
-        if (result->signal)
-            return t->saved == t->done ? 0 : gx_training_save(t, err);
+        if (result->signal && t->saved < t->done && !(code = check_state(t, err)))
+            code = gx_training_save(t, err);
+        if (code || result->signal)
+            return code;
     }
     return 0;
 }
@@ -182,7 +218,11 @@ static int continue_config(struct gx_training *t, struct gx_config *config, stru
     char *path = gx_run_file(&t->run, "config.yaml"), *text = NULL;
     size_t size;
     struct gx_config saved;
-    int code = gx_file_read(path, 1 << 20, &text, &size, err);
+    if (!gx_is_file(path)) { /* it was killed in its first moments: it starts as it is told now */
+        free(path);
+        return 0;
+    }
+    int code = gx_file_read(path, 1 << 20, &text, &size, err) ? -GX_E_CONFIG : 0;
     if (!code)
         code = gx_config_read_text(&saved, text, size, path, err);
     if (!code) {

@@ -97,8 +97,8 @@ static void set_texts(struct gx_training *t)
         snprintf(key, sizeof key, "ganx.optim.%s.t", t->game.net[i].name);
         gx_record_set(r, key, "%" PRId64, t->optim[i].t);
     }
-    gx_record_set(r, "ganx.plateau", "%a %a %" PRId64, t->plateau.lr, t->plateau.best,
-                  t->plateau.bad);
+    gx_record_set(r, "ganx.plateau", "%a %a %" PRId64 " %a", t->plateau.lr, t->plateau.best,
+                  t->plateau.bad, t->schedule.lr);
     gx_record_set(r, "ganx.best", "%a %" PRId64, t->validation.best, t->validation.best_step);
     describe_machine(t, machine, sizeof machine);
     gx_record_set(r, "ganx.machine", "%s", machine);
@@ -166,10 +166,13 @@ static int read_texts(struct gx_training *t, struct gx_err *err)
         if (!count || sscanf(count, "%" SCNd64, &t->optim[i].t) != 1)
             return bad_text(err, key);
     }
+    double started;
     const char *plateau = gx_record_get(&t->record, "ganx.plateau");
-    if (!plateau || sscanf(plateau, "%la %la %" SCNd64, &t->plateau.lr, &t->plateau.best,
-                           &t->plateau.bad) != 3)
+    if (!plateau || sscanf(plateau, "%la %la %" SCNd64 " %la", &t->plateau.lr, &t->plateau.best,
+                           &t->plateau.bad, &started) != 4)
         return bad_text(err, "ganx.plateau");
+    if (started != t->schedule.lr) /* another rate was given with --resume: it falls from there */
+        t->plateau.lr = t->schedule.lr;
     const char *best = gx_record_get(&t->record, "ganx.best");
     if (!best || sscanf(best, "%la %" SCNd64, &t->validation.best, &t->validation.best_step) != 2)
         return bad_text(err, "ganx.best");

@@ -5,13 +5,14 @@
 #include "config/resolve.h"
 #include "util/file.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CACHE_BYTES = 192 << 20 }; /* of decoded pictures, at most; a quarter of --max-memory */
+enum { CACHE_BYTES = 192 << 20 }; /* of decoded pictures, at most, and where memory allows it */
 
 void gx_training_say(const struct gx_training *t, bool warning, const char *event,
                      const char *format, ...)
@@ -53,20 +54,31 @@ static int open_data(struct gx_training *t, struct gx_err *err)
     return code;
 }
 
-static int open_loader(struct gx_training *t, struct gx_err *err)
+/* What the loader decodes, but for the place to start from and the room for its cache. */
+static struct gx_loader_options loader_options(const struct gx_training *t)
 {
     const struct gx_config *c = t->config;
-    size_t cache = CACHE_BYTES;
-    if (c->max_memory && (size_t)c->max_memory / 4 < cache)
-        cache = (size_t)c->max_memory / 4;
-    struct gx_loader_options options = {.prepare = prepare_of(t),
-                                        .seed = c->train.seed,
-                                        .shuffle = c->data.shuffle,
-                                        .batch = c->train.batch,
-                                        .ranks = 1,
-                                        .first_step = t->done * t->batches_per_step,
-                                        .workers = c->data.workers,
-                                        .cache_bytes = cache};
+    return (struct gx_loader_options){.prepare = prepare_of(t),
+                                      .seed = c->train.seed,
+                                      .shuffle = c->data.shuffle,
+                                      .batch = c->train.batch,
+                                      .ranks = 1,
+                                      .workers = c->data.workers};
+}
+
+static int64_t loader_bytes(const struct gx_training *t, size_t cache)
+{
+    struct gx_loader_options options = loader_options(t);
+    options.cache_bytes = cache;
+    struct gx_shape s = t->step.input[0]->shape;
+    return (int64_t)gx_loader_needs(&t->data, &t->data.train, &options, s.h, s.w);
+}
+
+static int open_loader(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_loader_options options = loader_options(t);
+    options.first_step = t->done * t->batches_per_step;
+    options.cache_bytes = t->cache;
     return gx_loader_new(&t->loader, &t->data, &t->data.train, &options, err);
 }
 
@@ -174,6 +186,81 @@ double gx_training_rate(const struct gx_training *t, int64_t step)
 
 /* ---- planning: nothing is allocated or written ---- */
 
+void gx_training_needs(const struct gx_training *t, struct gx_train_needs *n)
+{
+    *n = (struct gx_train_needs){0};
+    for (int i = 0; i < t->game.nets; i++) {
+        const struct gx_trainee *net = &t->game.net[i];
+        struct gx_optim_settings settings = optim_settings(t, i);
+        n->weights += net->params.total * 4;
+        n->gradients += net->params.trained * 4;
+        n->moments += (int64_t)gx_optim_bytes(&settings, &net->params);
+        if (net->generator && t->config->optim.ema > 0)
+            n->average += (int64_t)gx_average_bytes(&net->params);
+    }
+    struct gx_plan_facts facts = gx_plan_facts(t->plan);
+    n->step_arena = facts.arena;
+    n->preview_arena = t->validation.arena;
+    n->flops = facts.flops;
+    n->loader = loader_bytes(t, t->cache);
+    n->steps = t->total;
+    n->width = t->step.input[0]->shape.w;
+    n->height = t->step.input[0]->shape.h;
+    n->total = n->weights + n->gradients + n->moments + n->average + n->step_arena +
+               n->preview_arena + n->loader;
+}
+
+/* Decoded pictures are kept in what --max-memory leaves; the rest must fit. */
+static int fit_budget(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_train_needs n;
+    int64_t most = t->config->max_memory;
+    t->cache = 0;
+    gx_training_needs(t, &n);
+    int64_t left = most ? most - n.total : CACHE_BYTES;
+    if (left >= 0) {
+        t->cache = (size_t)(left < CACHE_BYTES ? left : CACHE_BYTES);
+        return 0;
+    }
+    return gx_fail(err, GX_E_NOMEM,
+                   "this run needs %.1f MiB (weights %.1f, gradients %.1f, moments %.1f, a step "
+                   "%.1f, the rest %.1f), and --max-memory allows %.1f; a smaller data.crop_size, "
+                   "train.batch or net.ngf needs less",
+                   (double)n.total / 0x1p20, (double)n.weights / 0x1p20,
+                   (double)n.gradients / 0x1p20, (double)n.moments / 0x1p20,
+                   (double)n.step_arena / 0x1p20,
+                   (double)(n.average + n.preview_arena + n.loader) / 0x1p20,
+                   (double)most / 0x1p20);
+}
+
+/* "networks G 54.4M and D 2.8M parameters" */
+static void describe_networks(const struct gx_training *t, char *text, size_t size)
+{
+    int at = snprintf(text, size, "networks");
+    for (int i = 0; i < t->game.nets; i++) {
+        const struct gx_params *params = &t->game.net[i].params;
+        int64_t count = 0;
+        for (int k = 0; k < params->count; k++)
+            count += gx_param_trained(params->param[k]) ? gx_count(params->param[k]->shape) : 0;
+        const char *between = !i ? " " : i == t->game.nets - 1 ? " and " : ", ";
+        at += snprintf(text + at, size - (size_t)at, "%s%s %.4g%s", between, t->game.net[i].name,
+                       (double)count / (count < 1000000 ? 1e3 : 1e6), count < 1000000 ? "K" : "M");
+    }
+    snprintf(text + at, size - (size_t)at, " parameters");
+}
+
+static void say_plan(const struct gx_training *t)
+{
+    struct gx_train_needs n;
+    char networks[256];
+    double samples = (double)t->data.train.count[0];
+    double seen = (double)t->total * t->batches_per_step * t->config->train.batch;
+    gx_training_needs(t, &n);
+    describe_networks(t, networks, sizeof networks);
+    gx_training_say(t, false, "plan", "%" PRId64 " steps: %.3g epoch%s of %.0f; %s; %.0f MiB",
+                    t->total, seen / samples, seen == samples ? "" : "s", samples, networks, (double)n.total / 0x1p20);
+}
+
 int gx_training_plan(struct gx_training *t, struct gx_config *config,
                      const struct gx_train_events *events, struct gx_err *err)
 {
@@ -195,45 +282,11 @@ int gx_training_plan(struct gx_training *t, struct gx_config *config,
         code = plan_schedule(t, err);
     if (!code)
         code = gx_validation_plan(t, err);
+    if (!code)
+        code = fit_budget(t, err);
+    if (!code)
+        say_plan(t);
     return code;
-}
-
-void gx_training_needs(const struct gx_training *t, struct gx_train_needs *n)
-{
-    *n = (struct gx_train_needs){0};
-    for (int i = 0; i < t->game.nets; i++) {
-        const struct gx_trainee *net = &t->game.net[i];
-        struct gx_optim_settings settings = optim_settings(t, i);
-        n->weights += net->params.total * 4;
-        n->gradients += net->params.trained * 4;
-        n->moments += (int64_t)gx_optim_bytes(&settings, &net->params);
-        if (net->generator && t->config->optim.ema > 0)
-            n->average += (int64_t)gx_average_bytes(&net->params);
-    }
-    struct gx_plan_facts facts = gx_plan_facts(t->plan);
-    n->step_arena = facts.arena;
-    n->preview_arena = t->validation.arena;
-    n->flops = facts.flops;
-    n->loader = t->loader ? (int64_t)gx_loader_bytes(t->loader) : 0;
-    n->steps = t->total;
-    n->width = t->step.input[0]->shape.w;
-    n->height = t->step.input[0]->shape.h;
-    n->total = n->weights + n->gradients + n->moments + n->average + n->step_arena +
-               n->preview_arena + n->loader;
-}
-
-static int check_budget(const struct gx_training *t, struct gx_err *err)
-{
-    struct gx_train_needs n;
-    gx_training_needs(t, &n);
-    if (!t->config->max_memory || n.total <= t->config->max_memory)
-        return 0;
-    return gx_fail(err, GX_E_NOMEM,
-                   "this run needs %.0f MiB (weights %.0f, gradients %.0f, moments %.0f, a step "
-                   "%.0f, the rest %.0f), and --max-memory allows %.0f",
-                   n.total / 0x1p20, n.weights / 0x1p20, n.gradients / 0x1p20, n.moments / 0x1p20,
-                   n.step_arena / 0x1p20, (n.average + n.preview_arena + n.loader) / 0x1p20,
-                   t->config->max_memory / 0x1p20);
 }
 
 /* ---- starting: memory, first weights or a checkpoint, the run's folder ---- */
@@ -310,9 +363,7 @@ static int write_config(struct gx_training *t, struct gx_err *err)
 
 int gx_training_start(struct gx_training *t, struct gx_err *err)
 {
-    int code = check_budget(t, err);
-    if (!code)
-        code = allocate(t, err);
+    int code = allocate(t, err);
     if (!code)
         code = allocate_averages(t, err);
     if (!code)
@@ -330,11 +381,7 @@ int gx_training_start(struct gx_training *t, struct gx_err *err)
         code = write_config(t, err);
     if (!code)
         code = gx_run_cut_metrics(&t->run, t->done, err);
-    if (!code)
-        code = open_loader(t, err);
-    if (!code)
-        code = check_budget(t, err);
-    return code;
+    return code ? code : open_loader(t, err);
 }
 
 void gx_training_clear(struct gx_training *t)

@@ -29,6 +29,7 @@ struct gx_training {
     struct gx_game game;
     struct gx_dataset data;
     struct gx_loader *loader;
+    size_t cache; /* bytes of decoded pictures that the loader may keep */
     struct gx_step step;
     struct gx_plan *plan;
     const struct gx_kernels *kernels;
@@ -54,6 +55,9 @@ GX_MUST_CHECK int gx_training_start(struct gx_training *t, struct gx_err *err);
 void gx_training_clear(struct gx_training *t);
 void gx_training_say(const struct gx_training *t, bool warning, const char *event,
                      const char *format, ...) GX_PRINTF(4, 5);
+
+/* -GX_E_NUMERIC names the first weight or statistic that is not finite: such a state is not saved. */
+GX_MUST_CHECK int gx_training_check(const struct gx_training *t, struct gx_err *err);
 
 /* save.c: registration of all state, saving, restoring, the model file */
 void gx_training_register(struct gx_training *t);

@@ -103,47 +103,85 @@ static bool is_better(const struct gx_validation *v, double value)
     return v->metric->more_is_better ? value > v->best : value < v->best;
 }
 
+struct figures {
+    double l1, psnr, ssim, sharpness, chosen;
+};
+
+/* The means over all held-out samples. */
+static int measure(struct gx_training *t, struct gx_loader *loader, struct figures *mean,
+                   struct gx_err *err)
+{
+    struct gx_validation *v = &t->validation;
+    double n = (double)v->count;
+    *mean = (struct figures){0};
+    for (int64_t i = 0; i < v->count; i++) {
+        int code = show(t, loader, i, err);
+        if (code)
+            return code;
+        struct gx_pair p = pair_of(v);
+        mean->l1 += gx_metric_l1(&p) / n;
+        mean->psnr += gx_metric_psnr(&p) / n;
+        mean->ssim += gx_metric_ssim(&p) / n;
+        mean->sharpness += gx_sharpness(p.a, 1, p.h, p.w, p.c, -1, 1) / n;
+        mean->chosen += v->metric->measure(&p) / n;
+    }
+    return isfinite(mean->l1) ? 0
+                              : gx_fail(err, GX_E_NUMERIC,
+                                        "after step %" PRId64 ": the generator's held-out pictures "
+                                        "are not finite",
+                                        t->done);
+}
+
+/* "name":value; equal pictures have an infinite PSNR, for which JSON has no number. */
+static int figure(char *text, size_t size, const char *name, double value)
+{
+    return isfinite(value) ? snprintf(text, size, "\"%s\":%.6g", name, value)
+                           : snprintf(text, size, "\"%s\":null", name);
+}
+
+static int log_figures(struct gx_training *t, const struct figures *f, bool better,
+                       struct gx_err *err)
+{
+    const struct {
+        const char *name;
+        double value;
+    } row[] = {{"l1", f->l1}, {"psnr", f->psnr}, {"ssim", f->ssim}, {"sharpness", f->sharpness}};
+    char line[512];
+    int at = snprintf(line, sizeof line, "{\"step\":%" PRId64 ",\"val\":{", t->done);
+    for (int i = 0; i < 4; i++) {
+        at += i ? snprintf(line + at, sizeof line - (size_t)at, ",") : 0;
+        at += figure(line + at, sizeof line - (size_t)at, row[i].name, row[i].value);
+    }
+    snprintf(line + at, sizeof line - (size_t)at, "}}");
+    gx_training_say(t, false, "validation", "step %" PRId64 ": l1 %.4f, psnr %.2f, ssim %.4f%s",
+                    t->done, f->l1, f->psnr, f->ssim, better ? " (best)" : "");
+    return gx_run_log(&t->run, line, err);
+}
+
 int gx_validation_run(struct gx_training *t, bool *better, struct gx_err *err)
 {
     struct gx_validation *v = &t->validation;
     struct gx_loader *loader;
-    double l1 = 0, psnr = 0, ssim = 0, sharp = 0, chosen = 0;
+    struct figures mean;
     *better = false;
     int code = open_held(t, &loader, err);
     if (code)
         return code;
     gx_training_swap_average(t);
     gx_plan_refresh(v->plan);
-    for (int64_t i = 0; i < v->count && !code; i++) {
-        code = show(t, loader, i, err);
-        struct gx_pair p = pair_of(v);
-        l1 += code ? 0 : gx_metric_l1(&p);
-        psnr += code ? 0 : gx_metric_psnr(&p);
-        ssim += code ? 0 : gx_metric_ssim(&p);
-        sharp += code ? 0 : gx_sharpness(p.a, 1, p.h, p.w, p.c, -1, 1);
-        chosen += code ? 0 : v->metric->measure(&p);
-    }
+    code = measure(t, loader, &mean, err);
     gx_training_swap_average(t);
     gx_loader_free(&loader);
     if (code)
         return code;
-    double n = (double)v->count;
-    chosen /= n;
-    *better = is_better(v, chosen);
+    *better = is_better(v, mean.chosen);
     if (*better) {
-        v->best = chosen;
+        v->best = mean.chosen;
         v->best_step = t->done;
     }
     if (t->schedule.kind == GX_SCHEDULE_PLATEAU)
-        gx_plateau_update(&t->plateau, &t->schedule, cost_of(v, chosen));
-    char line[256];
-    snprintf(line, sizeof line,
-             "{\"step\":%" PRId64 ",\"val\":{\"l1\":%.6g,\"psnr\":%.6g,\"ssim\":%.6g,"
-             "\"sharpness\":%.6g}}",
-             t->done, l1 / n, psnr / n, ssim / n, sharp / n);
-    gx_training_say(t, false, "validation", "step %" PRId64 ": l1 %.4f, psnr %.2f, ssim %.4f%s",
-                    t->done, l1 / n, psnr / n, ssim / n, *better ? " (best)" : "");
-    return gx_run_log(&t->run, line, err);
+        gx_plateau_update(&t->plateau, &t->schedule, cost_of(v, mean.chosen));
+    return log_figures(t, &mean, *better, err);
 }
 
 /* ---- sample grids ---- */
@@ -174,8 +212,10 @@ int gx_validation_draw(struct gx_training *t, struct gx_err *err)
     for (int k = 0; k < v->preview.columns; k++)
         titles[k] = v->preview.column[k].title;
     int code = open_held(t, &loader, err);
-    if (code)
+    if (code) {
+        gx_arena_clear(&arena);
         return code;
+    }
     gx_training_swap_average(t);
     gx_plan_refresh(v->plan);
     for (int i = 0; i < rows && !code; i++) {
