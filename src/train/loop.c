@@ -51,8 +51,25 @@ static int check_gradients(const struct gx_training *t, unsigned nets, struct gx
     return code;
 }
 
-/* A phase's losses and the gradients that it leaves. Of a loss that is not finite the cause is named
- * too, where a weight or gradient shows it. */
+/* When all weights are finite and what they make is not: where they have grown most. */
+static void name_largest(const struct gx_training *t, struct gx_err *why)
+{
+    double most = -1;
+    for (int k = 0; k < t->game.nets; k++)
+        for (int i = 0; i < t->game.net[k].params.count; i++) {
+            const struct gx_param *p = t->game.net[k].params.param[i];
+            int64_t count = gx_count(p->shape);
+            double size = sqrt(t->kernels->sum_squares(p->data, count, t->threads) / (double)count);
+            if (!gx_param_trained(p) || size <= most)
+                continue;
+            most = size;
+            snprintf(why->text, sizeof why->text, "network %s: '%s' has the largest weights, %.3g",
+                     t->game.net[k].name, p->name, size);
+        }
+}
+
+/* A phase's losses and the gradients that it leaves. With a loss that is not finite goes the tensor
+ * that it most likely comes from. */
 static int check_phase(const struct gx_training *t, int phase, struct gx_err *err)
 {
     unsigned nets = t->step.phase[phase].update;
@@ -61,9 +78,10 @@ static int check_phase(const struct gx_training *t, int phase, struct gx_err *er
         if (loss->value->phase != phase || isfinite(*gx_plan_value(t->plan, loss->value)))
             continue;
         struct gx_err why = {""};
-        bool named = gx_training_check(t, &why) || check_gradients(t, nets, &why);
-        return gx_fail(err, GX_E_NUMERIC, "step %" PRId64 ": the loss %s is not finite%s%s",
-                       t->done + 1, loss->name, named ? "; " : "", why.text);
+        if (!gx_training_check(t, &why) && !check_gradients(t, nets, &why))
+            name_largest(t, &why);
+        return gx_fail(err, GX_E_NUMERIC, "step %" PRId64 ": the loss %s is not finite; %s",
+                       t->done + 1, loss->name, why.text);
     }
     int code = check_gradients(t, nets, err);
     return code ? gx_context(err, code, "step %" PRId64, t->done + 1) : 0;
@@ -163,14 +181,14 @@ static int check_state(const struct gx_training *t, struct gx_err *err)
 static int keep_house(struct gx_training *t, bool last, struct gx_err *err)
 {
     const struct gx_config *c = t->config;
+    bool held = t->validation.count, better = false;
     bool save = last || due(t->done, c->train.checkpoint_every);
-    bool validate = c->val.every ? last || due(t->done, c->val.every) : save;
-    bool better = false;
-    bool draw = t->validation.count && (last || due(t->done, c->train.sample_every));
+    bool validate = held && (c->val.every ? last || due(t->done, c->val.every) : save);
+    bool draw = held && c->train.sample_every && (last || due(t->done, c->train.sample_every));
     int code = save || validate || draw ? check_state(t, err) : 0;
-    if (!code && t->validation.count && validate)
+    if (!code && validate)
         code = gx_validation_run(t, &better, err);
-    if (!code && draw && c->train.sample_every)
+    if (!code && draw)
         code = gx_validation_draw(t, err);
     if (!code && (save || better))
         code = gx_training_save(t, err);

@@ -1,2 +1,28 @@
 # Read before each script of a .case file.
 ganx() { "$GANX" "$@"; }
+
+# pairs COUNT SIDE FOLDER: side-by-side pairs as plain PPM, B being A with its channels turned.
+pairs() {
+    mkdir -p "$3" && awk -v count="$1" -v side="$2" -v folder="$3" 'BEGIN {
+        for (i = 0; i < count; i++) {
+            file = sprintf("%s/%d.ppm", folder, i)
+            printf "P3 %d %d 255\n", 2 * side, side > file
+            for (y = 0; y < side; y++)
+                for (x = 0; x < 2 * side; x++) {
+                    u = x % side; r = (u * (7 + i) + y * 5) % 256; g = (u * 3 + y * 11 + 40 * i) % 256
+                    b = (u * y + 90) % 256
+                    print (x < side ? r " " g " " b : g " " b " " r) > file
+                }
+            close(file)
+        }
+    }'
+}
+
+# tiny ARGUMENTS: trains the smallest networks on data/, on one thread.
+tiny() {
+    ganx pix2pix train --threads 1 --seed 5 --set data.load_size=16 --set data.crop_size=16 \
+        --set net.generator=unet_16 --set net.ngf=4 --set net.ndf=4 --set net.n_layers=1 "$@"
+}
+
+# Goes on once the file $1 is there (30 s at most).
+await() { for _ in $(seq 300); do [ -e "$1" ] && return 0; sleep 0.1; done; return 1; }
