@@ -5,6 +5,7 @@
 #   make check                every fast test
 #   make parity DIR=path      PyTorch's fixtures in a folder (default: tests/reference)
 #   make man completion       build/man, build/completion
+#   make demo                 trains for two minutes, translates unseen drawings
 #   make install PREFIX=/usr/local DESTDIR=
 #   make lint                 clang-format and mandoc have nothing to say
 #   make format               lays the sources out
@@ -47,6 +48,7 @@ SIMD     := $(wildcard src/kernel/simd/*.c)
 SOURCES  := $(filter-out src/main.c $(SIMD),$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 OBJECTS  := $(SOURCES:%.c=$(O)/%.o) $(foreach t,$(TIERS),$(SIMD:%.c=$(O)/%.$(t).o))
 TESTS    := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*/test_*.c))
+SCRIPTS  := $(wildcard tests/*/test_*.sh)
 
 all: $(O)/ganx
 
@@ -69,7 +71,7 @@ endef
 $(foreach t,$(TIERS),$(eval $(call tier_rule,$(t))))
 
 # ---- tests: each tests/FOLDER/test_NAME.c is one program on cmocka; other files of its folder are
-# helpers, linked into each ----
+# helpers, linked into each. A test_NAME.sh runs as it is. ----
 
 # Programs of tests/fault see these calls of the library through functions of their own.
 LINK_fault := $(foreach f,open write pwrite pread fsync ftruncate rename symlink fdopen fopen fwrite \
@@ -99,7 +101,21 @@ parity: $(O)/tests/parity
 	@OMP_WAIT_POLICY=passive $< $(DIR)
 
 check: $(O)/ganx $(TESTS) $(O)/tests/parity man completion
-	@tests/run $(TESTS) $(O)/tests/parity
+	@O=$(O) CC="$(CC)" tests/run $(TESTS) $(O)/tests/parity $(SCRIPTS)
+
+# ---- the main job on real pictures: two minutes of training, then drawings that it has not seen ----
+
+DEMO := $(O)/demo
+
+demo: $(O)/ganx
+	@rm -rf $(DEMO)
+	$(O)/ganx pix2pix train --config configs/drawings.yaml --run $(DEMO)/run
+	$(O)/ganx pix2pix translate -m $(DEMO)/run/model.safetensors data/drawings/unseen $(DEMO)/coloured
+	@cp "$$(ls $(DEMO)/run/samples/*.png | tail -n 1)" $(DEMO)/grid.png
+	@echo
+	@echo "before, after and target side by side: $(DEMO)/grid.png"
+	@echo "each drawing coloured:                 $(DEMO)/coloured/"
+	@echo "how the training went:                 $(DEMO)/run/report.html"
 
 # ---- fuzzing: each tests/fuzz/fuzz_NAME.c is one libFuzzer target. It runs for FUZZ_SECONDS, starting
 # from what it found before and from the folder tests/reference/NAME, if there is one. A finding is
@@ -141,7 +157,7 @@ $(O)/completion/ganx.bash: $(O)/ganx
 
 $(O)/ganx.pc: ganx.pc.in Makefile
 	@mkdir -p $(@D)
-	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKAGES@|$(PACKAGES)|' $< > $@
+	@sed -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKAGES@|$(PACKAGES)|' $< > $@
 
 man: $(PAGES)
 completion: $(O)/completion/ganx.bash
@@ -177,6 +193,6 @@ clean:
 help:
 	@sed -n 's/^#   //p' Makefile
 
-.PHONY: all check parity bench_conv clean help fuzz fuzz-run man completion install lint format
+.PHONY: all check demo parity bench_conv clean help fuzz fuzz-run man completion install lint format
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -177,9 +177,9 @@ static void test_names(void **state)
     assert_int_equal(gx_spec_from_name(&spec, "n_layers", &err), 0);
     assert_string_equal(spec.network->name, "patchgan");
     assert_int_equal(gx_spec_from_name(&spec, "unet_100", &err), -GX_E_CONFIG);
-    assert_string_equal(err.text, "there is no network 'unet_100'; there are: unet_256, unet_128, "
-                                  "resnet_9blocks, resnet_6blocks, patchgan, pixel, "
-                                  "star_generator, star_discriminator");
+    const char *start = "there is no network 'unet_100'; there are: unet_256, unet_128, "
+                        "resnet_9blocks, resnet_6blocks, patchgan, pixel";
+    assert_memory_equal(err.text, start, strlen(start)); /* new rows come after */
 }
 
 int main(void)

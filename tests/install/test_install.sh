@@ -1,0 +1,54 @@
+#!/bin/sh
+# What `make install` lays down serves someone who has only that: the program runs, each public
+# header compiles by itself, and the examples build through pkg-config, from a tree that was moved.
+set -eu
+O=${O:-build}
+stage=$O/stage
+unset MAKEFLAGS MFLAGS # the make above this script keeps its job slots to itself
+rm -rf "$stage" "$stage.moved"
+make -s install DESTDIR="$PWD/$stage" PREFIX=/usr/local >/dev/null
+mv "$stage" "$stage.moved"
+stage=$PWD/$stage.moved/usr/local
+
+fail() {
+    echo "install: $*"
+    exit 1
+}
+for file in bin/ganx lib/libganx.a share/man/man1/ganx.1 share/ganx/configs/pix2pix.yaml \
+    share/bash-completion/completions/ganx; do
+    [ -s "$stage/$file" ] || fail "no $file"
+done
+"$stage/bin/ganx" version | grep -q . || fail "the installed program does not run"
+
+export PKG_CONFIG_PATH="$stage/lib/pkgconfig"
+flags=$(pkg-config --cflags ganx)
+libs=$(pkg-config --libs ganx)
+[ -z "${SANITIZE-}" ] || libs="$libs -fsanitize=$SANITIZE"
+case $flags in *"$PWD/include"* | *"$PWD/src"*) fail "flags point into the source: $flags" ;; esac
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for header in "$stage"/include/ganx/*.h; do
+    echo "#include <ganx/${header##*/}>" >"$work/header.c"
+    ${CC:-gcc} -std=c11 -Wall -Wextra -Werror -fsyntax-only $flags "$work/header.c" ||
+        fail "${header##*/} does not stand by itself"
+done
+cat >"$work/use.c" <<'END'
+#include <ganx/network.h>
+#include <stdio.h>
+int main(void)
+{
+    struct gx_network_spec spec;
+    struct gx_err err;
+    if (gx_spec_from_name(&spec, "unet_128", &err))
+        return 1;
+    printf("%s with %d halvings\n", spec.network->name, gx_spec_get(&spec, "downs"));
+}
+END
+for source in "$work/use.c" examples/*.c; do
+    [ -f "$source" ] || continue
+    name=${source##*/}
+    ${CC:-gcc} -std=c11 -Wall -Wextra $flags -o "$work/${name%.c}" "$source" $libs ||
+        fail "$source does not build against the installed tree"
+done
+[ "$("$work/use")" = 'unet with 7 halvings' ] || fail "a program of the installed library is wrong"
