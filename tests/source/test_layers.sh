@@ -5,14 +5,14 @@
 wrong=$(find src include -name '*.[ch]' -exec awk '
     BEGIN {
         split("util:1 config:2 weights:2 kernel:2 image:2 graph:3 op:4 plan:5 net:6 loss:6 optim:6 " \
-              "family:7 train:8 cmd:9 main.c:10", pairs, " ")
+              "family:7 model:8 train:9 cmd:10 main.c:11", pairs, " ")
         for (i in pairs) {
             split(pairs[i], pair, ":")
             rank[pair[1]] = pair[2]
         }
         # public headers, by the folder that implements them
         split("error:util image:image weights:weights graph:graph params:graph plan:plan " \
-              "network:net loss:loss", pairs, " ")
+              "network:net loss:loss model:model", pairs, " ")
         for (i in pairs) {
             split(pairs[i], pair, ":")
             home["ganx/" pair[1] ".h"] = pair[2]
