@@ -4,6 +4,7 @@
 #   make CC=clang
 #   make check                every fast test
 #   make parity DIR=path      PyTorch's fixtures in a folder (default: tests/reference)
+#   make examples             build/examples: programs that use libganx
 #   make man completion       build/man, build/completion
 #   make demo                 trains for two minutes, translates unseen drawings
 #   make install PREFIX=/usr/local DESTDIR=
@@ -100,7 +101,15 @@ DIR ?= tests/reference
 parity: $(O)/tests/parity
 	@OMP_WAIT_POLICY=passive $< $(DIR)
 
-check: $(O)/ganx $(TESTS) $(O)/tests/parity man completion
+# Examples see the public headers alone, as a program elsewhere would.
+EXAMPLES := $(patsubst %.c,$(O)/%,$(wildcard examples/*.c))
+examples: $(EXAMPLES)
+
+$(EXAMPLES): $(O)/%: %.c $(O)/libganx.a Makefile
+	@mkdir -p $(@D)
+	@echo "CC $<"; $(CC) $(filter-out -Isrc -DGX_%,$(CFLAGS)) $(LDFLAGS) -o $@ $< $(O)/libganx.a $(LDLIBS)
+
+check: $(O)/ganx $(TESTS) $(O)/tests/parity $(EXAMPLES) man completion
 	@O=$(O) CC="$(CC)" tests/run $(TESTS) $(O)/tests/parity $(SCRIPTS)
 
 # ---- the main job on real pictures: two minutes of training, then drawings that it has not seen ----
@@ -193,6 +202,6 @@ clean:
 help:
 	@sed -n 's/^#   //p' Makefile
 
-.PHONY: all check demo parity bench_conv clean help fuzz fuzz-run man completion install lint format
+.PHONY: all check demo examples parity bench_conv clean help fuzz fuzz-run man completion install lint format
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -2,5 +2,7 @@
 GX_COMMAND(train)
 GX_COMMAND(bench)
 GX_COMMAND(translate)
+GX_COMMAND(info)
+GX_COMMAND(convert)
 GX_COMMAND(version)
 GX_COMMAND(help)

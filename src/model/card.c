@@ -151,7 +151,7 @@ void gx_card_texts(struct gx_card_texts *texts, const struct gx_card *card)
     *texts = (struct gx_card_texts){.network = gx_spec_to_json(&card->spec)};
     snprintf(texts->size, sizeof texts->size, "%d", card->size);
     snprintf(texts->range, sizeof texts->range, "%.9g,%.9g", card->low, card->high);
-    if (*card->family)
+    if (card->said) /* a guess would shut out the other families of its network */
         add(texts, GX_KEY_FAMILY, card->family);
     add(texts, GX_KEY_NETWORK, texts->network);
     if (*card->direction)

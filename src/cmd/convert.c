@@ -1,0 +1,220 @@
+/* ganx convert: weights from one file into another, a safetensors file.
+ *
+ * A known generator becomes a model: bare names and the metadata that translation reads; of a
+ * checkpoint the generator alone is kept. Other files keep every tensor, name and text. */
+#include "cmd/cmd.h"
+#include "family/model_keys.h"
+#include "model/card.h"
+#include "util/arena.h"
+#include "util/file.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct conversion {
+    struct gx_weights *from;
+    const char *out;
+    enum gx_dtype dtype;
+    struct gx_card card;
+    const char *prefix; /* of the tensors that are kept; dropped from their names */
+    bool known;
+    int64_t largest; /* values in the largest tensor that is kept */
+};
+
+static enum gx_dtype dtype_of(const char *word)
+{
+    return !strcmp(word, "f16") ? GX_F16 : !strcmp(word, "bf16") ? GX_BF16 : GX_F32;
+}
+
+static bool is_float(enum gx_dtype type)
+{
+    return type == GX_F32 || type == GX_F16 || type == GX_BF16 || type == GX_F64;
+}
+
+static bool is_kept(const struct conversion *c, const struct gx_tensor_info *t)
+{
+    return !strncmp(t->name, c->prefix, strlen(c->prefix));
+}
+
+/* ---- before anything is read ---- */
+
+static int check_names(const struct gx_config *config, const char *in, struct gx_err *err)
+{
+    const char *out = config->operand[1], *dot = strrchr(out, '.');
+    struct stat a, b;
+    if (!dot || strcmp(dot, ".safetensors") != 0)
+        return gx_fail(err, GX_E_USAGE, "cannot write '%s': name the output .safetensors", out);
+    if (stat(out, &b))
+        return 0;
+    if (!stat(in, &a) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+        return gx_fail(err, GX_E_USAGE, "the output '%s' is the input '%s'; name another", out, in);
+    if (S_ISDIR(b.st_mode))
+        return gx_fail(err, GX_E_USAGE, "the output '%s' is a folder; name a file", out);
+    return config->convert.force
+               ? 0
+               : gx_fail(err, GX_E_USAGE, "'%s' exists; --force writes over it", out);
+}
+
+/* Whether the generator that the file seems to hold fits its network; if not it is converted as it
+ * stands, and the reason is told. */
+static void recognise(struct conversion *c, struct gx_report *report)
+{
+    struct gx_params params;
+    struct gx_err err;
+    gx_params_init(&params);
+    c->prefix = "";
+    int code = gx_card_read(&c->card, c->from, &err);
+    if (!code)
+        code = gx_network_declare(&c->card.spec, &params, &err);
+    if (!code)
+        code = gx_params_fit(&params, c->from, c->card.prefix, &err);
+    c->known = !code;
+    if (c->known)
+        c->prefix = c->card.prefix;
+    else
+        gx_report(report, GX_WARNING, "unknown",
+                  "no generator that ganx knows (%s): every tensor is kept as it is", err.text);
+    gx_params_clear(&params);
+}
+
+/* ---- the new file ---- */
+
+static void list_tensors(struct conversion *c, struct gx_entries *rows)
+{
+    for (int i = 0; i < gx_weights_count(c->from); i++) {
+        const struct gx_tensor_info *t = gx_weights_info(c->from, i);
+        if (!is_kept(c, t))
+            continue;
+        gx_entries_add(rows, t->name + strlen(c->prefix), is_float(t->dtype) ? c->dtype : GX_I64,
+                       t->rank, t->dims);
+        c->largest = t->count > c->largest ? t->count : c->largest;
+    }
+}
+
+/* Of a known generator our own texts are made anew, but for the step; the others are kept, and of
+ * an unknown file all. The checksum is the writer's. */
+static bool keeps_text(const struct conversion *c, const char *key)
+{
+    if (!strcmp(key, "ganx.crc32"))
+        return false;
+    return !c->known || !strcmp(key, GX_KEY_STEP) || strncmp(key, "ganx.", 5) != 0;
+}
+
+static int begin(struct conversion *c, struct gx_weights_writer **writer, struct gx_err *err)
+{
+    struct gx_entries rows = {0};
+    struct gx_card_texts texts = {.count = 0};
+    int room = GX_CARD_TEXTS_MAX + gx_weights_metadata_count(c->from), count = 0;
+    struct gx_text_pair *pairs = gx_new((size_t)room * sizeof *pairs);
+    if (c->known) {
+        gx_card_texts(&texts, &c->card);
+        for (int i = 0; i < texts.count; i++)
+            pairs[count++] = texts.pair[i];
+    }
+    for (int i = 0; i < gx_weights_metadata_count(c->from); i++) {
+        gx_weights_metadata_at(c->from, i, &pairs[count].key, &pairs[count].value);
+        count += keeps_text(c, pairs[count].key);
+    }
+    list_tensors(c, &rows);
+    int code = gx_weights_write_begin(writer, c->out, rows.row, rows.count, pairs, count, err);
+    gx_card_texts_free(&texts);
+    gx_entries_clear(&rows);
+    free(pairs);
+    return code;
+}
+
+/* Half precision ends at 65504: more would silently become infinity. */
+static int check_range(const struct conversion *c, const struct gx_tensor_info *t, const float *x,
+                       struct gx_err *err)
+{
+    for (int64_t i = 0; c->dtype == GX_F16 && is_float(t->dtype) && i < t->count; i++)
+        if (isfinite(x[i]) && fabsf(x[i]) >= 65520)
+            return gx_fail(err, GX_E_FORMAT,
+                           "tensor '%s' holds %g, more than f16 can: use --dtype bf16", t->name,
+                           x[i]);
+    return 0;
+}
+
+static int copy_tensors(struct conversion *c, struct gx_weights_writer *writer,
+                        enum gx_stage *stage, struct gx_err *err)
+{
+    float *values = malloc((size_t)(c->largest + 1) * sizeof *values);
+    if (!values)
+        return gx_fail(err, GX_E_NOMEM, "no memory for a tensor of %lld values",
+                       (long long)c->largest);
+    int code = 0;
+    for (int i = 0; i < gx_weights_count(c->from) && !code; i++) {
+        const struct gx_tensor_info *t = gx_weights_info(c->from, i);
+        if (!is_kept(c, t))
+            continue;
+        *stage = GX_AT_MODEL;
+        code = gx_weights_read(c->from, i, values, err);
+        if (!code)
+            code = check_range(c, t, values, err);
+        if (code)
+            break;
+        *stage = GX_AT_OUTPUT;
+        code = gx_weights_write_next(writer, values, err);
+    }
+    free(values);
+    return code;
+}
+
+static int convert(struct conversion *c, enum gx_stage *stage, struct gx_err *err)
+{
+    struct gx_weights_writer *writer = NULL;
+    *stage = GX_AT_OUTPUT;
+    int code = begin(c, &writer, err);
+    if (code)
+        return code;
+    code = copy_tensors(c, writer, stage, err);
+    if (!code)
+        return gx_weights_write_commit(&writer, err);
+    gx_weights_write_abort(&writer);
+    return code;
+}
+
+static int run_convert(struct gx_config *config, struct gx_report *report)
+{
+    struct conversion c = {.dtype = dtype_of(config->convert.dtype)};
+    struct gx_err err;
+    struct stat s;
+    char *path = NULL;
+    enum gx_stage stage = GX_AT_MODEL;
+    if (config->operands != 2) {
+        gx_report(report, GX_ERROR, "error", "expected IN OUT: a file of weights, and a new name");
+        return GX_EXIT_USAGE;
+    }
+    c.out = config->operand[1];
+    int code = gx_model_find(config->operand[0], &path, &err);
+    if (!code)
+        code = check_names(config, path, &err);
+    if (!code)
+        code = gx_weights_open(&c.from, path, &err);
+    if (!code)
+        code = gx_weights_verify(c.from, &err);
+    if (!code) {
+        recognise(&c, report);
+        code = convert(&c, &stage, &err);
+    }
+    if (code)
+        code = gx_fail_at(report, code, stage, &err);
+    else
+        gx_report(report, GX_INFO, "converted", "%s -> %s: %s, %.1f MiB", path, c.out,
+                  c.known ? c.card.spec.network->name : "unknown network",
+                  stat(c.out, &s) ? 0 : (double)s.st_size / 0x1p20);
+    gx_weights_close(&c.from);
+    free(path);
+    return code;
+}
+
+const struct gx_command gx_command_convert = {
+    .name = "convert",
+    .verb = GX_VERB_CONVERT,
+    .alone = true,
+    .summary = "turn a .pth, a checkpoint or a model into a .safetensors model",
+    .usage = (const char *const[]){"[--dtype f32|f16|bf16] [--force] IN OUT.safetensors", NULL},
+    .run = run_convert,
+};

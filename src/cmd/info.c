@@ -1,0 +1,351 @@
+/* ganx info: what a weight file holds, from its header alone. */
+#include "cmd/cmd.h"
+#include "family/model_keys.h"
+#include "model/card.h"
+#include "util/arena.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { NETWORKS_MAX = 8, TENSORS_SHOWN = 12 };
+
+struct network { /* one that the file holds */
+    const char *prefix;
+    struct gx_network_spec spec;
+    int64_t parameters;
+};
+
+struct contents {
+    const char *path;
+    int64_t bytes;
+    const struct gx_weights *file;
+    struct gx_card card;
+    bool usable; /* the card was read: a generator */
+    struct network network[NETWORKS_MAX];
+    int networks;
+    struct gx_arena arena;
+};
+
+/* ---- finding out ---- */
+
+static void add_network(struct contents *c, const char *prefix, const struct gx_network_spec *spec)
+{
+    struct gx_params params;
+    if (c->networks == NETWORKS_MAX)
+        return;
+    struct network *n = &c->network[c->networks++];
+    *n = (struct network){.prefix = prefix, .spec = *spec};
+    gx_params_init(&params);
+    if (!gx_network_declare(spec, &params, NULL))
+        for (int i = 0; i < params.count; i++)
+            if (gx_param_trained(params.param[i]))
+                n->parameters += gx_count(params.param[i]->shape);
+    gx_params_clear(&params);
+}
+
+/* What the metadata say: "ganx.network" of bare names, "ganx.network.G" of "G." */
+static void find_said(struct contents *c)
+{
+    for (int i = 0; i < gx_weights_metadata_count(c->file); i++) {
+        const char *key, *value, *rest;
+        struct gx_network_spec spec;
+        gx_weights_metadata_at(c->file, i, &key, &value);
+        if (strncmp(key, GX_KEY_NETWORK, strlen(GX_KEY_NETWORK)) != 0)
+            continue;
+        rest = key + strlen(GX_KEY_NETWORK);
+        if ((*rest && *rest != '.') || gx_spec_from_json(&spec, value, NULL))
+            continue;
+        add_network(c, *rest ? gx_arena_format(&c->arena, "%s.", rest + 1) : "", &spec);
+    }
+}
+
+/* What names and shapes say. */
+static void find_inferred(struct contents *c)
+{
+    static const char *const prefixes[] = {"", "G.", "D."};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        struct gx_network_spec spec;
+        if (!gx_network_infer(&spec, c->file, prefixes[i], NULL))
+            add_network(c, prefixes[i], &spec);
+    }
+}
+
+/* The number types in the file, in the order of their first use: "F32, I64". */
+static const char *types_of(struct contents *c)
+{
+    unsigned seen = 0;
+    const char *text = "";
+    for (int i = 0; i < gx_weights_count(c->file); i++) {
+        enum gx_dtype type = gx_weights_info(c->file, i)->dtype;
+        if (!(seen >> type & 1))
+            text =
+                gx_arena_format(&c->arena, "%s%s%s", text, seen ? ", " : "", gx_dtype_name(type));
+        seen |= 1U << type;
+    }
+    return text;
+}
+
+static int64_t values_of(const struct contents *c)
+{
+    int64_t values = 0;
+    for (int i = 0; i < gx_weights_count(c->file); i++)
+        values += gx_weights_info(c->file, i)->count;
+    return values;
+}
+
+/* ---- as text ---- */
+
+static void line(const char *name, const char *format, ...) GX_PRINTF(2, 3);
+static void line(const char *name, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    printf("%-12s", name);
+    vprintf(format, arguments);
+    putchar('\n');
+    va_end(arguments);
+}
+
+/* Names and texts come from files of strangers: nothing in them may steer the terminal. */
+static const char *clean(struct contents *c, const char *text)
+{
+    char *copy = gx_arena_text(&c->arena, text);
+    for (unsigned char *p = (unsigned char *)copy; *p; p++) {
+        if (*p < ' ' || *p == 0x7f)
+            *p = '?';
+        else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+            p[0] = p[1] = '?';
+    }
+    return copy;
+}
+
+static void print_network(struct contents *c, const struct network *n)
+{
+    const struct gx_size_rule *sizes = n->spec.network->sizes;
+    const char *text = n->spec.network->name;
+    for (int i = 0; sizes[i].name; i++) {
+        int value = n->spec.size[i];
+        const char *comma = i ? ", " : ": ";
+        text = sizes[i].words
+                   ? gx_arena_format(&c->arena, "%s%s%s %s", text, comma, sizes[i].name,
+                                     sizes[i].words[value])
+                   : gx_arena_format(&c->arena, "%s%s%s %d", text, comma, sizes[i].name, value);
+    }
+    const char *prefix = *n->prefix ? gx_arena_format(&c->arena, " (%s)", n->prefix) : "";
+    line("network", "%s%s", text, clean(c, prefix));
+    line("parameters", "%" PRId64 "%s", n->parameters, clean(c, prefix));
+}
+
+static void print_tensors(struct contents *c, int most)
+{
+    int count = gx_weights_count(c->file), shown = count <= most ? count : most;
+    for (int i = 0; i < shown; i++) {
+        const struct gx_tensor_info *t = gx_weights_info(c->file, i);
+        printf("  %-5s (", gx_dtype_name(t->dtype));
+        for (int k = 0; k < t->rank; k++)
+            printf("%s%" PRId64, k ? ", " : "", t->dims[k]);
+        printf(")  %s\n", clean(c, t->name));
+    }
+    if (shown < count)
+        printf("  ... and %d more: --tensors lists all\n", count - shown);
+}
+
+/* Texts of one line; the configuration of a checkpoint has many and comes last, indented. */
+static void print_metadata(struct contents *c)
+{
+    const char *config = NULL;
+    for (int i = 0; i < gx_weights_metadata_count(c->file); i++) {
+        const char *key, *value;
+        gx_weights_metadata_at(c->file, i, &key, &value);
+        if (!strcmp(key, GX_KEY_CONFIG))
+            config = value;
+        else
+            printf("  %s = %.200s\n", clean(c, key), clean(c, value));
+    }
+    if (!config)
+        return;
+    puts("configuration");
+    while (*config) {
+        int length = (int)strcspn(config, "\n");
+        printf("  %s\n", clean(c, gx_arena_format(&c->arena, "%.*s", length, config)));
+        config += length + (config[length] == '\n');
+    }
+}
+
+static void print_text(struct contents *c, bool tensors)
+{
+    line("file", "%s", clean(c, c->path));
+    line("format", "%s", gx_weights_format(c->file));
+    if (c->usable)
+        line("family", "%s%s", *c->card.family ? clean(c, c->card.family) : "unknown",
+             c->card.said ? "" : " (by its network)");
+    for (int i = 0; i < c->networks; i++)
+        print_network(c, &c->network[i]);
+    if (!c->networks)
+        line("network", "unknown: no network here has these tensors");
+    if (c->usable) {
+        if (*c->card.direction)
+            line("direction", "%s", c->card.direction);
+        line("norm stats", "%s", c->card.running ? "running" : "image");
+        line("dropout", "%s", c->card.dropout ? "on" : "off");
+        if (c->card.size)
+            line("trained at", "%d x %d", c->card.size, c->card.size);
+        line("values", "%g to %g", c->card.low, c->card.high);
+    }
+    const char *step = gx_weights_metadata(c->file, GX_KEY_STEP);
+    if (step)
+        line("step", "%s", clean(c, step));
+    line("types", "%s", types_of(c));
+    line("tensors", "%d, %" PRId64 " values", gx_weights_count(c->file), values_of(c));
+    line("bytes", "%" PRId64 " (%.1f MiB)", c->bytes, (double)c->bytes / 0x1p20);
+    if (gx_weights_metadata_count(c->file)) {
+        puts("metadata");
+        print_metadata(c);
+    }
+    if (tensors || !c->networks) {
+        puts("tensors");
+        print_tensors(c, tensors ? INT32_MAX : TENSORS_SHOWN);
+    }
+}
+
+/* ---- as JSON ---- */
+
+/* A text of any bytes; where it is not UTF-8, what is not ASCII becomes '?'. */
+static json_t *json_text(struct contents *c, const char *text)
+{
+    json_t *value = json_string(text);
+    if (value)
+        return value;
+    char *copy = gx_arena_text(&c->arena, text);
+    for (unsigned char *p = (unsigned char *)copy; *p; p++)
+        if (*p >= 0x80)
+            *p = '?';
+    return json_string(copy);
+}
+
+static json_t *networks_json(struct contents *c)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < c->networks; i++) {
+        char *spec = gx_spec_to_json(&c->network[i].spec);
+        json_t *object = json_loads(spec, 0, NULL);
+        free(spec);
+        json_object_set_new(object, "prefix", json_text(c, c->network[i].prefix));
+        json_object_set_new(object, "parameters", json_integer(c->network[i].parameters));
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static json_t *tensors_json(struct contents *c)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < gx_weights_count(c->file); i++) {
+        const struct gx_tensor_info *t = gx_weights_info(c->file, i);
+        json_t *shape = json_array(), *object = json_object();
+        for (int k = 0; k < t->rank; k++)
+            json_array_append_new(shape, json_integer(t->dims[k]));
+        json_object_set_new(object, "name", json_text(c, t->name));
+        json_object_set_new(object, "dtype", json_string(gx_dtype_name(t->dtype)));
+        json_object_set_new(object, "shape", shape);
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static json_t *metadata_json(struct contents *c)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < gx_weights_metadata_count(c->file); i++) {
+        const char *key, *value;
+        gx_weights_metadata_at(c->file, i, &key, &value);
+        json_object_set_new(object, key, json_text(c, value));
+    }
+    return object;
+}
+
+static void set_usage(struct contents *c, json_t *object)
+{
+    const struct gx_card *card = &c->card;
+    json_object_set_new(object, "family", json_text(c, card->family));
+    json_object_set_new(object, "family_inferred", json_boolean(!card->said));
+    json_object_set_new(object, "direction", json_string(card->direction));
+    json_object_set_new(object, "norm_stats", json_string(card->running ? "running" : "image"));
+    json_object_set_new(object, "dropout", json_boolean(card->dropout));
+    json_object_set_new(object, "size", json_integer(card->size));
+    json_object_set_new(object, "value_range",
+                        json_pack("[f, f]", (double)card->low, (double)card->high));
+}
+
+static void print_json(struct contents *c, bool tensors)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "file", json_text(c, c->path));
+    json_object_set_new(object, "format", json_string(gx_weights_format(c->file)));
+    if (c->usable)
+        set_usage(c, object);
+    json_object_set_new(object, "networks", networks_json(c));
+    const char *step = gx_weights_metadata(c->file, GX_KEY_STEP);
+    if (step)
+        json_object_set_new(object, "step", json_integer(strtoll(step, NULL, 10)));
+    json_object_set_new(object, "types", json_string(types_of(c)));
+    json_object_set_new(object, "tensor_count", json_integer(gx_weights_count(c->file)));
+    json_object_set_new(object, "values", json_integer(values_of(c)));
+    json_object_set_new(object, "bytes", json_integer(c->bytes));
+    json_object_set_new(object, "metadata", metadata_json(c));
+    if (tensors || !c->networks)
+        json_object_set_new(object, "tensors", tensors_json(c));
+    char *text = json_dumps(object, JSON_INDENT(2));
+    if (text)
+        puts(text);
+    free(text);
+    json_decref(object);
+}
+
+static int run_info(struct gx_config *config, struct gx_report *report)
+{
+    struct contents c = {.networks = 0};
+    struct gx_weights *file = NULL;
+    struct gx_err err;
+    struct stat s;
+    char *path = NULL;
+    if (config->operands != 1) {
+        gx_report(report, GX_ERROR, "error", "'info' takes one file or run's folder");
+        return GX_EXIT_USAGE;
+    }
+    int code = gx_model_find(config->operand[0], &path, &err);
+    if (!code)
+        code = gx_weights_open(&file, path, &err);
+    if (code) {
+        free(path);
+        return gx_fail_at(report, code, GX_AT_MODEL, &err);
+    }
+    c.path = path;
+    c.file = file;
+    c.bytes = stat(path, &s) ? 0 : s.st_size;
+    c.usable = !gx_card_read(&c.card, file, &err);
+    find_said(&c);
+    if (!c.networks)
+        find_inferred(&c);
+    if (config->json)
+        print_json(&c, config->info.tensors);
+    else
+        print_text(&c, config->info.tensors);
+    gx_weights_close(&file);
+    gx_arena_clear(&c.arena);
+    free(path);
+    return GX_EXIT_DONE;
+}
+
+const struct gx_command gx_command_info = {
+    .name = "info",
+    .verb = GX_VERB_INFO,
+    .of_family = true,
+    .alone = true,
+    .summary = "what a model, a checkpoint or any file of weights holds",
+    .usage = (const char *const[]){"[--tensors] [--json] FILE", NULL},
+    .run = run_info,
+};
