@@ -1,10 +1,12 @@
 /* Finds the command's row, runs it, and makes sure that what it printed has arrived. */
 #include "cmd/cmd.h"
+#include "kernel/kernel.h"
 #include "util/file.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,18 +44,31 @@ static int finish(int code, struct gx_report *report)
     return code == GX_EXIT_DONE ? GX_EXIT_CANNOT_WRITE : code;
 }
 
-static int run(const struct gx_call_line *line, int argc, char **argv, struct gx_report *report)
+/* --cpu: OpenBLAS chose its kernels when it was loaded, so the program starts over with the choice
+ * in its environment. Where that cannot be done, ours are the kernels that the tier names. */
+static void start_over_for(const struct gx_config *config, char **argv)
+{
+    const struct gx_kernels *kernels = gx_kernels_named(config->cpu);
+    const char *core = kernels ? gx_kernels_blas_core(kernels) : NULL;
+    if (core && !getenv("OPENBLAS_CORETYPE") && !setenv("OPENBLAS_CORETYPE", core, 1))
+        execv("/proc/self/exe", argv);
+}
+
+static int run(const struct gx_call_line *line, char **all, int argc, char **argv,
+               struct gx_report *report)
 {
     struct gx_config config;
     struct gx_err err;
     int code = gx_config_resolve(&config, line->family, line->command->verb, argc, argv, &err);
     gx_report_init(report, &config, stderr);
-    if (code)
+    if (code) {
         code = gx_fail_at(report, code, GX_AT_START, &err);
-    else if (config.help)
+    } else if (config.help) {
         gx_usage_command(stdout, line->command, line->family);
-    else
+    } else {
+        start_over_for(&config, all);
         code = line->command->run(&config, report);
+    }
     gx_config_clear(&config);
     return code;
 }
@@ -74,7 +89,7 @@ int main(int argc, char **argv)
         return gx_fail_at(&report, code, GX_AT_START, &err);
     if (line.command) {
         int used = 1 + line.words;
-        code = run(&line, argc - used, argv + used, &report);
+        code = run(&line, argv, argc - used, argv + used, &report);
     } else if (*line.family) {
         gx_usage_family(stdout, line.family);
     } else {

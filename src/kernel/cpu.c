@@ -76,6 +76,17 @@ const struct gx_kernels *gx_kernels_named(const char *name)
     return NULL;
 }
 
+const char *gx_kernels_blas_core(const struct gx_kernels *kernels)
+{
+    static const struct {
+        const char *tier, *core;
+    } cores[] = {{"generic", "Prescott"}, {"v3", "Haswell"}, {"v4", "SkylakeX"}};
+    for (size_t i = 0; i < sizeof cores / sizeof cores[0]; i++)
+        if (!strcmp(kernels->name, cores[i].tier))
+            return cores[i].core;
+    return NULL;
+}
+
 /* The processor's name as the kernel tells it, "unknown" elsewhere. */
 static void read_model(char *model, size_t size)
 {

@@ -138,6 +138,10 @@ struct gx_kernels {
 
 extern const struct gx_kernels gx_kernels_reference;
 
+/* What OPENBLAS_CORETYPE must say when the library is loaded for OpenBLAS to use that tier's
+ * instructions too; NULL: no matter, or no such tier. */
+const char *gx_kernels_blas_core(const struct gx_kernels *kernels);
+
 /* The best tier that this CPU runs. Also makes OpenBLAS single-threaded: call it before any kernel
  * (the engine does). */
 const struct gx_kernels *gx_kernels_best(void);
