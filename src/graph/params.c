@@ -3,8 +3,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { LINE = 64 / sizeof(float) }; /* floats in the unit that a tensor starts on */
+enum {
+    LINE = 64 / sizeof(float), /* floats in the unit that a tensor starts on */
+    HUGE_PAGE = 2 << 20,
+    SQUARE = 16 /* of the reordering: one cache line of floats each way */
+};
 
 static int64_t padded(int64_t count)
 {
@@ -74,7 +79,14 @@ void gx_params_layout(struct gx_params *params)
 static float *block(int64_t floats, const char *what, struct gx_err *err)
 {
     size_t bytes = (size_t)(floats > 0 ? floats : LINE) * sizeof(float);
-    float *memory = aligned_alloc(64, bytes);
+    bool large = bytes >= 4 * (size_t)HUGE_PAGE; /* then few big pages come up faster than many */
+    size_t unit = large ? HUGE_PAGE : LINE * sizeof(float);
+    bytes = (bytes + unit - 1) / unit * unit;
+    float *memory = aligned_alloc(unit, bytes);
+#ifdef MADV_HUGEPAGE
+    if (memory && large)
+        madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
     if (!memory) {
         (void)gx_fail(err, GX_E_NOMEM, "cannot allocate %zu bytes for %s", bytes, what);
         return NULL;
@@ -133,23 +145,28 @@ int gx_param_dims(const struct gx_param *param, int64_t dims[4])
     return 1;
 }
 
-/* On disk a convolution is (o, i, taps), in memory (taps, i, o). With o in the middle loop both
- * sides are read and written along whole cache lines. */
+/* On disk a convolution is (o, i, taps), in memory (taps, i, o). It passes through a small square,
+ * so that each side is read and written a whole cache line at a time: strides are mostly powers of
+ * two, and lines that are touched in turns would push one another out of the cache. */
 static void reorder(const struct gx_param *param, const float *from, float *to, bool to_disk)
 {
     int64_t taps = (int64_t)param->shape.n * param->shape.h;
     int64_t in = param->shape.w, out = param->shape.c;
-    for (int64_t i = 0; i < in; i++) {
-        for (int64_t o = 0; o < out; o++) {
-            for (int64_t t = 0; t < taps; t++) {
-                int64_t disk = (o * in + i) * taps + t, memory = (t * in + i) * out + o;
-                if (to_disk)
-                    to[disk] = from[memory];
-                else
-                    to[memory] = from[disk];
+    int64_t row = to_disk ? out : taps, column = to_disk ? taps : out; /* contiguous: from, to */
+    int64_t skip = to_disk ? in * out : in * taps, step = to_disk ? in * taps : in * out;
+    float square[SQUARE][SQUARE];
+    for (int64_t c0 = 0; c0 < column; c0 += SQUARE)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t r0 = 0; r0 < row; r0 += SQUARE) {
+                int64_t rows = row - r0 < SQUARE ? row - r0 : SQUARE;
+                int64_t columns = column - c0 < SQUARE ? column - c0 : SQUARE;
+                for (int64_t c = 0; c < columns; c++)
+                    memcpy(square[c], from + (c0 + c) * skip + i * row + r0,
+                           (size_t)rows * sizeof(float));
+                for (int64_t r = 0; r < rows; r++)
+                    for (int64_t c = 0; c < columns; c++)
+                        to[(r0 + r) * step + i * column + c0 + c] = square[c][r];
             }
-        }
-    }
 }
 
 static void copy(const struct gx_param *param, const float *from, float *to, bool to_disk)

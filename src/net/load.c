@@ -4,12 +4,14 @@
 #include "util/arena.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     DIFFERENCES_SHOWN = 5,
+    READERS_MAX = 8,     /* each has room for the largest tensor */
     KEY_MAX_LENGTH = 256 /* longer than any key that a network here declares */
 };
 
@@ -194,10 +196,17 @@ static void find_unexpected(struct differences *d, const struct gx_params *param
 static bool all_finite(const float *x, int64_t count)
 {
     /* 0 * x is 0 for every finite x, and not a number for the others. */
-    float sum = 0;
-    for (int64_t i = 0; i < count; i++)
-        sum += 0.0F * x[i];
-    return sum == 0;
+    enum { LANES = 16 };
+    float sum[LANES] = {0}, all = 0;
+    int64_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            sum[k] += 0.0F * x[i + k];
+    for (; i < count; i++)
+        all += 0.0F * x[i];
+    for (int k = 0; k < LANES; k++)
+        all += sum[k];
+    return all == 0;
 }
 
 static int read_one(const struct gx_param *param, float *to, struct gx_weights *file, int at,
@@ -227,23 +236,37 @@ static float *scratch_of(const struct gx_params *params, enum gx_params_part par
     return scratch;
 }
 
+/* Several tensors at a time: reading is copying and reordering, which one core does at a fraction
+ * of the memory's speed. Of several failures the first tensor's is told, whichever came first. */
 static int read_all(const struct gx_params *params, enum gx_params_part part, float *block,
                     struct gx_weights *file, const int *at, struct gx_err *err)
 {
-    float *scratch = scratch_of(params, part, err);
-    if (!scratch)
-        return -GX_E_NOMEM;
-    int r = 0;
-    for (int i = 0; i < params->count && !r; i++) {
-        const struct gx_param *param = params->param[i];
-        float *to = block + param->offset;
-        if (at[i] >= 0)
-            r = read_one(param, to, file, at[i], scratch, err);
-        else if (in_part(param, part)) /* running statistics that the file lacks */
-            for (int64_t k = 0; k < gx_count(param->shape); k++)
-                to[k] = param->kind == GX_PARAM_RUNNING_VAR;
+    int r = 0, failed = params->count;
+    int threads = omp_get_max_threads() < READERS_MAX ? omp_get_max_threads() : READERS_MAX;
+#pragma omp parallel num_threads(threads)
+    {
+        struct gx_err why;
+        float *scratch = scratch_of(params, part, &why);
+#pragma omp for schedule(dynamic)
+        for (int i = 0; i < params->count; i++) {
+            const struct gx_param *param = params->param[i];
+            float *to = block + param->offset;
+            int code = scratch ? 0 : -GX_E_NOMEM;
+            if (!code && at[i] >= 0)
+                code = read_one(param, to, file, at[i], scratch, &why);
+            else if (!code && in_part(param, part)) /* running statistics that the file lacks */
+                for (int64_t k = 0; k < gx_count(param->shape); k++)
+                    to[k] = param->kind == GX_PARAM_RUNNING_VAR;
+#pragma omp critical(gx_load_failed)
+            if (code && i < failed) {
+                failed = i;
+                r = code;
+                if (err)
+                    *err = why;
+            }
+        }
+        free(scratch);
     }
-    free(scratch);
     return r;
 }
 
