@@ -63,16 +63,9 @@ static void list(FILE *to, const char *family, enum gx_verb verb, bool keys)
 
 int gx_mdoc(FILE *to, const char *family, const char *verb, bool keys, struct gx_err *err)
 {
-    static const struct {
-        const char *name;
-        enum gx_verb verb;
-    } verbs[] = {{"train", GX_VERB_TRAIN},     {"translate", GX_VERB_TRANSLATE},
-                 {"bench", GX_VERB_BENCH},     {"info", GX_VERB_INFO},
-                 {"convert", GX_VERB_CONVERT}, {"version", GX_VERB_VERSION},
-                 {"help", GX_VERB_HELP}};
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        if (!strcmp(verbs[i].name, verb)) {
-            list(to, family, verbs[i].verb, keys);
+    for (int i = 0; gx_commands[i]; i++)
+        if (!strcmp(gx_commands[i]->name, verb)) {
+            list(to, family, gx_commands[i]->verb, keys);
             return 0;
         }
     return gx_fail(err, GX_E_USAGE, "'%s' is not a verb", verb);

@@ -33,7 +33,8 @@ enum gx_verb { /* which commands show an option */
                GX_VERB_CONVERT = 16,
                GX_VERB_VERSION = 32,
                GX_VERB_HELP = 64,
-               GX_VERBS_ALL = 127
+               GX_VERB_EVAL = 128,
+               GX_VERBS_ALL = 255
 };
 
 enum gx_option_flags {
