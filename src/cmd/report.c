@@ -132,10 +132,24 @@ static void format_left(char *text, size_t size, double seconds)
         snprintf(text, size, "%d h %02d min left", (int)(seconds / 3600), (int)(seconds / 60) % 60);
 }
 
+/* Shortens a bar's line to `room` bytes, by whole numbers where it ends in a list of them; a
+ * terminal that shows "^C" behind it needs a little space. */
+static void fit(char *line, int room)
+{
+    if ((int)strlen(line) <= room)
+        return;
+    line[room < 0 ? 0 : room] = '\0';
+    char *gap = line, *left = strstr(line, "left  ");
+    for (char *p = left ? left + strlen("left  ") : NULL; p && (p = strstr(p, "  ")); p += 2)
+        gap = p;
+    if (gap > line)
+        *gap = '\0';
+}
+
 static void draw(struct gx_report *report, int64_t done, int64_t total, double rate, double left,
                  const char *rest)
 {
-    enum { BAR = 24 };
+    enum { BAR = 16 };
     struct winsize size;
     char bar[BAR + 1], remaining[40], line[512];
     int columns = ioctl(fileno(report->to), TIOCGWINSZ, &size) || !size.ws_col ? 80 : size.ws_col;
@@ -147,7 +161,8 @@ static void draw(struct gx_report *report, int64_t done, int64_t total, double r
     snprintf(line, sizeof line, "[%s] %lld/%lld  %.3g/s  %s  %s", bar, (long long)done,
              (long long)total, rate, remaining, rest);
     clean(line);
-    fprintf(report->to, "\r\033[K%.*s", columns - 1, line);
+    fit(line, columns - 3);
+    fprintf(report->to, "\r\033[K%s", line);
     fflush(report->to);
     report->bar_shown = true;
 }

@@ -257,8 +257,10 @@ static void say_plan(const struct gx_training *t)
     double seen = (double)t->total * t->batches_per_step * t->config->train.batch;
     gx_training_needs(t, &n);
     describe_networks(t, networks, sizeof networks);
-    gx_training_say(t, false, "plan", "%" PRId64 " steps: %.3g epoch%s of %.0f; %s; %.0f MiB",
-                    t->total, seen / samples, seen == samples ? "" : "s", samples, networks, (double)n.total / 0x1p20);
+    gx_training_say(t, false, "plan",
+                    "%" PRId64 " steps: %.3g epoch%s of %.0f pictures; %s; %.0f MiB", t->total,
+                    seen / samples, seen == samples ? "" : "s", samples, networks,
+                    (double)n.total / 0x1p20);
 }
 
 int gx_training_plan(struct gx_training *t, struct gx_config *config,
