@@ -77,6 +77,8 @@ $(foreach t,$(TIERS),$(eval $(call tier_rule,$(t))))
 # Programs of tests/fault see these calls of the library through functions of their own.
 LINK_fault := $(foreach f,open write pwrite pread fsync ftruncate rename symlink fdopen fopen fwrite \
                  fflush fclose,-Wl,--wrap=$(f))
+# Those of tests/train count what the library allocates.
+LINK_train := $(foreach f,malloc calloc realloc aligned_alloc,-Wl,--wrap=$(f))
 
 helpers = $(patsubst %.c,$(O)/%.o,$(filter-out $(1)/test_%,$(wildcard $(1)/*.c)))
 

@@ -84,20 +84,56 @@ int tiny_teardown(void **state)
 
 /* ---- training ---- */
 
+/* Every word that the command line has; a resumed run knows the tiny ones already. */
+static char *all_words(const char *run, const char *words)
+{
+    char *text;
+    const char *tiny = strstr(words, "--resume") ? "" : tiny_words;
+    assert_true(asprintf(&text, "data.path=%s train.run=%s %s %s", tiny_path("data"),
+                         tiny_path("runs/%s", run), tiny, words) > 0);
+    return text;
+}
+
 void tiny_config(struct gx_config *config, const char *run, const char *words)
 {
-    char text[2048], *argv[128], set[] = "--set";
+    char *text = all_words(run, words), *argv[128], set[] = "--set";
     struct gx_err err = {""};
     int argc = 0;
-    snprintf(text, sizeof text, "data.path=%s train.run=%s %s %s", tiny_path("data"),
-             tiny_path("runs/%s", run), strstr(words, "--resume") ? "" : tiny_words, words);
-    for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
+    for (char *word = strtok(text, " "); word && argc < 126; word = strtok(NULL, " ")) {
         if (strncmp(word, "--", 2))
             argv[argc++] = set;
         argv[argc++] = word;
     }
     if (gx_config_resolve(config, "pix2pix", GX_VERB_TRAIN, argc, argv, &err))
         fail_msg("%s", err.text);
+    free(text);
+}
+
+/* The ganx beside this test program: build/tests/train/test_x -> build/ganx. */
+static const char *program(void)
+{
+    static char path[4096];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 8);
+    assert_true(size > 0);
+    path[size] = '\0';
+    for (int up = 0; up < 3; up++)
+        *strrchr(path, '/') = '\0';
+    return strcat(path, "/ganx");
+}
+
+char *tiny_command(const char *run, const char *words)
+{
+    char *text = all_words(run, words), *line;
+    assert_true(asprintf(&line, "exec timeout 120 '%s' pix2pix train", program()) > 0);
+    for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
+        char *longer;
+        assert_true(asprintf(&longer, "%s %s%s", line, strncmp(word, "--", 2) ? "--set " : "",
+                             word) > 0);
+        free(line);
+        line = longer;
+    }
+    free(text);
+    return line;
 }
 
 struct watch {

@@ -24,6 +24,9 @@ const char *tiny_path(const char *format, ...) GX_PRINTF(1, 2);
  * blanks; one that does not begin with "--" is a --set. The run is runs/`run`. Clear it. */
 void tiny_config(struct gx_config *config, const char *run, const char *words);
 
+/* The same as a shell's command of the real program; free it. */
+char *tiny_command(const char *run, const char *words);
+
 /* Trains with that configuration; gives gx_train's code and keeps its text, result and warnings. */
 struct tiny_outcome {
     int code;
