@@ -110,7 +110,7 @@ void tiny_config(struct gx_config *config, const char *run, const char *words)
 }
 
 /* The ganx beside this test program: build/tests/train/test_x -> build/ganx. */
-static const char *program(void)
+const char *tiny_program(void)
 {
     static char path[4096];
     ssize_t size = readlink("/proc/self/exe", path, sizeof path - 8);
@@ -124,7 +124,7 @@ static const char *program(void)
 char *tiny_command(const char *run, const char *words)
 {
     char *text = all_words(run, words), *line;
-    assert_true(asprintf(&line, "exec timeout 120 '%s' pix2pix train", program()) > 0);
+    assert_true(asprintf(&line, "exec timeout 120 '%s' pix2pix train", tiny_program()) > 0);
     for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
         char *longer;
         assert_true(asprintf(&longer, "%s %s%s", line, strncmp(word, "--", 2) ? "--set " : "",

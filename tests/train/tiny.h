@@ -24,6 +24,8 @@ const char *tiny_path(const char *format, ...) GX_PRINTF(1, 2);
  * blanks; one that does not begin with "--" is a --set. The run is runs/`run`. Clear it. */
 void tiny_config(struct gx_config *config, const char *run, const char *words);
 
+/* The built ganx. */
+const char *tiny_program(void);
 /* The same as a shell's command of the real program; free it. */
 char *tiny_command(const char *run, const char *words);
 
