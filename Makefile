@@ -3,6 +3,7 @@
 #   make SANITIZE=address,undefined
 #   make CC=clang
 #   make check                every fast test
+#   make fault                the slow faults: kills at random, a disk that fills up
 #   make parity DIR=path      PyTorch's fixtures in a folder (default: tests/reference)
 #   make examples             build/examples: programs that use libganx
 #   make man completion       build/man, build/completion
@@ -128,6 +129,10 @@ demo: $(O)/ganx
 	@echo "each drawing coloured:                 $(DEMO)/coloured/"
 	@echo "how the training went:                 $(DEMO)/run/report.html"
 
+# Slow faults: twenty kills at random moments, and a disk that fills up (as root: a tmpfs).
+fault: $(O)/ganx $(TESTS)
+	@GANX_KILLS=20 GANX_TMPFS=1 tests/run $(filter $(O)/tests/fault/% $(O)/tests/train/test_program,$(TESTS))
+
 # ---- fuzzing: each tests/fuzz/fuzz_NAME.c is one libFuzzer target. It runs for FUZZ_SECONDS, starting
 # from what it found before and from the folder tests/reference/NAME, if there is one. A finding is
 # left in build/fuzz/found/NAME. Only the folders that read what others wrote are built: they need no
@@ -204,6 +209,6 @@ clean:
 help:
 	@sed -n 's/^#   //p' Makefile
 
-.PHONY: all check demo examples parity bench_conv clean help fuzz fuzz-run man completion install lint format
+.PHONY: all check fault demo examples parity bench_conv clean help fuzz fuzz-run man completion install lint format
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

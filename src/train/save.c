@@ -197,9 +197,11 @@ int gx_training_restore(struct gx_training *t, struct gx_err *err)
     }
     code = read_texts(t, err);
     t->done = t->saved = step;
-    /* A kill between saving and pointing leaves `best` one save behind. */
+    /* A kill right after saving leaves `best` and the model one save behind. */
     if (!code && t->validation.best_step == step)
         code = gx_run_mark_best(&t->run, step, err);
+    if (!code)
+        code = write_model(t, err);
     if (!code)
         gx_training_say(t, false, "resume", "going on after step %" PRId64, step);
     return code;

@@ -36,7 +36,7 @@ int gx_validation_plan(struct gx_training *t, struct gx_err *err)
     if (!v->metric)
         return gx_fail(err, GX_E_CONFIG, "val.metric '%s' is unknown", t->config->val.metric);
     if (!v->count) {
-        gx_training_say(t, true, "validation",
+        gx_training_say(t, t->config->data.holdout > 0, "validation", /* else it was asked for */
                         "no pictures are held out: no sample grids, no best checkpoint");
         return 0;
     }

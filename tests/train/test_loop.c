@@ -12,22 +12,6 @@
 
 /* ---- the same bits ---- */
 
-static void assert_same_metrics(const char *run, const char *other)
-{
-    char *a = tiny_metrics(run), *b = tiny_metrics(other);
-    assert_string_equal(a, b);
-    free(a);
-    free(b);
-}
-
-static void assert_same_link(const char *run, const char *other, const char *name)
-{
-    char a[64] = "", b[64] = "";
-    assert_true(readlink(tiny_path("runs/%s/%s", run, name), a, sizeof a - 1) > 0);
-    assert_true(readlink(tiny_path("runs/%s/%s", other, name), b, sizeof b - 1) > 0);
-    assert_string_equal(a, b);
-}
-
 /* Everything that has a state is on: dropout, augmentation, shuffling, averages, two updates of D for
  * one of G, a schedule that learns from validation; 13 steps of 2 x 2 pairs are over 7 epochs of 7. */
 static const char stateful[] =
@@ -52,9 +36,9 @@ static void resumed_is_uninterrupted(void **state)
         tiny_train(parts, "--resume");
         tiny_assert_same(whole, parts, last);
         tiny_assert_same(whole, parts, "model.safetensors");
-        assert_same_metrics(whole, parts);
-        assert_same_link(whole, parts, "best");
-        assert_same_link(whole, parts, "latest");
+        tiny_assert_same_metrics(whole, parts);
+        tiny_assert_same_link(whole, parts, "best");
+        tiny_assert_same_link(whole, parts, "latest");
     }
     double rate[TINY_LINES];
     int lines = tiny_curve("parts-adam", "lr", rate);
@@ -74,7 +58,23 @@ static void killed_before_a_checkpoint_starts_over(void **state)
     assert_int_equal(unlink(tiny_path("runs/cut/checkpoints/000001.safetensors")), 0);
     tiny_train("cut", "--resume"); /* from --init, not from random weights */
     tiny_assert_same("uncut", "cut", "checkpoints/000003.safetensors");
-    assert_same_metrics("uncut", "cut");
+    tiny_assert_same_metrics("uncut", "cut");
+}
+
+/* Between a checkpoint and what follows it a kill leaves the model and `best` of the save before. */
+static void killed_right_after_saving(void **state)
+{
+    (void)state;
+    static const char words[] = "train.steps=2 val.every=2 train.checkpoint_every=2 optim.ema=0.5";
+    tiny_train("saved", words);
+    tiny_train("late", words);
+    assert_int_equal(unlink(tiny_path("runs/late/model.safetensors")), 0);
+    assert_int_equal(unlink(tiny_path("runs/late/best")), 0);
+    assert_int_equal(unlink(tiny_path("runs/late/latest")), 0);
+    tiny_train("late", "--resume");
+    tiny_assert_same("saved", "late", "model.safetensors");
+    tiny_assert_same_link("saved", "late", "best");
+    tiny_assert_same_link("saved", "late", "latest");
 }
 
 static void seeds(void **state)
@@ -84,7 +84,7 @@ static void seeds(void **state)
     tiny_train("seed-b", "train.steps=4 net.generator=resnet_6blocks net.dropout=true train.batch=2");
     tiny_train("seed-c", "train.steps=4 net.generator=resnet_6blocks net.dropout=true train.batch=2 train.seed=6");
     tiny_assert_same("seed-a", "seed-b", "latest");
-    assert_same_metrics("seed-a", "seed-b");
+    tiny_assert_same_metrics("seed-a", "seed-b");
     assert_true(tiny_distance("seed-a", "seed-c", "latest") > 0.01);
 }
 
@@ -411,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resumed_is_uninterrupted),
         cmocka_unit_test(killed_before_a_checkpoint_starts_over),
+        cmocka_unit_test(killed_right_after_saving),
         cmocka_unit_test(seeds),
         cmocka_unit_test(threads_agree),
         cmocka_unit_test(chance),

@@ -313,6 +313,22 @@ void tiny_assert_same(const char *run, const char *other, const char *file)
     gx_weights_close(&b);
 }
 
+void tiny_assert_same_metrics(const char *run, const char *other)
+{
+    char *a = tiny_metrics(run), *b = tiny_metrics(other);
+    assert_string_equal(a, b);
+    free(a);
+    free(b);
+}
+
+void tiny_assert_same_link(const char *run, const char *other, const char *name)
+{
+    char a[64] = "", b[64] = "";
+    assert_true(readlink(tiny_path("runs/%s/%s", run, name), a, sizeof a - 1) > 0);
+    assert_true(readlink(tiny_path("runs/%s/%s", other, name), b, sizeof b - 1) > 0);
+    assert_string_equal(a, b);
+}
+
 double tiny_distance(const char *run, const char *other, const char *file)
 {
     struct gx_weights *a = open_file(run, file), *b = open_file(other, file);

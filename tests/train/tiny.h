@@ -61,6 +61,9 @@ char *tiny_read(const char *run, const char *file);
 
 /* Same tensors, bit for bit, and the same counters. */
 void tiny_assert_same(const char *run, const char *other, const char *file);
+/* Same lines but for s_per_step; same target of the link. */
+void tiny_assert_same_metrics(const char *run, const char *other);
+void tiny_assert_same_link(const char *run, const char *other, const char *name);
 /* The largest difference over all tensors, as a share of each tensor's largest value. */
 double tiny_distance(const char *run, const char *other, const char *file);
 
