@@ -65,5 +65,8 @@ int gx_param_dims(const struct gx_param *param, int64_t dims[4]);
 /* Copies between the disk's order and memory's; both hold gx_count(param->shape) floats. */
 void gx_param_from_disk(const struct gx_param *param, const float *disk, float *memory);
 void gx_param_to_disk(const struct gx_param *param, const float *memory, float *disk);
+/* The first copy for some rows of the disk's first dimension; `disk` holds these rows alone. */
+void gx_param_rows_from_disk(const struct gx_param *param, int64_t first, int64_t rows,
+                             const float *disk, float *memory);
 
 #endif

@@ -6,6 +6,7 @@
 #include "util/memory.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -39,7 +40,7 @@ struct work {
     pthread_cond_t changed;
     struct queue decoded, computed;
     int64_t held; /* bytes of the items that exist */
-    bool stop;
+    atomic_bool stop;
 };
 
 /* ---- between the threads ---- */

@@ -1,34 +1,14 @@
 /* ganx FAMILY train: a run, told to people. The first signal lets the step end and saves; the second
  * ends the program at once, leaving the run as it was saved before. */
 #include "cmd/cmd.h"
+#include "cmd/stop.h"
 
 #include "ganx/image.h"
 #include "train/train.h"
-#include "util/file.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-static volatile sig_atomic_t signal_seen;
-
-static void on_signal(int number)
-{
-    if (signal_seen) {
-        gx_staged_remove_all();
-        _exit(GX_EXIT_SIGNAL + number);
-    }
-    signal_seen = number;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 static void say(void *user, bool warning, const char *event, const char *text)
 {
@@ -43,7 +23,7 @@ static void progress(void *user, int64_t step, int64_t total, const char *losses
 static int stop(void *user)
 {
     (void)user;
-    return signal_seen;
+    return gx_stop_signal();
 }
 
 static double mib(int64_t bytes)
@@ -113,7 +93,7 @@ static int run_train(struct gx_config *config, struct gx_report *report)
         return gx_fail_at(report, code, GX_AT_START, &err);
     if (config->dry_run)
         return print_plan(config, &events, report);
-    catch_signals();
+    gx_stop_catch();
     code = gx_train(config, &events, &result, &err);
     gx_report_progress_end(report);
     if (code) {

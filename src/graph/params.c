@@ -145,23 +145,25 @@ int gx_param_dims(const struct gx_param *param, int64_t dims[4])
     return 1;
 }
 
-/* On disk a convolution is (o, i, taps), in memory (taps, i, o). It passes through a small square,
- * so that each side is read and written a whole cache line at a time: strides are mostly powers of
- * two, and lines that are touched in turns would push one another out of the cache. */
-static void reorder(const struct gx_param *param, const float *from, float *to, bool to_disk)
+/* On disk a convolution is (o, i, taps), in memory (taps, i, o). What lies at `from` are o (to
+ * memory) or taps (to disk) from `first` up to `last`. It passes through a small square, so that
+ * each side is read and written a whole cache line at a time: strides are mostly powers of two, and
+ * lines that are touched in turns would push one another out of the cache. */
+static void reorder(const struct gx_param *param, int64_t first, int64_t last, const float *from,
+                    float *to, bool to_disk)
 {
     int64_t taps = (int64_t)param->shape.n * param->shape.h;
     int64_t in = param->shape.w, out = param->shape.c;
     int64_t row = to_disk ? out : taps, column = to_disk ? taps : out; /* contiguous: from, to */
     int64_t skip = to_disk ? in * out : in * taps, step = to_disk ? in * taps : in * out;
     float square[SQUARE][SQUARE];
-    for (int64_t c0 = 0; c0 < column; c0 += SQUARE)
+    for (int64_t c0 = first; c0 < last; c0 += SQUARE)
         for (int64_t i = 0; i < in; i++)
             for (int64_t r0 = 0; r0 < row; r0 += SQUARE) {
                 int64_t rows = row - r0 < SQUARE ? row - r0 : SQUARE;
-                int64_t columns = column - c0 < SQUARE ? column - c0 : SQUARE;
+                int64_t columns = last - c0 < SQUARE ? last - c0 : SQUARE;
                 for (int64_t c = 0; c < columns; c++)
-                    memcpy(square[c], from + (c0 + c) * skip + i * row + r0,
+                    memcpy(square[c], from + (c0 - first + c) * skip + i * row + r0,
                            (size_t)rows * sizeof(float));
                 for (int64_t r = 0; r < rows; r++)
                     for (int64_t c = 0; c < columns; c++)
@@ -169,20 +171,29 @@ static void reorder(const struct gx_param *param, const float *from, float *to, 
             }
 }
 
-static void copy(const struct gx_param *param, const float *from, float *to, bool to_disk)
+void gx_param_rows_from_disk(const struct gx_param *param, int64_t first, int64_t rows,
+                             const float *disk, float *memory)
 {
+    int64_t dims[4];
+    gx_param_dims(param, dims);
+    int64_t row = gx_count(param->shape) / dims[0];
     if (convolution(param))
-        reorder(param, from, to, to_disk);
+        reorder(param, first, first + rows, disk, memory, false);
     else
-        memcpy(to, from, (size_t)gx_count(param->shape) * sizeof(float));
+        memcpy(memory + first * row, disk, (size_t)(rows * row) * sizeof(float));
 }
 
 void gx_param_from_disk(const struct gx_param *param, const float *disk, float *memory)
 {
-    copy(param, disk, memory, false);
+    int64_t dims[4];
+    gx_param_dims(param, dims);
+    gx_param_rows_from_disk(param, 0, dims[0], disk, memory);
 }
 
 void gx_param_to_disk(const struct gx_param *param, const float *memory, float *disk)
 {
-    copy(param, memory, disk, true);
+    if (convolution(param))
+        reorder(param, 0, (int64_t)param->shape.n * param->shape.h, memory, disk, true);
+    else
+        memcpy(disk, memory, (size_t)gx_count(param->shape) * sizeof(float));
 }

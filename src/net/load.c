@@ -11,7 +11,9 @@
 
 enum {
     DIFFERENCES_SHOWN = 5,
-    READERS_MAX = 8,     /* each has room for the largest tensor */
+    READERS_MAX = 8, /* each has room of its own */
+    ROWS_FLOATS = 1 << 17,
+    ROWS_UNIT = 16,      /* of gx_param_rows_from_disk's cache lines */
     KEY_MAX_LENGTH = 256 /* longer than any key that a network here declares */
 };
 
@@ -209,27 +211,53 @@ static bool all_finite(const float *x, int64_t count)
     return all == 0;
 }
 
+/* How many rows are read at once: few enough that they stay in the cache until they are reordered;
+ * of a .pth all, since its checksums are of whole tensors. */
+static int64_t rows_at_once(const struct gx_param *param, const struct gx_weights *file)
+{
+    int64_t dims[4], some;
+    gx_param_dims(param, dims);
+    some = ROWS_FLOATS / (gx_count(param->shape) / dims[0]) / ROWS_UNIT * ROWS_UNIT;
+    if (some < ROWS_UNIT)
+        some = ROWS_UNIT;
+    return some < dims[0] && !strcmp(gx_weights_format(file), "safetensors") ? some : dims[0];
+}
+
 static int read_one(const struct gx_param *param, float *to, struct gx_weights *file, int at,
                     float *scratch, struct gx_err *err)
 {
-    int r = gx_weights_read(file, at, scratch, err);
-    if (r)
-        return r;
-    if (!all_finite(scratch, gx_count(param->shape)))
-        return gx_fail(err, GX_E_FORMAT, "tensor '%s' holds values that are not finite",
-                       gx_weights_info(file, at)->name);
-    gx_param_from_disk(param, scratch, to);
+    int64_t dims[4], rows = rows_at_once(param, file), all = gx_count(param->shape);
+    gx_param_dims(param, dims);
+    int64_t row = all / dims[0];
+    for (int64_t first = 0; first < dims[0]; first += rows) {
+        int64_t now = dims[0] - first < rows ? dims[0] - first : rows;
+        int r = now == dims[0]
+                    ? gx_weights_read(file, at, scratch, err)
+                    : gx_weights_read_part(file, at, first * row, now * row, scratch, err);
+        if (r)
+            return r;
+        if (!all_finite(scratch, now * row))
+            return gx_fail(err, GX_E_FORMAT, "tensor '%s' holds values that are not finite",
+                           gx_weights_info(file, at)->name);
+        gx_param_rows_from_disk(param, first, now, scratch, to);
+    }
     return 0;
 }
 
-/* Room for the largest tensor of the part. */
+/* Room for the most values that are in passing at once; without a file for the largest tensor. */
 static float *scratch_of(const struct gx_params *params, enum gx_params_part part,
-                         struct gx_err *err)
+                         const struct gx_weights *file, struct gx_err *err)
 {
-    int64_t most = 1;
-    for (int i = 0; i < params->count; i++)
-        if (in_part(params->param[i], part) && gx_count(params->param[i]->shape) > most)
-            most = gx_count(params->param[i]->shape);
+    int64_t most = 1, dims[4];
+    for (int i = 0; i < params->count; i++) {
+        const struct gx_param *param = params->param[i];
+        if (!in_part(param, part))
+            continue;
+        gx_param_dims(param, dims);
+        int64_t rows = file ? rows_at_once(param, file) : dims[0];
+        int64_t count = gx_count(param->shape) / dims[0] * rows;
+        most = count > most ? count : most;
+    }
     float *scratch = malloc((size_t)most * sizeof *scratch);
     if (!scratch)
         gx_fail(err, GX_E_NOMEM, "no memory for a tensor of %lld values", (long long)most);
@@ -246,7 +274,7 @@ static int read_all(const struct gx_params *params, enum gx_params_part part, fl
 #pragma omp parallel num_threads(threads)
     {
         struct gx_err why;
-        float *scratch = scratch_of(params, part, &why);
+        float *scratch = scratch_of(params, part, file, &why);
 #pragma omp for schedule(dynamic)
         for (int i = 0; i < params->count; i++) {
             const struct gx_param *param = params->param[i];
@@ -348,7 +376,7 @@ void gx_entries_clear(struct gx_entries *entries)
 int gx_params_write(const struct gx_params *params, enum gx_params_part part, const float *block,
                     struct gx_weights_writer *writer, struct gx_err *err)
 {
-    float *scratch = scratch_of(params, part, err);
+    float *scratch = scratch_of(params, part, NULL, err);
     if (!scratch)
         return -GX_E_NOMEM;
     int r = 0;

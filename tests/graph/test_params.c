@@ -143,6 +143,33 @@ static void disk_order(void **state)
     assert_memory_equal(back, disk, sizeof disk);
 }
 
+/* Row by row, in parts of any size, as all at once; sizes beyond the square that they pass through.
+ */
+static void disk_order_in_parts(void **state)
+{
+    (void)state;
+    enum { KH = 3, KW = 7, IN = 5, OUT = 37, ROW = KH * KW * IN, COUNT = ROW * OUT };
+    static float disk[COUNT], whole[COUNT], parts[COUNT], back[COUNT];
+    const struct gx_param params[] = {
+        {.kind = GX_PARAM_CONV, .shape = {KH, KW, IN, OUT}},
+        {.kind = GX_PARAM_LINEAR, .shape = {1, 1, OUT, ROW}},
+    };
+    for (int i = 0; i < COUNT; i++)
+        disk[i] = (float)i;
+    for (size_t k = 0; k < sizeof params / sizeof *params; k++) {
+        gx_param_from_disk(&params[k], disk, whole);
+        gx_param_to_disk(&params[k], whole, back);
+        assert_memory_equal(back, disk, sizeof disk);
+        for (int rows = 1; rows <= OUT; rows += 6) {
+            memset(parts, 0, sizeof parts);
+            for (int at = 0; at < OUT; at += rows)
+                gx_param_rows_from_disk(&params[k], at, OUT - at < rows ? OUT - at : rows,
+                                        disk + at * ROW, parts);
+            assert_memory_equal(parts, whole, sizeof whole);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +181,7 @@ int main(void)
 #endif
         cmocka_unit_test(disk_dims),
         cmocka_unit_test(disk_order),
+        cmocka_unit_test(disk_order_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,8 @@ static void test_round_trip(void **state)
     (void)state;
     static const char *const nets[] = {
         small, "{\"network\": \"unet\", \"downs\": 3, \"ngf\": 2, \"norm\": \"batch\"}",
+        /* tensors that are read in parts */
+        "{\"network\": \"unet\", \"downs\": 4, \"ngf\": 25, \"norm\": \"batch\"}",
         "{\"network\": \"resnet\", \"blocks\": 1, \"ngf\": 2, \"norm\": \"batch\"}"};
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         struct gx_params from = filled(nets[i]), to = filled(nets[i]);
