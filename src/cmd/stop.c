@@ -18,13 +18,13 @@ static void note(int number)
     }
 }
 
+/* Even where they were ignored, as a shell does with SIGINT for what it runs in the background: who
+ * sends one to this process means it. */
 void gx_stop_catch(void)
 {
-    static const int asking[] = {SIGINT, SIGTERM};
-    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART}, old;
-    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++)
-        if (!sigaction(asking[i], NULL, &old) && old.sa_handler != SIG_IGN)
-            sigaction(asking[i], &action, NULL);
+    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 int gx_stop_signal(void)

@@ -1,5 +1,5 @@
-/* ganx FAMILY train: a run, told to people. The first signal lets the step end and saves; the second
- * ends the program at once, leaving the run as it was saved before. */
+/* ganx FAMILY train: a run, told to people. The first signal lets the step end and saves; the
+ * second ends the program at once, leaving the run as it was saved before. */
 #include "cmd/cmd.h"
 #include "cmd/stop.h"
 
@@ -99,9 +99,10 @@ static int run_train(struct gx_config *config, struct gx_report *report)
     if (code) {
         gx_report(report, GX_ERROR, "error", "%s", err.text);
         if (code == -GX_E_NUMERIC)
-            gx_report(report, GX_INFO, "diverged",
-                      "nothing was saved over the last good checkpoint; a lower optim.lr or another "
-                      "loss.gan may help");
+            gx_report(
+                report, GX_INFO, "diverged",
+                "nothing was saved over the last good checkpoint; a lower optim.lr or another "
+                "loss.gan may help");
         return (int)exit_of(code, &result);
     }
     if (result.signal) {
