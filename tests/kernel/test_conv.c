@@ -19,12 +19,41 @@ static float *numbers(size_t count, uint64_t key)
     return x;
 }
 
-static void *scratch_of(size_t bytes)
+enum { GUARD = 256, POISON = 0xff, WATCH = 0x5a }; /* bytes of POISON are not a number */
+
+/* Memory for a kernel to write: `bytes` of not a number, and as much behind them as a vector or a
+ * row might reach, which must stay as it is. `start` is 64-byte aligned. */
+struct room {
+    unsigned char *start;
+    size_t bytes;
+};
+
+static struct room room_of(size_t bytes)
 {
-    void *scratch = aligned_alloc(64, (bytes + 127) / 64 * 64);
-    assert_non_null(scratch);
-    memset(scratch, 0xff, bytes); /* not a number, everywhere */
-    return scratch;
+    struct room r = {aligned_alloc(64, (bytes + GUARD + 63) / 64 * 64), bytes};
+    assert_non_null(r.start);
+    memset(r.start, POISON, bytes);
+    memset(r.start + bytes, WATCH, GUARD);
+    return r;
+}
+
+static void poison(const struct room *r)
+{
+    memset(r->start, POISON, r->bytes);
+}
+
+static float *floats(const struct room *r)
+{
+    return (float *)r->start;
+}
+
+/* Whether nothing was written behind the end. */
+static bool within(const struct room *r)
+{
+    for (int j = 0; j < GUARD; j++)
+        if (r->start[r->bytes + j] != WATCH)
+            return false;
+    return true;
 }
 
 static struct gx_conv_sizes sizes(int n, int h, int w, int i, int o, int k, int stride, int pad)
@@ -63,13 +92,15 @@ static void by_hand(void **state)
     assert_true(y[0] == 1 * 5 + 2 * 6 + 3 * 9 + 4 * 10);
 }
 
-/* The largest difference over the largest value. */
+/* The largest difference over the largest value; not a number if any of a is not. */
 static double distance(const float *a, const float *b, size_t count)
 {
     double most = 0, largest = 1e-30;
     for (size_t j = 0; j < count; j++) {
         double d = fabs((double)a[j] - b[j]);
-        if (!(d <= most)) /* also when it is not a number */
+        if (isnan(d))
+            return d;
+        if (d > most)
             most = d;
         if (fabs(b[j]) > largest)
             largest = fabs(b[j]);
@@ -78,57 +109,71 @@ static double distance(const float *a, const float *b, size_t count)
 }
 
 static void compare(const struct gx_kernels *k, const struct gx_conv_sizes *s, const char *what,
-                    const float *got, const float *want, size_t count, double limit)
+                    int threads, const struct room *got, const struct room *scratch,
+                    const float *want, double limit)
 {
-    double d = distance(got, want, count);
-    if (!(d <= limit))
-        fail_msg("%s %s of n%d %dx%d i%d o%d k%dx%d s%d p%d: off by %g", k->name, what, s->n, s->h,
-                 s->w, s->i, s->o, s->kh, s->kw, s->stride, s->pad, d);
+    double d = distance(floats(got), want, got->bytes / sizeof(float));
+    const char *past = !within(got)       ? ", and wrote past its result"
+                       : !within(scratch) ? ", and wrote past its scratch"
+                                          : "";
+    if (!(d <= limit) || *past)
+        fail_msg("%s %s of n%d %dx%d i%d o%d k%dx%d s%d p%d by %d threads: off by %g%s", k->name,
+                 what, s->n, s->h, s->w, s->i, s->o, s->kh, s->kw, s->stride, s->pad, threads, d,
+                 past);
 }
 
-/* All three products of one shape, by every tier, with this many threads. */
-static void check(const struct gx_conv_sizes *s, int threads)
+struct operands {
+    const float *x, *w, *g, *bias;
+};
+
+/* One product of one tier, on fresh poison. */
+static void check_product(const struct gx_kernels *k, const struct gx_conv_sizes *s,
+                          enum gx_conv_product product, const struct operands *a, int threads,
+                          const float *want, size_t count)
+{
+    static const char *const names[] = {"y", "dx", "dw"};
+    struct room scratch = room_of(k->conv2d_scratch(s, product, threads));
+    struct room got = room_of(count * sizeof(float));
+    if (product == GX_CONV_Y)
+        k->conv2d(s, a->x, a->w, a->bias, floats(&got), scratch.start, threads);
+    else if (product == GX_CONV_DX)
+        k->conv2d_dx(s, a->g, a->w, a->bias, floats(&got), scratch.start, threads);
+    else
+        k->conv2d_dw(s, a->x, a->g, floats(&got), scratch.start, threads);
+    compare(k, s, names[product], threads, &got, &scratch, want, 2e-6);
+    free(got.start), free(scratch.start);
+}
+
+/* All three products of one shape, by every tier, with each of these numbers of threads (the last
+ * is 0). */
+static void check(const struct gx_conv_sizes *s, const int *threads)
 {
     const struct gx_kernels *k, *r = &gx_kernels_reference;
-    size_t nx = (size_t)s->n * s->h * s->w * s->i, ny = (size_t)s->n * s->oh * s->ow * s->o;
-    size_t nw = (size_t)s->kh * s->kw * s->i * s->o, most = nx > ny ? nx : ny;
-    float *x = numbers(nx, 1), *w = numbers(nw, 2), *g = numbers(ny, 3), *bias = numbers(1024, 4);
-    float *want[3] = {numbers(ny, 5), numbers(nx, 5), numbers(nw, 5)};
-    float *got = numbers((most > nw ? most : nw) + 1, 6);
-    const float *b = threads % 2 ? bias : NULL;
-    r->conv2d(s, x, w, b, want[0], NULL, 1);
-    r->conv2d_dx(s, g, w, b, want[1], NULL, 1);
-    r->conv2d_dw(s, x, g, want[2], NULL, 1);
-    for (int t = 1; (k = gx_kernels_at(t)); t++) {
-        void *scratch = scratch_of(k->conv2d_scratch(s, GX_CONV_Y, threads));
-        got[ny] = 7;
-        k->conv2d(s, x, w, b, got, scratch, threads);
-        compare(k, s, "y", got, want[0], ny, 2e-6);
-        assert_true(got[ny] == 7);
-        free(scratch);
-        scratch = scratch_of(k->conv2d_scratch(s, GX_CONV_DX, threads));
-        got[nx] = 7;
-        k->conv2d_dx(s, g, w, b, got, scratch, threads);
-        compare(k, s, "dx", got, want[1], nx, 2e-6);
-        assert_true(got[nx] == 7);
-        free(scratch);
-        scratch = scratch_of(k->conv2d_scratch(s, GX_CONV_DW, threads));
-        got[nw] = 7;
-        k->conv2d_dw(s, x, g, got, scratch, threads);
-        compare(k, s, "dw", got, want[2], nw, 2e-6);
-        assert_true(got[nw] == 7);
-        free(scratch);
+    size_t count[3] = {(size_t)s->n * s->oh * s->ow * s->o, (size_t)s->n * s->h * s->w * s->i,
+                       (size_t)s->kh * s->kw * s->i * s->o};
+    float *x = numbers(count[1], 1), *w = numbers(count[2], 2), *g = numbers(count[0], 3);
+    float *bias = numbers(1024, 4), *want[3];
+    for (; *threads; threads++) {
+        struct operands a = {x, w, g, *threads % 2 ? bias : NULL};
+        for (int p = 0; p < 3; p++)
+            want[p] = numbers(count[p], 5);
+        r->conv2d(s, x, w, a.bias, want[0], NULL, 1);
+        r->conv2d_dx(s, g, w, a.bias, want[1], NULL, 1);
+        r->conv2d_dw(s, x, g, want[2], NULL, 1);
+        for (int t = 1; (k = gx_kernels_at(t)); t++)
+            for (int p = 0; p < 3; p++)
+                check_product(k, s, (enum gx_conv_product)p, &a, *threads, want[p], count[p]);
+        for (int p = 0; p < 3; p++)
+            free(want[p]);
     }
-    free(x), free(w), free(g), free(bias), free(got);
-    for (int j = 0; j < 3; j++)
-        free(want[j]);
+    free(x), free(w), free(g), free(bias);
 }
 
 /* A shape from a number: kernel 1..7, stride 1..3, pad 0..3, odd channels. */
 static void odd_shapes(void **state)
 {
     (void)state;
-    const int channels[] = {1, 3, 4, 5, 17, 33, 64, 70};
+    const int channels[] = {1, 3, 4, 5, 17, 33, 64, 70}, threads[] = {1, 2, 3, 5};
     struct gx_random r = gx_random_at(5, GX_STREAM_TEST, 0);
     for (int shape = 0; shape < 150; shape++) {
         int k = 1 + (int)gx_random_below(&r, 7), pad = (int)gx_random_below(&r, 4);
@@ -141,7 +186,7 @@ static void odd_shapes(void **state)
             s.n = 1;
         if ((double)s.oh * s.ow * s.kh * s.kw * s.i * s.o > 2e6)
             s.i = 5;
-        check(&s, 1 + shape % 3);
+        check(&s, (const int[]){threads[shape % 4], 0});
     }
 }
 
@@ -168,10 +213,9 @@ static void chosen_shapes(void **state)
         sizes(1, 1, 1, 3, 600, 3, 1, 1),
     };
     for (size_t j = 0; j < sizeof chosen / sizeof *chosen; j++)
-        for (int threads = 1; threads <= 4; threads++)
-            check(&chosen[j], threads);
+        check(&chosen[j], (const int[]){1, 2, 3, 4, 5, 0});
     struct gx_conv_sizes flat = {2, 6, 9, 5, 7, 1, 3, 2, 1, 4, 5}; /* kh and kw differ */
-    check(&flat, 3);
+    check(&flat, (const int[]){3, 5, 0});
 }
 
 /* The same bits on every run; and scratch that does not grow with the picture. */
@@ -182,19 +226,19 @@ static void steady(void **state)
     struct gx_conv_sizes s = sizes(2, 13, 11, 20, 37, 4, 2, 1),
                          large = sizes(8, 4096, 4096, 20, 37, 4, 2, 1);
     size_t nx = 2 * 13 * 11 * 20, ny = (size_t)2 * s.oh * s.ow * 37;
-    float *x = numbers(nx, 1), *w = numbers(16 * 20 * 37, 2), *a = numbers(ny, 3),
-          *b = numbers(ny, 4);
+    float *x = numbers(nx, 1), *w = numbers(16 * 20 * 37, 2);
     for (int t = 1; (k = gx_kernels_at(t)); t++) {
-        size_t bytes = k->conv2d_scratch(&s, GX_CONV_Y, 3);
-        void *scratch = scratch_of(bytes);
-        k->conv2d(&s, x, w, NULL, a, scratch, 3);
-        k->conv2d(&s, x, w, NULL, b, scratch, 3);
-        assert_memory_equal(a, b, ny * sizeof *a);
+        struct room a = room_of(ny * sizeof *x), b = room_of(ny * sizeof *x);
+        struct room scratch = room_of(k->conv2d_scratch(&s, GX_CONV_Y, 3));
+        k->conv2d(&s, x, w, NULL, floats(&a), scratch.start, 3);
+        poison(&scratch);
+        k->conv2d(&s, x, w, NULL, floats(&b), scratch.start, 3);
+        assert_memory_equal(a.start, b.start, a.bytes);
         for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++)
             assert_true(k->conv2d_scratch(&large, p, 3) <= (size_t)3 * 4 << 20);
-        free(scratch);
+        free(a.start), free(b.start), free(scratch.start);
     }
-    free(x), free(w), free(a), free(b);
+    free(x), free(w);
 }
 
 static void check_winograd(const struct gx_kernels *k, int n, int h, int w, int in, int out,
@@ -205,21 +249,26 @@ static void check_winograd(const struct gx_kernels *k, int n, int h, int w, int 
     struct gx_conv_sizes s = sizes(n, h, w, in, out, 3, 1, pad);
     size_t nx = (size_t)n * h * w * in, ny = (size_t)n * s.oh * s.ow * out;
     float *x = numbers(dx ? ny : nx, 1), *tap = numbers((size_t)9 * in * out, 2);
-    float *u = numbers((size_t)36 * in * out, 3), *bias = numbers(1024, 4);
-    float *want = numbers(dx ? nx : ny, 5), *got = numbers(dx ? nx : ny, 6);
+    float *bias = numbers(1024, 4), *want = numbers(dx ? nx : ny, 5);
     const float *b = threads == 2 ? NULL : bias;
-    void *scratch = scratch_of(dx ? k->winograd_scratch(out, in, threads)
-                                  : k->winograd_scratch(in, out, threads));
-    k->winograd_weights(in, out, product, tap, u, threads);
+    struct room u = room_of((size_t)36 * in * out * sizeof *x);
+    struct room got = room_of((dx ? nx : ny) * sizeof *x);
+    struct room scratch =
+        room_of(dx ? k->winograd_scratch(out, in, threads) : k->winograd_scratch(in, out, threads));
+    k->winograd_weights(in, out, product, tap, floats(&u), threads);
+    assert_true(within(&u));
     if (dx) {
         gx_kernels_reference.conv2d_dx(&s, x, tap, b, want, NULL, 1);
-        k->winograd_conv(n, s.oh, s.ow, out, in, 2 - pad, x, u, b, got, scratch, threads);
+        k->winograd_conv(n, s.oh, s.ow, out, in, 2 - pad, x, floats(&u), b, floats(&got),
+                         scratch.start, threads);
     } else {
         gx_kernels_reference.conv2d(&s, x, tap, b, want, NULL, 1);
-        k->winograd_conv(n, h, w, in, out, pad, x, u, b, got, scratch, threads);
+        k->winograd_conv(n, h, w, in, out, pad, x, floats(&u), b, floats(&got), scratch.start,
+                         threads);
     }
-    compare(k, &s, dx ? "winograd dx" : "winograd", got, want, dx ? nx : ny, 1e-5);
-    free(x), free(tap), free(u), free(bias), free(want), free(got), free(scratch);
+    compare(k, &s, dx ? "winograd dx" : "winograd", threads, &got, &scratch, want, 1e-5);
+    free(x), free(tap), free(bias), free(want);
+    free(u.start), free(got.start), free(scratch.start);
 }
 
 static void winograd(void **state)
