@@ -115,6 +115,10 @@ void GX_TIERED(pack)(const float *b, int64_t ldb, int depth, int cols, float *sl
     }
 }
 
+/* Floats of a cache line. Rows of b often lie a power of two apart, so that their lines displace
+ * one another: each is used up at once. */
+enum { LINE = 16 };
+
 /* to (4,4; rows `width` apart) = transpose of from (4,4; rows ldb apart). */
 static inline void transpose4(const float *from, int64_t ldb, float *to, int width)
 {
@@ -134,17 +138,14 @@ void GX_TIERED(pack_transposed)(const float *b, int64_t ldb, int at, int depth, 
 {
     for (int n = 0; n < cols;) {
         int width = panel_width(cols - n), count = gx_least(width, cols - n);
-        int fours = count / 4 * 4, k = 0;
+        int fours = count / 4 * 4, deep = depth / 4 * 4;
         float *to = slab + (int64_t)at * width;
-        for (; k + 4 <= depth; k += 4) {
+        for (int k = 0; k < deep; k += LINE)
             for (int j = 0; j < fours; j += 4)
-                transpose4(b + j * ldb + k, ldb, to + (int64_t)k * width + j, width);
-            for (int q = k; q < k + 4; q++)
-                for (int j = fours; j < width; j++)
-                    to[(int64_t)q * width + j] = j < count ? b[j * ldb + q] : 0;
-        }
-        for (; k < depth; k++)
-            for (int j = 0; j < width; j++)
+                for (int q = k; q < k + LINE && q < deep; q += 4)
+                    transpose4(b + j * ldb + q, ldb, to + (int64_t)q * width + j, width);
+        for (int k = 0; k < depth; k++)
+            for (int j = k < deep ? fours : 0; j < width; j++)
                 to[(int64_t)k * width + j] = j < count ? b[j * ldb + k] : 0;
         n += count;
         b += count * ldb;
