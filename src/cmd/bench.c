@@ -218,14 +218,9 @@ static int run_bench(struct gx_config *config, struct gx_report *report)
     }
     struct result r = {0};
     if (!code)
-        code = bench_inference(&b, &r, &err);
+        code = config->bench.training ? bench_step(&b, &r, &err) : bench_inference(&b, &r, &err);
     if (!code)
         print_result(&b, &r);
-    if (!code && config->bench.training) {
-        code = bench_step(&b, &r, &err);
-        if (!code)
-            print_result(&b, &r);
-    }
     gx_game_clear(&b.game);
     return code ? (int)gx_fail_at(report, code, GX_AT_START, &err) : GX_EXIT_DONE;
 }

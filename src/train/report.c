@@ -1,5 +1,6 @@
 #include "train/report.h"
 
+#include "image/metrics.h"
 #include "train/chart.h"
 #include "train/metrics.h"
 #include "util/arena.h"
@@ -90,12 +91,6 @@ static void duration(char *text, size_t room, double seconds)
         snprintf(text, room, "%.3g s", seconds);
 }
 
-/* Of a figure of closeness more is better, of a distance less. */
-static bool more_is_better(const char *name)
-{
-    return strstr(name, "psnr") || strstr(name, "ssim") || strstr(name, "acc");
-}
-
 static const char *title_of(char text[64], const char *name)
 {
     snprintf(text, 64, "%s", name);
@@ -104,12 +99,15 @@ static const char *title_of(char text[64], const char *name)
     return text;
 }
 
+/* Of the measures that have a better and a worse. */
 static void write_best(FILE *to, const struct gx_curve *curve)
 {
+    const struct gx_metric *metric = gx_metric_find(curve->name);
     int best = 0;
-    bool more = more_is_better(curve->name);
+    if (!metric)
+        return;
     for (int i = 1; i < curve->count; i++)
-        if (more ? curve->value[i] > curve->value[best] : curve->value[i] < curve->value[best])
+        if (metric->more_is_better ? curve->value[i] > curve->value[best] : curve->value[i] < curve->value[best])
             best = i;
     char name[80] = "Best ", number[32], note[64];
     title_of(name + 5, curve->name);
