@@ -46,10 +46,10 @@ struct gx_node {
     struct gx_shape shape;
     struct gx_node *in[GX_INPUTS_MAX];
     int inputs;
-    int id;                 /* position in the graph */
-    int phase;              /* see gx_graph_phase */
-    const char *name;       /* for messages and profiles; may be NULL */
-    struct gx_param *param; /* of a leaf that reads a parameter, or of a state update */
+    int id;                       /* position in the graph */
+    int phase;                    /* see gx_graph_phase */
+    const char *name;             /* for messages and profiles; may be NULL */
+    struct gx_param *param;       /* of a leaf that reads a parameter, or of a state update */
     struct gx_param *gradient_of; /* written into this parameter's grad instead of the arena */
     bool keep;                    /* an output: readable after the run */
 };

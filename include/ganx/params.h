@@ -19,10 +19,10 @@ enum gx_param_kind {
     GX_PARAM_BIAS,            /* (1,1,1,c); (c) on disk, and so below */
     GX_PARAM_NORM_WEIGHT,
     GX_PARAM_NORM_BIAS,
-    GX_PARAM_SLOPE,           /* PReLU */
-    GX_PARAM_RUNNING_MEAN,    /* statistics: not trained, updated by gx_update_average */
+    GX_PARAM_SLOPE,        /* PReLU */
+    GX_PARAM_RUNNING_MEAN, /* statistics: not trained, updated by gx_update_average */
     GX_PARAM_RUNNING_VAR,
-    GX_PARAM_STATE            /* other untrained values (spectral norm's u and v) */
+    GX_PARAM_STATE /* other untrained values (spectral norm's u and v) */
 };
 
 struct gx_param {

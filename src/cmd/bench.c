@@ -84,7 +84,7 @@ static void print_profile(const struct gx_plan *plan, int rounds)
     }
     qsort(order, (size_t)count, sizeof *order, slower_first);
     printf("%9s %6s %9s  %-16s %s\n", "ms", "share", "GFLOP/s", "operator", "result");
-    for (int k = 0; k < count && *order[k] > total * 0.002; k++) {
+    for (int k = 0; k<count && * order[k]> total * 0.002; k++) {
         double seconds;
         const struct gx_node *node = gx_plan_step(plan, (int)(order[k] - time), &seconds);
         double flops = node->op->flops ? node->op->flops(node) * rounds / seconds * 1e-9 : 0;
@@ -178,13 +178,12 @@ static void print_result(const struct bench *b, const struct result *r)
                (double)weights / 0x1p20);
         return;
     }
-    json_t *o = json_pack("{ss ss si si si ss sf sf sf sf sf sI sI}", "what", r->what, "network",
-                          c->net.generator, "size", c->bench.size, "batch", c->bench.batch,
-                          "threads", b->threads, "kernels", b->kernels->name, "ms",
-                          r->median * 1e3, "ms_low", r->low * 1e3, "ms_high", r->high * 1e3,
-                          "gflop", r->facts.flops * 1e-9, "gflops",
-                          r->facts.flops / r->median * 1e-9, "arena_bytes",
-                          (json_int_t)r->facts.arena, "weight_bytes", (json_int_t)weights);
+    json_t *o = json_pack(
+        "{ss ss si si si ss sf sf sf sf sf sI sI}", "what", r->what, "network", c->net.generator,
+        "size", c->bench.size, "batch", c->bench.batch, "threads", b->threads, "kernels",
+        b->kernels->name, "ms", r->median * 1e3, "ms_low", r->low * 1e3, "ms_high", r->high * 1e3,
+        "gflop", r->facts.flops * 1e-9, "gflops", r->facts.flops / r->median * 1e-9, "arena_bytes",
+        (json_int_t)r->facts.arena, "weight_bytes", (json_int_t)weights);
     char *text = json_dumps(o, 0);
     puts(text);
     free(text);

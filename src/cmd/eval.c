@@ -189,8 +189,8 @@ static int run_eval(struct gx_config *config, struct gx_report *report)
     if (code)
         return gx_fail_at(report, code, GX_AT_START, &err);
     if (gx_is_folder(out) != gx_is_folder(ref)) {
-        gx_report(report, GX_ERROR, "error", "'%s' and '%s' must both be files or both folders", out,
-                  ref);
+        gx_report(report, GX_ERROR, "error", "'%s' and '%s' must both be files or both folders",
+                  out, ref);
         return GX_EXIT_USAGE;
     }
     e.pictures = json_array();

@@ -41,7 +41,7 @@ struct gx_phase {
 };
 
 struct gx_loss {
-    const char *name; /* as the reference implementation logs it */
+    const char *name;      /* as the reference implementation logs it */
     struct gx_node *value; /* (1,1,1,1), kept */
 };
 
@@ -74,7 +74,8 @@ struct gx_family {
     /* The graph of one step over pictures (batch, h, w). Errors are the graph's. */
     void (*build_step)(struct gx_game *game, int batch, int h, int w, struct gx_step *step);
     /* The generator at work, as `translate` would use it. */
-    void (*build_preview)(struct gx_game *game, int batch, int h, int w, struct gx_preview *preview);
+    void (*build_preview)(struct gx_game *game, int batch, int h, int w,
+                          struct gx_preview *preview);
 };
 
 extern const struct gx_family *const gx_families[]; /* ends with NULL */

@@ -2,15 +2,15 @@
 #ifndef GX_FAMILY_MODEL_KEYS_H
 #define GX_FAMILY_MODEL_KEYS_H
 
-#define GX_KEY_FAMILY     "ganx.family"     /* "pix2pix" */
-#define GX_KEY_NETWORK    "ganx.network"    /* sizes as JSON; of prefixed tensors "ganx.network.G" */
-#define GX_KEY_DIRECTION  "ganx.direction"  /* "AtoB", "BtoA" */
+#define GX_KEY_FAMILY     "ganx.family"    /* "pix2pix" */
+#define GX_KEY_NETWORK    "ganx.network"   /* sizes as JSON; of prefixed tensors "ganx.network.G" */
+#define GX_KEY_DIRECTION  "ganx.direction" /* "AtoB", "BtoA" */
 #define GX_KEY_NORM_STATS "ganx.norm_stats" /* "image", "running": the default of translate */
 #define GX_KEY_DROPOUT    "ganx.dropout"    /* "on", "off": likewise */
 #define GX_KEY_SIZE       "ganx.size"       /* pictures in training had sides of this many pixels */
 #define GX_KEY_RANGE      "ganx.value_range" /* "-1,1" */
-#define GX_KEY_STEP       "ganx.step"       /* generator updates */
-#define GX_KEY_CONFIG     "ganx.config"     /* checkpoints: the resolved configuration, YAML */
+#define GX_KEY_STEP       "ganx.step"        /* generator updates */
+#define GX_KEY_CONFIG     "ganx.config"      /* checkpoints: the resolved configuration, YAML */
 
 /* What names of a checkpoint's tensors start with; where there are averaged weights ("average.G.")
  * they are the model. A model file of one generator has bare names. */

@@ -25,8 +25,7 @@ static bool *find_dependent(const struct gx_graph *g, const struct gx_node *y,
 }
 
 static void differentiate(struct gx_graph *g, struct gx_node *y, struct gx_node *dy,
-                          struct gx_node *const *x, int count, bool stop_at_x,
-                          struct gx_node **dx);
+                          struct gx_node *const *x, int count, bool stop_at_x, struct gx_node **dx);
 
 /* The gradients of one node's inputs, by its rule or through its expansion. */
 static void apply_rule(struct gx_graph *g, struct gx_node *node, struct gx_node *dy,
@@ -114,8 +113,8 @@ void gx_store_gradients(struct gx_graph *g, struct gx_node *loss, struct gx_para
         if (!dx[i])
             continue;
         /* A value that already lives somewhere else is copied; others are born in place. */
-        bool elsewhere = dx[i]->gradient_of || dx[i]->keep ||
-                         (dx[i]->op->flags & (GX_OP_LEAF | GX_OP_VIEW));
+        bool elsewhere =
+            dx[i]->gradient_of || dx[i]->keep || (dx[i]->op->flags & (GX_OP_LEAF | GX_OP_VIEW));
         struct gx_node *stored = elsewhere ? gx_affine(g, dx[i], 1, 0) : dx[i];
         stored->gradient_of = params->param[i];
         gx_name(g, stored, "gradient of %s", params->param[i]->name);

@@ -68,8 +68,7 @@ struct gx_node *gx_graph_node(const struct gx_graph *graph, int id)
 static bool shape_sound(struct gx_shape s)
 {
     /* 2^40 elements: far beyond any memory, far below overflow of sizes in bytes */
-    return s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0 &&
-           (double)s.n * s.h * s.w * s.c < 0x1p40;
+    return s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0 && (double)s.n * s.h * s.w * s.c < 0x1p40;
 }
 
 struct gx_node *gx_graph_add(struct gx_graph *graph, const struct gx_op *op,
@@ -95,7 +94,7 @@ struct gx_node *gx_graph_add(struct gx_graph *graph, const struct gx_op *op,
         code = gx_fail(&err, GX_E_SHAPE, "%s would give a picture of %d x %d x %d x %d", op->name,
                        y->shape.n, y->shape.h, y->shape.w, y->shape.c);
     if (code) {
-        gx_graph_fail(graph, (enum gx_error)-code, "%s", err.text);
+        gx_graph_fail(graph, (enum gx_error) - code, "%s", err.text);
         y->shape = (struct gx_shape){1, 1, 1, 1};
     }
     return y;

@@ -288,7 +288,8 @@ size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *spli
         size_t channels = (size_t)o.prepare.channels[k];
         size_t sample = (size_t)height * (size_t)width * channels;
         ring += (size_t)depth_of(&o) * (size_t)o.batch * sample * sizeof(float);
-        cache += split->count[0] * (side ? side * side * channels : sample) * 2; /* 16 bits at most */
+        cache +=
+            split->count[0] * (side ? side * side * channels : sample) * 2; /* 16 bits at most */
     }
     bool known = side || !o.prepare.crop_size;
     return ring + (known && cache < o.cache_bytes ? cache : o.cache_bytes);

@@ -17,8 +17,8 @@ static int common(int a, int b)
 static int binary_shape(struct gx_node *y, struct gx_err *err)
 {
     struct gx_shape a = y->in[0]->shape, b = y->in[1]->shape;
-    y->shape = (struct gx_shape){common(a.n, b.n), common(a.h, b.h), common(a.w, b.w),
-                                 common(a.c, b.c)};
+    y->shape =
+        (struct gx_shape){common(a.n, b.n), common(a.h, b.h), common(a.w, b.w), common(a.c, b.c)};
     if (y->shape.n < 0 || y->shape.h < 0 || y->shape.w < 0 || y->shape.c < 0)
         return gx_fail(err, GX_E_SHAPE, "%d x %d x %d x %d and %d x %d x %d x %d do not combine",
                        a.n, a.h, a.w, a.c, b.n, b.h, b.w, b.c);

@@ -18,8 +18,16 @@ static int out_size(int in, int k, int stride, int pad)
 static struct gx_conv_sizes sizes_of(struct gx_shape x, struct gx_shape w, struct gx_shape y,
                                      const struct conv2d *a)
 {
-    return (struct gx_conv_sizes){.n = x.n, .h = x.h, .w = x.w, .i = w.w, .o = w.c, .kh = w.n,
-                                  .kw = w.h, .stride = a->stride, .pad = a->pad, .oh = y.h,
+    return (struct gx_conv_sizes){.n = x.n,
+                                  .h = x.h,
+                                  .w = x.w,
+                                  .i = w.w,
+                                  .o = w.c,
+                                  .kh = w.n,
+                                  .kw = w.h,
+                                  .stride = a->stride,
+                                  .pad = a->pad,
+                                  .oh = y.h,
                                   .ow = y.w};
 }
 
@@ -159,8 +167,10 @@ static int conv2d_dx_shape(struct gx_node *y, struct gx_err *err)
         return code;
     if (out_size(a->h, w.n, a->stride, a->pad) != dy.h ||
         out_size(a->w, w.h, a->stride, a->pad) != dy.w)
-        return gx_fail(err, GX_E_SHAPE, "a %d x %d picture cannot become %d x %d by this transposed "
-                       "convolution", dy.w, dy.h, a->w, a->h);
+        return gx_fail(err, GX_E_SHAPE,
+                       "a %d x %d picture cannot become %d x %d by this transposed "
+                       "convolution",
+                       dy.w, dy.h, a->w, a->h);
     return check_bias(y, err);
 }
 

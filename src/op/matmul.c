@@ -79,7 +79,8 @@ struct gx_node *gx_linear(struct gx_graph *g, struct gx_node *x, struct gx_node 
                           struct gx_node *bias)
 {
     int n = x->shape.n;
-    struct gx_node *rows = gx_reshape(g, x, (struct gx_shape){1, 1, n, (int)(gx_count(x->shape) / n)});
+    struct gx_node *rows =
+        gx_reshape(g, x, (struct gx_shape){1, 1, n, (int)(gx_count(x->shape) / n)});
     struct gx_node *y = gx_matmul(g, rows, w, false, true);
     y = gx_reshape(g, y, (struct gx_shape){n, 1, 1, w->shape.w});
     return bias ? gx_add(g, y, bias) : y;

@@ -109,9 +109,9 @@ static int broadcast_shape(struct gx_node *y, struct gx_err *err)
     memcpy(&y->shape, y->attr, sizeof y->shape);
     for (int i = 0; i < 4; i++)
         if (*dim(&from, i) != 1 && *dim(&from, i) != *dim(&y->shape, i))
-            return gx_fail(err, GX_E_SHAPE, "%d x %d x %d x %d cannot be repeated to %d x %d x %d x %d",
-                           from.n, from.h, from.w, from.c, y->shape.n, y->shape.h, y->shape.w,
-                           y->shape.c);
+            return gx_fail(err, GX_E_SHAPE,
+                           "%d x %d x %d x %d cannot be repeated to %d x %d x %d x %d", from.n,
+                           from.h, from.w, from.c, y->shape.n, y->shape.h, y->shape.w, y->shape.c);
     return 0;
 }
 

@@ -16,8 +16,9 @@ static void insert(struct gx_schedule *s, int at, struct gx_node *node)
 }
 
 /* The transformed weights of `w` for this product, if this phase has made them already. */
-static struct gx_node *find_weights(const struct gx_schedule *s, int before, const struct gx_node *w,
-                                    enum gx_conv_product product, int phase)
+static struct gx_node *find_weights(const struct gx_schedule *s, int before,
+                                    const struct gx_node *w, enum gx_conv_product product,
+                                    int phase)
 {
     for (int i = before - 1; i >= 0 && s->node[i]->phase == phase; i--) {
         struct gx_node *node = s->node[i];

@@ -22,12 +22,12 @@
 
 enum { NOT_RUN = -1 };
 
-struct place {          /* of a node, by its id */
-    int step;           /* in the schedule; NOT_RUN: dropped, or a leaf */
-    int last;           /* the last step that reads this node or a view of it */
-    int buffer;         /* whose buffer it lies in; -1: in a parameter */
-    int scratch;        /* its scratch buffer; -1: none */
-    bool once;          /* depends on constant parameters alone: runs in gx_plan_refresh */
+struct place {   /* of a node, by its id */
+    int step;    /* in the schedule; NOT_RUN: dropped, or a leaf */
+    int last;    /* the last step that reads this node or a view of it */
+    int buffer;  /* whose buffer it lies in; -1: in a parameter */
+    int scratch; /* its scratch buffer; -1: none */
+    bool once;   /* depends on constant parameters alone: runs in gx_plan_refresh */
 };
 
 struct gx_plan {
@@ -161,8 +161,7 @@ static void assign_buffer(struct gx_plan *plan, struct gx_node *node, int step)
             mine->buffer = new_buffer(plan, gx_count(node->shape) * 4, mine->once ? 0 : step, last);
         }
     }
-    size_t scratch =
-        node->op->scratch ? node->op->scratch(node, plan->kernels, plan->threads) : 0;
+    size_t scratch = node->op->scratch ? node->op->scratch(node, plan->kernels, plan->threads) : 0;
     mine->scratch = scratch ? new_buffer(plan, (int64_t)scratch, step, step) : -1;
     if (scratch && mine->once)
         plan->buffer[mine->scratch].first = 0;
@@ -178,8 +177,7 @@ static void assign_buffers(struct gx_plan *plan)
         plan->place[id].buffer = plan->place[id].scratch = -1;
         /* Inputs are filled before the first step, and may be looked at after the last. */
         if (node->op == &gx_op_input)
-            plan->place[id].buffer =
-                new_buffer(plan, gx_count(node->shape) * 4, 0, s->count);
+            plan->place[id].buffer = new_buffer(plan, gx_count(node->shape) * 4, 0, s->count);
     }
     for (int i = 0; i < s->count; i++)
         assign_buffer(plan, s->node[i], i);
@@ -264,8 +262,9 @@ static int map_file(struct gx_plan *plan, struct gx_err *err)
     int code = 0;
     if (errno)
         code = gx_fail_errno(err, GX_E_IO, "cannot reserve %.0f MiB in '%s'", mib, s->temp_folder);
-    void *at = code ? MAP_FAILED
-                    : mmap(NULL, (size_t)plan->facts.arena, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *at =
+        code ? MAP_FAILED
+             : mmap(NULL, (size_t)plan->facts.arena, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (!code && at == MAP_FAILED)
         code = gx_fail_errno(err, GX_E_NOMEM, "cannot map %.0f MiB of '%s'", mib, s->temp_folder);
     close(fd);

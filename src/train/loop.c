@@ -143,9 +143,9 @@ static int log_step(struct gx_training *t, double lr, double seconds, struct gx_
                       "{\"step\":%" PRId64 ",\"epoch\":%" PRId64 ",\"lr\":%.9g,\"loss\":{", t->done,
                       gx_training_epoch(t, t->done - 1), lr);
     for (int i = 0; i < t->step.losses; i++)
-        at += snprintf(line + at, sizeof line - (size_t)at, "%s\"%s\":%.9g", i ? "," : "",
-                       t->step.loss[i].name,
-                       (double)*gx_plan_value(t->plan, t->step.loss[i].value));
+        at +=
+            snprintf(line + at, sizeof line - (size_t)at, "%s\"%s\":%.9g", i ? "," : "",
+                     t->step.loss[i].name, (double)*gx_plan_value(t->plan, t->step.loss[i].value));
     snprintf(line + at, sizeof line - (size_t)at, "},\"s_per_step\":%.4g}", seconds);
     return gx_run_log(&t->run, line, err);
 }
@@ -158,9 +158,9 @@ static void show_progress(const struct gx_training *t, int64_t first)
     char text[512] = "";
     int at = 0;
     for (int i = 0; i < t->step.losses && t->done > first; i++)
-        at += snprintf(text + at, sizeof text - (size_t)at, "%s%s %.3g", i ? "  " : "",
-                       t->step.loss[i].name,
-                       (double)*gx_plan_value(t->plan, t->step.loss[i].value));
+        at +=
+            snprintf(text + at, sizeof text - (size_t)at, "%s%s %.3g", i ? "  " : "",
+                     t->step.loss[i].name, (double)*gx_plan_value(t->plan, t->step.loss[i].value));
     t->events->progress(t->events->user, t->done, t->total, text);
 }
 

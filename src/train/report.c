@@ -107,7 +107,8 @@ static void write_best(FILE *to, const struct gx_curve *curve)
     if (!metric)
         return;
     for (int i = 1; i < curve->count; i++)
-        if (metric->more_is_better ? curve->value[i] > curve->value[best] : curve->value[i] < curve->value[best])
+        if (metric->more_is_better ? curve->value[i] > curve->value[best]
+                                   : curve->value[i] < curve->value[best])
             best = i;
     char name[80] = "Best ", number[32], note[64];
     title_of(name + 5, curve->name);

@@ -67,8 +67,7 @@ static void set_model_facts(const struct gx_training *t, struct gx_record *recor
         gx_record_set(record, key, "%s", spec);
         free(spec);
     }
-    gx_record_set(record, GX_KEY_DIRECTION, "%s",
-                  c->data.direction == GX_A_TO_B ? "AtoB" : "BtoA");
+    gx_record_set(record, GX_KEY_DIRECTION, "%s", c->data.direction == GX_A_TO_B ? "AtoB" : "BtoA");
     gx_record_set(record, GX_KEY_NORM_STATS, "image");
     gx_record_set(record, GX_KEY_DROPOUT, "%s", c->net.dropout ? "on" : "off");
     gx_record_set(record, GX_KEY_SIZE, "%d", t->step.input[0]->shape.w);

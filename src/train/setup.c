@@ -96,10 +96,11 @@ static int check_multiple(const struct gx_training *t, int w, int h, struct gx_e
         const struct gx_network_spec *spec = &t->game.net[i].spec;
         int multiple = spec->network->multiple(spec);
         if (w % multiple || h % multiple)
-            return gx_fail(err, GX_E_CONFIG,
-                           "pictures of %d x %d do not fit network %s, whose sides are multiples of "
-                           "%d; set data.load_size and data.crop_size",
-                           w, h, t->game.net[i].name, multiple);
+            return gx_fail(
+                err, GX_E_CONFIG,
+                "pictures of %d x %d do not fit network %s, whose sides are multiples of "
+                "%d; set data.load_size and data.crop_size",
+                w, h, t->game.net[i].name, multiple);
     }
     return 0;
 }
@@ -222,15 +223,14 @@ static int fit_budget(struct gx_training *t, struct gx_err *err)
         t->cache = (size_t)(left < CACHE_BYTES ? left : CACHE_BYTES);
         return 0;
     }
-    return gx_fail(err, GX_E_NOMEM,
-                   "this run needs %.1f MiB (weights %.1f, gradients %.1f, moments %.1f, a step "
-                   "%.1f, the rest %.1f), and --max-memory allows %.1f; a smaller data.crop_size, "
-                   "train.batch or net.ngf needs less",
-                   (double)n.total / 0x1p20, (double)n.weights / 0x1p20,
-                   (double)n.gradients / 0x1p20, (double)n.moments / 0x1p20,
-                   (double)n.step_arena / 0x1p20,
-                   (double)(n.average + n.preview_arena + n.loader) / 0x1p20,
-                   (double)most / 0x1p20);
+    return gx_fail(
+        err, GX_E_NOMEM,
+        "this run needs %.1f MiB (weights %.1f, gradients %.1f, moments %.1f, a step "
+        "%.1f, the rest %.1f), and --max-memory allows %.1f; a smaller data.crop_size, "
+        "train.batch or net.ngf needs less",
+        (double)n.total / 0x1p20, (double)n.weights / 0x1p20, (double)n.gradients / 0x1p20,
+        (double)n.moments / 0x1p20, (double)n.step_arena / 0x1p20,
+        (double)(n.average + n.preview_arena + n.loader) / 0x1p20, (double)most / 0x1p20);
 }
 
 /* "networks G 54.4M and D 2.8M parameters" */
@@ -351,7 +351,8 @@ static int allocate_averages(struct gx_training *t, struct gx_err *err)
     int code = 0;
     for (int i = 0; i < t->game.nets && !code && t->config->optim.ema > 0; i++)
         if (t->game.net[i].generator)
-            code = gx_average_init(&t->average[i], &t->game.net[i].params, t->config->optim.ema, err);
+            code =
+                gx_average_init(&t->average[i], &t->game.net[i].params, t->config->optim.ema, err);
     return code;
 }
 

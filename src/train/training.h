@@ -16,8 +16,8 @@
 struct gx_validation {
     struct gx_preview preview;
     struct gx_plan *plan;
-    int64_t count;  /* held-out samples; 0: none, and the rest is empty */
-    int64_t arena;  /* bytes */
+    int64_t count;                  /* held-out samples; 0: none, and the rest is empty */
+    int64_t arena;                  /* bytes */
     const struct gx_metric *metric; /* that chooses `best` */
     double best;                    /* so far; NAN: none yet */
     int64_t best_step;

@@ -191,12 +191,13 @@ static void add_row(const struct gx_validation *v, struct gx_pixels *cell, struc
     for (int k = 0; k < v->preview.columns; k++) {
         const struct gx_node *node = v->preview.column[k].value;
         size_t bytes = (size_t)gx_count(node->shape) * sizeof(float);
-        cell[k] = (struct gx_pixels){.data = gx_arena_copy(arena, gx_plan_value(v->plan, node), bytes),
-                                     .width = node->shape.w,
-                                     .height = node->shape.h,
-                                     .channels = node->shape.c,
-                                     .lo = -1,
-                                     .hi = 1};
+        cell[k] =
+            (struct gx_pixels){.data = gx_arena_copy(arena, gx_plan_value(v->plan, node), bytes),
+                               .width = node->shape.w,
+                               .height = node->shape.h,
+                               .channels = node->shape.c,
+                               .lo = -1,
+                               .hi = 1};
     }
 }
 
@@ -205,8 +206,8 @@ int gx_validation_draw(struct gx_training *t, struct gx_err *err)
     struct gx_validation *v = &t->validation;
     int rows = v->count < t->config->train.samples ? (int)v->count : t->config->train.samples;
     struct gx_arena arena = {0};
-    struct gx_pixels *cell = gx_arena_alloc(
-        &arena, (size_t)rows * (size_t)v->preview.columns * sizeof *cell);
+    struct gx_pixels *cell =
+        gx_arena_alloc(&arena, (size_t)rows * (size_t)v->preview.columns * sizeof *cell);
     const char *titles[GX_COLUMNS_MAX];
     struct gx_loader *loader;
     for (int k = 0; k < v->preview.columns; k++)

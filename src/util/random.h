@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 enum gx_stream { /* who asks; two streams never share a number */
-    GX_STREAM_INIT = 1,
-    GX_STREAM_ORDER,   /* order of the samples in an epoch */
-    GX_STREAM_AUGMENT, /* crop, flip */
-    GX_STREAM_DROPOUT, /* dropout and random operators of a graph */
-    GX_STREAM_POOL,    /* image pools */
-    GX_STREAM_TEST
+                 GX_STREAM_INIT = 1,
+                 GX_STREAM_ORDER,   /* order of the samples in an epoch */
+                 GX_STREAM_AUGMENT, /* crop, flip */
+                 GX_STREAM_DROPOUT, /* dropout and random operators of a graph */
+                 GX_STREAM_POOL,    /* image pools */
+                 GX_STREAM_TEST
 };
 
 struct gx_random {
@@ -28,8 +28,8 @@ struct gx_random gx_random_at(uint64_t seed, enum gx_stream stream, uint64_t key
 void gx_random_block(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4]);
 
 uint32_t gx_random_u32(struct gx_random *r);
-float gx_random_uniform(struct gx_random *r); /* [0, 1), 24 bits */
-float gx_random_normal(struct gx_random *r);  /* mean 0, deviation 1 */
+float gx_random_uniform(struct gx_random *r);              /* [0, 1), 24 bits */
+float gx_random_normal(struct gx_random *r);               /* mean 0, deviation 1 */
 uint32_t gx_random_below(struct gx_random *r, uint32_t n); /* [0, n), n > 0, without bias */
 
 /* Fisher-Yates: fills order with a permutation of 0..n-1. */

@@ -18,7 +18,8 @@ static void placement(void **state)
     int64_t busiest = 0;
     for (int i = 0; i < COUNT; i++) {
         int first = (int)gx_random_below(&r, 200);
-        b[i] = (struct gx_buffer){.bytes = 1 + gx_random_below(&r, 100000), .first = first,
+        b[i] = (struct gx_buffer){.bytes = 1 + gx_random_below(&r, 100000),
+                                  .first = first,
                                   .last = first + (int)gx_random_below(&r, 20)};
     }
     int64_t size = gx_buffers_place(b, COUNT);
@@ -202,9 +203,12 @@ static void sticky_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(placement),         cmocka_unit_test(gradients),
-        cmocka_unit_test(phases_and_updates), cmocka_unit_test(inference_makes_weights_once),
-        cmocka_unit_test(budget),            cmocka_unit_test(sticky_errors),
+        cmocka_unit_test(placement),
+        cmocka_unit_test(gradients),
+        cmocka_unit_test(phases_and_updates),
+        cmocka_unit_test(inference_makes_weights_once),
+        cmocka_unit_test(budget),
+        cmocka_unit_test(sticky_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,7 +43,8 @@ static void best_and_newest_are_kept(void **state)
         char words[256];
         snprintf(words, sizeof words,
                  "train.steps=8 train.checkpoint_every=1 train.keep=2 val.metric=%s optim.lr=0.05 "
-                 "net.generator=unet_8", row[i].metric);
+                 "net.generator=unet_8",
+                 row[i].metric);
         tiny_train(row[i].metric, words);
         assert_int_equal(tiny_curve(row[i].metric, row[i].metric, value), STEPS);
         int best = 0;
@@ -106,8 +107,8 @@ static void load_model(struct model *m, const char *run)
     struct gx_weights *file;
     char *spec = tiny_text(run, "model.safetensors", GX_KEY_NETWORK);
     gx_params_init(&m->params);
-    if (gx_spec_from_json(&m->spec, spec, &err) ||
-        gx_network_declare(&m->spec, &m->params, &err) || gx_params_allocate(&m->params, &err) ||
+    if (gx_spec_from_json(&m->spec, spec, &err) || gx_network_declare(&m->spec, &m->params, &err) ||
+        gx_params_allocate(&m->params, &err) ||
         gx_weights_open(&file, tiny_path("runs/%s/model.safetensors", run), &err) ||
         gx_params_load(&m->params, file, "", &err))
         fail_msg("%s", err.text);
@@ -118,10 +119,8 @@ static void load_model(struct model *m, const char *run)
     free(spec);
     m->graph = gx_graph_new();
     m->x = gx_input(m->graph, (struct gx_shape){1, TINY_CROP, TINY_CROP, 3}, "x");
-    struct gx_build build = {.graph = m->graph,
-                             .params = &m->params,
-                             .spec = &m->spec,
-                             .stats = GX_STATS_BATCH};
+    struct gx_build build = {
+        .graph = m->graph, .params = &m->params, .spec = &m->spec, .stats = GX_STATS_BATCH};
     struct gx_node *out[GX_OUTPUTS_MAX];
     assert_int_equal(m->spec.network->build(&build, m->x, NULL, out), 1);
     m->y = gx_keep(out[0]);
@@ -203,8 +202,8 @@ static void facts_are_told(void **state)
                         "data.direction=BtoA");
     const struct {
         const char *key, *value;
-    } row[] = {{GX_KEY_FAMILY, "pix2pix"}, {GX_KEY_DIRECTION, "BtoA"}, {GX_KEY_DROPOUT, "on"},
-               {GX_KEY_NORM_STATS, "image"}, {GX_KEY_SIZE, "16"}, {GX_KEY_STEP, "1"},
+    } row[] = {{GX_KEY_FAMILY, "pix2pix"},   {GX_KEY_DIRECTION, "BtoA"}, {GX_KEY_DROPOUT, "on"},
+               {GX_KEY_NORM_STATS, "image"}, {GX_KEY_SIZE, "16"},        {GX_KEY_STEP, "1"},
                {GX_KEY_RANGE, "-1,1"}};
     for (int i = 0; i < 7; i++) {
         char *text = tiny_text("facts", "model.safetensors", row[i].key);
@@ -228,10 +227,8 @@ static void direction_exchanges_sides(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(best_and_newest_are_kept),
-        cmocka_unit_test(configuration_is_kept),
-        cmocka_unit_test(model_draws_what_training_drew),
-        cmocka_unit_test(facts_are_told),
+        cmocka_unit_test(best_and_newest_are_kept),       cmocka_unit_test(configuration_is_kept),
+        cmocka_unit_test(model_draws_what_training_drew), cmocka_unit_test(facts_are_told),
         cmocka_unit_test(direction_exchanges_sides),
     };
     return cmocka_run_group_tests(tests, tiny_setup, tiny_teardown);

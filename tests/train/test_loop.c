@@ -80,9 +80,13 @@ static void killed_right_after_saving(void **state)
 static void seeds(void **state)
 {
     (void)state;
-    tiny_train("seed-a", "train.steps=4 net.generator=resnet_6blocks net.dropout=true train.batch=2");
-    tiny_train("seed-b", "train.steps=4 net.generator=resnet_6blocks net.dropout=true train.batch=2");
-    tiny_train("seed-c", "train.steps=4 net.generator=resnet_6blocks net.dropout=true train.batch=2 train.seed=6");
+    tiny_train("seed-a",
+               "train.steps=4 net.generator=resnet_6blocks net.dropout=true train.batch=2");
+    tiny_train("seed-b",
+               "train.steps=4 net.generator=resnet_6blocks net.dropout=true train.batch=2");
+    tiny_train(
+        "seed-c",
+        "train.steps=4 net.generator=resnet_6blocks net.dropout=true train.batch=2 train.seed=6");
     tiny_assert_same("seed-a", "seed-b", "latest");
     tiny_assert_same_metrics("seed-a", "seed-b");
     assert_true(tiny_distance("seed-a", "seed-c", "latest") > 0.01);
@@ -128,7 +132,8 @@ static int distinct(const char *run)
 static void train_still(const char *run, const char *words)
 {
     char text[1024];
-    snprintf(text, sizeof text, "optim.lr=0 optim.name=sgd train.steps=12 data.holdout=0 %s", words);
+    snprintf(text, sizeof text, "optim.lr=0 optim.name=sgd train.steps=12 data.holdout=0 %s",
+             words);
     tiny_train(run, text);
 }
 
@@ -143,8 +148,9 @@ static void chance(void **state)
     } row[] = {{"still", "data.load_size=16 data.flip=false net.dropout=false", 1, 1},
                {"flip", "data.load_size=16 data.flip=true net.dropout=false", 2, 2},
                {"crop", "data.load_size=18 data.flip=false net.dropout=false", 3, 9},
-               {"dropout", "data.load_size=16 data.flip=false net.dropout=true net.generator=unet_64 "
-                           "data.crop_size=0 data.load_size=64",
+               {"dropout",
+                "data.load_size=16 data.flip=false net.dropout=true net.generator=unet_64 "
+                "data.crop_size=0 data.load_size=64",
                 12, 12}};
     for (int i = 0; i < 4; i++) {
         char words[512];
@@ -160,7 +166,8 @@ static void shuffling(void **state)
 {
     (void)state;
     double named[TINY_LINES], mixed[TINY_LINES];
-    static const char words[] = "data.load_size=16 data.flip=false net.dropout=false train.steps=21 ";
+    static const char words[] =
+        "data.load_size=16 data.flip=false net.dropout=false train.steps=21 ";
     char text[256];
     snprintf(text, sizeof text, "%s data.shuffle=false", words);
     train_still("by-name", text);
@@ -197,16 +204,26 @@ static void rates(void **state)
         int unit; /* steps in one unit of the schedule: an epoch has 7 */
     } row[] = {
         {"constant", "train.steps=6 optim.schedule=constant", {.kind = GX_SCHEDULE_CONSTANT}, 1},
-        {"linear", "train.steps=8 optim.schedule=linear optim.decay_from=0.25",
-         {.kind = GX_SCHEDULE_LINEAR, .decay_from = 0.25, .total = 8}, 1},
-        {"linear-epochs", "train.epochs=4 optim.schedule=linear",
-         {.kind = GX_SCHEDULE_LINEAR, .decay_from = 0.5, .total = 4}, TINY_PAIRS},
-        {"cosine", "train.steps=6 optim.schedule=cosine optim.min_lr=0.0001",
-         {.kind = GX_SCHEDULE_COSINE, .min_lr = 0.0001, .total = 6}, 1},
-        {"step", "train.epochs=1 optim.schedule=step optim.decay_every=3 optim.gamma=0.5",
-         {.kind = GX_SCHEDULE_STEP, .gamma = 0.5, .every = 3}, 1},
-        {"multistep", "train.steps=6 optim.schedule=multistep optim.milestones=2,5 optim.gamma=0.1",
-         {.kind = GX_SCHEDULE_MULTISTEP, .gamma = 0.1, .milestone = {2, 5}, .milestones = 2}, 1}};
+        {"linear",
+         "train.steps=8 optim.schedule=linear optim.decay_from=0.25",
+         {.kind = GX_SCHEDULE_LINEAR, .decay_from = 0.25, .total = 8},
+         1},
+        {"linear-epochs",
+         "train.epochs=4 optim.schedule=linear",
+         {.kind = GX_SCHEDULE_LINEAR, .decay_from = 0.5, .total = 4},
+         TINY_PAIRS},
+        {"cosine",
+         "train.steps=6 optim.schedule=cosine optim.min_lr=0.0001",
+         {.kind = GX_SCHEDULE_COSINE, .min_lr = 0.0001, .total = 6},
+         1},
+        {"step",
+         "train.epochs=1 optim.schedule=step optim.decay_every=3 optim.gamma=0.5",
+         {.kind = GX_SCHEDULE_STEP, .gamma = 0.5, .every = 3},
+         1},
+        {"multistep",
+         "train.steps=6 optim.schedule=multistep optim.milestones=2,5 optim.gamma=0.1",
+         {.kind = GX_SCHEDULE_MULTISTEP, .gamma = 0.1, .milestone = {2, 5}, .milestones = 2},
+         1}};
     for (int i = 0; i < 6; i++) {
         double rate[TINY_LINES], epoch[TINY_LINES];
         char words[256];
@@ -252,8 +269,8 @@ static void plateau_needs_held_out(void **state)
 {
     (void)state;
     char words[256];
-    snprintf(words, sizeof words, "optim.schedule=plateau data.holdout=0 train.steps=1 data.path=%s",
-             tiny_path("one"));
+    snprintf(words, sizeof words,
+             "optim.schedule=plateau data.holdout=0 train.steps=1 data.path=%s", tiny_path("one"));
     struct tiny_outcome o = tiny_try("no-held", 0, words);
     assert_int_equal(o.code, -GX_E_CONFIG);
     assert_non_null(strstr(o.err.text, "plateau"));
@@ -265,7 +282,8 @@ static void average_is_the_model(void **state)
 {
     (void)state;
     enum { STEPS = 3 };
-    static const char words[] = "train.steps=3 train.checkpoint_every=1 train.keep=9 optim.lr=0.01 ";
+    static const char words[] =
+        "train.steps=3 train.checkpoint_every=1 train.keep=9 optim.lr=0.01 ";
     char text[256];
     snprintf(text, sizeof text, "%s optim.ema=0.75", words);
     tiny_train("ema", text);
@@ -321,8 +339,9 @@ static double moved(const char *run, const char *prefix)
 static void gradients_are_clipped(void **state)
 {
     (void)state;
-    static const char words[] = "train.steps=2 train.checkpoint_every=1 optim.name=sgd "
-                                "optim.momentum=0 optim.lr=0.5 net.norm=none optim.schedule=constant";
+    static const char words[] =
+        "train.steps=2 train.checkpoint_every=1 optim.name=sgd "
+        "optim.momentum=0 optim.lr=0.5 net.norm=none optim.schedule=constant";
     char text[512];
     snprintf(text, sizeof text, "%s optim.clip_norm=0.001", words);
     tiny_train("clipped", text);
@@ -371,7 +390,8 @@ static void everything_learns(void **state)
         "loss.gan=wgan loss.clip=0.01 net.norm=batch net.input_channels=4 net.output_channels=1",
         "loss.gan=wgan_gp net.norm=instance loss.pixel=l2",
         "loss.gan=wgan_gp net.norm=batch net.discriminator=pixel train.n_critic=2",
-        "loss.gan=vanilla net.norm=none net.generator=resnet_6blocks net.init=kaiming net.init_gain=1",
+        "loss.gan=vanilla net.norm=none net.generator=resnet_6blocks net.init=kaiming "
+        "net.init_gain=1",
         "loss.gan=lsgan net.norm=batch net.generator=resnet_6blocks net.n_layers=2",
         "loss.gan=hinge net.norm=instance net.discriminator=pixel net.generator=resnet_9blocks",
         "loss.gan=wgan_gp net.norm=none net.generator=resnet_6blocks net.output_channels=1 "
@@ -383,7 +403,8 @@ static void everything_learns(void **state)
         snprintf(run, sizeof run, "all-%d", i);
         snprintf(words, sizeof words,
                  "train.steps=30 train.batch=2 optim.lr=0.002 optim.schedule=constant "
-                 "val.every=15 %s", rows[i]);
+                 "val.every=15 %s",
+                 rows[i]);
         tiny_train(run, words);
         for (int k = 0; k < 4; k++) {
             assert_int_equal(tiny_curve(run, names[k], value), 30);

@@ -43,8 +43,7 @@ static void steps_allocate_nothing(void **state)
         snprintf(run, sizeof run, "still-%d", i);
         tiny_config(&config, run, rows[i]);
         if (gx_training_plan(&t, &config, NULL, &err) ||
-            gx_run_open(&t.run, config.train.run, false, NULL, &err) ||
-            gx_training_start(&t, &err))
+            gx_run_open(&t.run, config.train.run, false, NULL, &err) || gx_training_start(&t, &err))
             fail_msg("%s", err.text);
         long count = allocations_here();
         assert_true(count > 100); /* they are counted */

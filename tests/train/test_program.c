@@ -88,7 +88,8 @@ static bool kill_once(const char *name, double delay)
 {
     char words[512];
     bool begun = gx_is_folder(tiny_path("runs/%s", name));
-    snprintf(words, sizeof words, "%s%s", begun ? "--quiet --resume " : "", begun ? "" : long_words);
+    snprintf(words, sizeof words, "%s%s", begun ? "--quiet --resume " : "",
+             begun ? "" : long_words);
     /* before config.yaml stands, --resume knows only what it is told */
     if (begun && !gx_is_file(tiny_path("runs/%s/config.yaml", name)))
         snprintf(words, sizeof words, "%s", long_words);

@@ -127,8 +127,8 @@ char *tiny_command(const char *run, const char *words)
     assert_true(asprintf(&line, "exec timeout 120 '%s' pix2pix train", tiny_program()) > 0);
     for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
         char *longer;
-        assert_true(asprintf(&longer, "%s %s%s", line, strncmp(word, "--", 2) ? "--set " : "",
-                             word) > 0);
+        assert_true(
+            asprintf(&longer, "%s %s%s", line, strncmp(word, "--", 2) ? "--set " : "", word) > 0);
         free(line);
         line = longer;
     }

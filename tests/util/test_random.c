@@ -44,7 +44,8 @@ static void permutation(void **state)
     (void)state;
     uint32_t order[1000], other[1000];
     uint8_t seen[1000] = {0};
-    struct gx_random r = gx_random_at(7, GX_STREAM_ORDER, 0), s = gx_random_at(7, GX_STREAM_ORDER, 1);
+    struct gx_random r = gx_random_at(7, GX_STREAM_ORDER, 0),
+                     s = gx_random_at(7, GX_STREAM_ORDER, 1);
     gx_random_permutation(&r, order, 1000);
     gx_random_permutation(&s, other, 1000);
     int same = 0;
