@@ -26,3 +26,13 @@ tiny() {
 
 # Goes on once the file $1 is there (30 s at most).
 await() { for _ in $(seq 300); do [ -e "$1" ] && return 0; sleep 0.1; done; return 1; }
+
+# bounded ARGUMENTS: ganx with 2 GB of memory to ask for. AddressSanitizer reserves terabytes at its
+# start, and has its own limit.
+bounded() {
+    if grep -q __asan_init "$GANX"; then
+        ASAN_OPTIONS=max_allocation_size_mb=2000:allocator_may_return_null=1 ganx "$@"
+    else
+        (ulimit -v 2000000 && ganx "$@")
+    fi
+}

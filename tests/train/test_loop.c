@@ -394,8 +394,8 @@ static void everything_learns(void **state)
         "net.init_gain=1",
         "loss.gan=lsgan net.norm=batch net.generator=resnet_6blocks net.n_layers=2",
         "loss.gan=hinge net.norm=instance net.discriminator=pixel net.generator=resnet_9blocks",
-        "loss.gan=wgan_gp net.norm=none net.generator=resnet_6blocks net.output_channels=1 "
-        "net.init=xavier net.init_gain=1"};
+        ("loss.gan=wgan_gp net.norm=none net.generator=resnet_6blocks net.output_channels=1 "
+         "net.init=xavier net.init_gain=1")};
     for (int i = 0; i < 10; i++) {
         static const char *const names[] = {"G_GAN", "G_L1", "D_real", "D_fake"};
         char run[16], words[512];
