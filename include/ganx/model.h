@@ -18,8 +18,7 @@ struct gx_model;
 
 enum gx_model_stats {
     GX_MODEL_STATS_OWN,    /* what the model file asks for */
-    GX_MODEL_STATS_IMAGE,  /* batch norm by the picture's own statistics, as at the time of training
-                            */
+    GX_MODEL_STATS_IMAGE,  /* batch norm by the picture's own statistics, as in training */
     GX_MODEL_STATS_RUNNING /* by the stored ones */
 };
 enum gx_model_dropout { GX_MODEL_DROPOUT_OWN, GX_MODEL_DROPOUT_ON, GX_MODEL_DROPOUT_OFF };

@@ -5,7 +5,7 @@
  * optimizer step, a gradient norm or an all-reduce is one sweep over contiguous memory.
  *
  * In memory convolution weights are (kh, kw, in, out); on disk they keep PyTorch's order and names
- * (OIHW, transposed ones IOHW), see gx_param_dims and src/net/weights. */
+ * (OIHW, transposed ones IOHW), see gx_param_dims. */
 #ifndef GANX_PARAMS_H
 #define GANX_PARAMS_H
 

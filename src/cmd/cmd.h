@@ -60,8 +60,7 @@ struct gx_call_line {
     const struct gx_command *command; /* NULL: only the family, or nothing, was named */
     int words;                        /* of argv that were used */
 };
-/* Looks at argv[from] and what follows. -GX_E_USAGE, with the nearest name, when it names nothing.
- */
+/* Looks at argv[from] and on. -GX_E_USAGE, with the nearest name, when it names nothing. */
 GX_MUST_CHECK int gx_command_find(struct gx_call_line *line, int from, int argc, char *const *argv,
                                   struct gx_err *err);
 

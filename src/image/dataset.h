@@ -52,9 +52,10 @@ struct gx_layout {
                 struct gx_err *err);
 };
 
-/* Layouts, one row each: "pairs" (pix2pix): PATH/train/ of side-by-side pairs or with A/ and B/
- * paired by name, PATH/A/ and PATH/B/, or pairs in PATH itself; validation in PATH/val/ or
- * PATH/test/. -GX_E_CONFIG says what was found and what was expected; it also names a file that
+/* Opens a folder by the layout of that name:
+ *   "pairs"  (pix2pix) PATH/train/ of side-by-side pairs or with A/ and B/ paired by name, PATH/A/
+ *            and PATH/B/, or pairs in PATH itself; validation in PATH/val/ or PATH/test/
+ * -GX_E_CONFIG says what was found and what was expected; it also names a file that
  * cannot be one. On failure the set is empty; gx_dataset_clear is legal then. */
 GX_MUST_CHECK int gx_dataset_open(struct gx_dataset *set, const char *layout, const char *path,
                                   const struct gx_dataset_options *options, struct gx_err *err);
@@ -93,8 +94,7 @@ GX_MUST_CHECK int gx_sample_place(const struct gx_raster *raster, int slots,
                                   int64_t index, int height, int width, float *const *to,
                                   const char *name, struct gx_err *err);
 
-/* The size that samples come out at: crop_size, or else load_size, or else that of `view`'s file.
- */
+/* The size that samples come out at: crop_size, else load_size, else that of `view`'s file. */
 GX_MUST_CHECK int gx_sample_size(const struct gx_view *view, const struct gx_prepare *prepare,
                                  int *height, int *width, struct gx_err *err);
 

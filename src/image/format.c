@@ -142,8 +142,7 @@ static const struct gx_format formats[] = {
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
-/* Rows that are on, a bit each. libvips keeps its block list per process, so this is per process.
- */
+/* Rows that are on, a bit each. Per process, as libvips keeps its block list. */
 static atomic_uint on;
 
 const struct gx_format *gx_format_sniff(const unsigned char *head, size_t size)

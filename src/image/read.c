@@ -3,8 +3,7 @@
  *
  * Opening decodes nothing, so a bomb is refused by its header and a batch can be planned from
  * facts. Decoding streams the file once, colour conversion included; only a rotated picture is held
- * twice for a moment. libvips is told to fail on truncated files, which it would otherwise fill up.
- */
+ * twice for a moment. libvips is told to fail on truncated files, which it would else fill up. */
 #include "image/image.h"
 #include "util/arena.h"
 
@@ -130,8 +129,7 @@ static int refuse(const char *name, const struct gx_format *format, const unsign
                    format->name, format->name);
 }
 
-/* libvips' reasons are many and unstable; what a user can act on is whether the file is cut short.
- */
+/* libvips' reasons are many and unstable; a user can act on whether the file is cut short. */
 static int fail_decode(const struct gx_picture *p, struct gx_err *err)
 {
     static const char *const cut[] = {"premature",   "truncated",      "end of",

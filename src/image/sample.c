@@ -1,6 +1,5 @@
 /* One sample: decode, scale, cut, mirror, to floats. As pytorch-CycleGAN-and-pix2pix prepares it:
- * bicubic to load_size squared (rounded back to whole levels), one random cut and flip for A and B.
- */
+ * bicubic to load_size squared (rounded to whole levels), one random cut and flip for A and B. */
 #include "ganx/image.h"
 #include "image/dataset.h"
 #include "util/random.h"

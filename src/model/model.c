@@ -54,8 +54,7 @@ static int settle(struct gx_model *model, const struct gx_weights *file, struct 
     if (!for_pictures(in) || !for_pictures(out))
         return gx_fail(err, GX_E_FORMAT,
                        "it makes %d channels of %d, and pictures here have 1, 3 or 4", out, in);
-    /* Batch norm has statistics in the file; the loader would take 0 and 1 where they are missing.
-     */
+    /* Batch norm has statistics in the file; the loader would take 0 and 1 for missing ones. */
     for (int i = 0; card->running && i < model->params.count; i++) {
         const struct gx_param *param = model->params.param[i];
         char key[300];

@@ -1,7 +1,9 @@
 /* avg_pool: x(N,H,W,C) -> y(N,Ho,Wo,C), Ho = (H + 2 pad - k)/stride + 1, the sum of each window
- * over k k: zeros of the padding count avg_pool_dx: its transpose gradient: each other saves:
- * nothing plan: GX_E_SHAPE if no window fits, or pad > k/2 parity: torch.nn.AvgPool2d
- * (count_include_pad=True), 2e-6 of max|y| */
+ *   over k k: zeros of the padding count
+ * avg_pool_dx: its transpose
+ * gradient: each other                        saves: nothing
+ * plan: GX_E_SHAPE if no window fits, or pad > k/2
+ * parity: torch.nn.AvgPool2d(count_include_pad=True), 2e-6 of max|y| */
 #include "op/pool.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
-/* binary: z = f(x, y; a), element by element; a dimension of 1 in either is repeated to fit.
- * gradient: the usual ones, summed over what was repeated; steps (greater) have none.
- * parity: torch's +, -, *, /, maximum, 2e-6 of max|z|. */
+/* binary: z = f(x, y; a), element by element; a dimension of 1 in either is repeated to fit
+ * gradient: the usual ones, summed over what was repeated; steps (greater) have none
+ * plan: GX_E_SHAPE if a dimension differs and neither is 1
+ * parity: torch's +, -, *, /, maximum, 2e-6 of max|z| */
 #include "op/op.h"
 #include "op/walk.h"
 

@@ -1,9 +1,9 @@
 /* Leaves: values that come from outside the graph, and the two that flow back into parameters.
  *
- * input      written by the caller before a run
- * parameter  a network's weight or statistic, read where it lies
- * constant   one number everywhere
- * update     param = (1 - rate) param + rate x, once, where it stands
+ * input:         written by the caller before a run
+ * parameter:     a network's weight or statistic, read where it lies
+ * constant:      one number everywhere
+ * update:        param = (1 - rate) param + rate x, once, where it stands
  * stop_gradient: the value passes, no gradient does */
 #include "op/op.h"
 

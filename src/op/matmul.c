@@ -1,6 +1,7 @@
 /* matmul: a(n,h,m,k) b(n,h,k,p) -> y(n,h,m,p), one product for each (n,h); ta, tb: transposed first
  * linear: x(n,1,1,i) w(1,1,o,i) + b(o) -> (n,1,1,o), by one matmul
- * gradient: two products again.  parity: torch.matmul, torch.nn.Linear, 2e-6 of max|y| */
+ * gradient: two products again                saves: a, b
+ * parity: torch.matmul, torch.nn.Linear, 2e-6 of max|y| */
 #include "op/op.h"
 
 struct matmul {

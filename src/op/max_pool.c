@@ -1,10 +1,12 @@
 /* max_pool: x(N,H,W,C) -> y(N,Ho,Wo,C), Ho = (H + 2 pad - k)/stride + 1, the largest of each
- * window; padding never wins max_pool_scatter: g(N,Ho,Wo,C), x -> (N,H,W,C), each g added where its
- * window of x has its maximum, the first one in reading order when several are equal
+ *   window; padding never wins
+ * max_pool_scatter: g(N,Ho,Wo,C), x -> (N,H,W,C), each g added where its window of x has its
+ *   maximum, the first one in reading order when several are equal
  * max_pool_gather: u(N,H,W,C), x -> (N,Ho,Wo,C), u there
  * gradient: max_pool by scatter; scatter and gather are linear in their first input and each
- * other's gradients, and constant in x almost everywhere                 saves: x plan: GX_E_SHAPE
- * if no window fits, or pad > k/2 parity: torch.nn.MaxPool2d, exact; gradients 2e-6 of max|dx| */
+ *   other's gradients, and constant in x almost everywhere      saves: x
+ * plan: GX_E_SHAPE if no window fits, or pad > k/2
+ * parity: torch.nn.MaxPool2d, exact; gradients 2e-6 of max|dx| */
 #include "op/pool.h"
 
 #include <string.h>

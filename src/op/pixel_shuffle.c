@@ -1,5 +1,5 @@
-/* pixel_shuffle: x(N,H,W,C r r) -> y(N,H r,W r,C), y[n, h r + dy, w r + dx, c] =
- *                x[n, h, w, c r r + dy r + dx]
+/* pixel_shuffle: x(N,H,W,C r r) -> y(N,H r,W r,C),
+ *   y[n, h r + dy, w r + dx, c] = x[n, h, w, c r r + dy r + dx]
  * pixel_unshuffle: its inverse and transpose
  * gradient: each other                        saves: nothing
  * plan: GX_E_SHAPE if r < 1, or channels (or sides) are not a multiple of r r (or r)

@@ -1,9 +1,11 @@
-/* random: uniform in [a, b) or normal with mean a and deviation b.
- * dropout: x -> 0 with probability p, else x / (1 - p).
- * gradient of dropout: dropout of dy with the same draw: the mask is computed again from its
- *   counter, never stored, so it costs no memory and any order of derivative sees the same zeros.
- * Values are a function of (seed, step, draw, element); a draw is a node's id when it was made.
- * parity: torch.nn.Dropout in distribution; source: Srivastava et al. 2014. */
+/* random: uniform in [a, b), or normal with mean a and deviation b
+ * dropout: x -> 0 with probability p, else x / (1 - p)
+ * gradient: dropout's is dropout of dy with the same draw: the mask is computed again from its
+ *   counter, never stored, so it costs no memory and any order of derivative sees the same zeros
+ * parity: torch.nn.Dropout in distribution
+ * source: Srivastava et al. 2014
+ *
+ * Values are a function of (seed, step, draw, element); a draw is a node's id when it was made. */
 #include "op/op.h"
 #include "util/random.h"
 

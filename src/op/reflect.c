@@ -1,11 +1,11 @@
 /* reflect: x(N,H,W,C) -> y(N,H+top+bottom,W+left+right,C), the picture mirrored without repeating
- * its edge; mirrored again and again where the pad exceeds the picture, and a side of one pixel is
- * repeated, so that any picture takes any pad
+ *   its edge; again and again where the pad exceeds the picture, and a side of one pixel is
+ *   repeated, so that any picture takes any pad
  * reflect_dx: its transpose, y -> x
  * gradient: each other                        saves: nothing
  * plan: GX_E_SHAPE if a pad is negative
  * parity: torch.nn.ReflectionPad2d where pad < side (exact; its gradient to 2e-6 of max|dx|);
- *         beyond that numpy.pad(mode="reflect") */
+ *   beyond that numpy.pad(mode="reflect") */
 #include "op/move.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
-/* sum: x -> y, the dimensions that `axes` names summed to 1 (in double inside).
- * broadcast: the transpose, dimensions of 1 repeated to a shape.
- * gradient: each is the other's.  parity: torch.sum(keepdim=True), 2e-6 of max|y|. */
+/* sum: x -> y, the dimensions that `axes` names summed to 1 (in double inside)
+ * broadcast: the transpose, dimensions of 1 repeated to a shape
+ * gradient: each other                        saves: nothing
+ * parity: torch.sum(keepdim=True), 2e-6 of max|y| */
 #include "op/op.h"
 #include "op/walk.h"
 

@@ -1,7 +1,7 @@
-/* unary: y = f(x; a, b), element by element; kernel.h lists the functions.
+/* unary: y = f(x; a, b), element by element; kernel.h lists the functions
  * gradient: products of dy with the function's derivative, written with y where that is cheaper
- *   (x may then be overwritten). Steps (sign, inside) have none.
- * parity: the torch functions of the same names, 2e-6 of max|y|. */
+ *   (x may then be overwritten); steps (sign, inside) have none
+ * parity: the torch functions of the same names, 2e-6 of max|y| */
 #include "op/op.h"
 
 struct unary {

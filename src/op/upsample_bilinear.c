@@ -1,8 +1,10 @@
 /* upsample_bilinear: x(N,H,W,C) -> y(N,h,w,C), linear between pixel centres, edges repeated;
- * smaller sizes sample without averaging upsample_bilinear_dx: its transpose, (N,h,w,C) ->
- * (N,H,W,C) gradient: each other                        saves: nothing plan: GX_E_SHAPE if a size
- * is below 1 parity: torch's interpolate(mode="bilinear", align_corners=False), 2e-6 of max|y|:
- * positions are computed in float as torch does */
+ *   smaller sizes sample without averaging
+ * upsample_bilinear_dx: its transpose, (N,h,w,C) -> (N,H,W,C)
+ * gradient: each other                        saves: nothing
+ * plan: GX_E_SHAPE if a size is below 1
+ * parity: torch's interpolate(mode="bilinear", align_corners=False), 2e-6 of max|y|: positions are
+ *   computed in float as torch does */
 #include "op/move.h"
 
 #include <string.h>

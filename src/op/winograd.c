@@ -2,8 +2,9 @@
  *
  * winograd_weights: w(3,3,i,o) -> u(1,36,i,o) for conv2d; (1,36,o,i), rotated, for conv2d_dx
  * winograd_conv:    x, u (+ bias) -> y; conv2d_dx is the same thing with padding 2 - p
- * No gradients: only what was differentiated before is replaced.
- * parity: conv2d's, 3e-5 of max|y|.  source: Lavin and Gray 2016, F(4x4, 3x3) */
+ * gradient: none: only what was differentiated before is replaced
+ * parity: conv2d's, 3e-5 of max|y|
+ * source: Lavin and Gray 2016, F(4x4, 3x3) */
 #include "op/conv2d.h"
 
 struct weights {

@@ -1,13 +1,17 @@
 /* Learning-rate schedules: the rate of a unit of the run as a pure function of its number.
  *
  * Units are generator updates, or epochs when the run counts epochs; u counts from 0, so u = 0 is
- * the first. With S = decay_from * total rounded to the nearest unit: constant   lr linear     lr *
- * (1 - max(0, u + 1 - S) / (total - S + 1)): constant, then evenly down, so that one unit more
- * would reach 0 (pytorch-CycleGAN-and-pix2pix's lambda_rule with n_epochs = S, n_epochs_decay =
- * total - S) step       lr * gamma^(u / every, rounded down)                       torch StepLR
+ * the first. With S = decay_from * total rounded to the nearest unit:
+ *
+ *   constant   lr
+ *   linear     lr * (1 - max(0, u + 1 - S) / (total - S + 1)): constant, then evenly down, so that
+ *              one unit more would reach 0 (pytorch-CycleGAN-and-pix2pix's lambda_rule with
+ *              n_epochs = S, n_epochs_decay = total - S)
+ *   step       lr * gamma^(u / every, rounded down)                       torch StepLR
  *   multistep  lr * gamma^(number of milestones <= u)                     torch MultiStepLR
  *   cosine     min_lr + (lr - min_lr) (1 + cos(pi u / total)) / 2         torch CosineAnnealingLR
  *   plateau    lr, lowered by gx_plateau_update                           torch ReduceLROnPlateau
+ *
  * Past the end (u > total) linear stays at 0 and cosine at min_lr. */
 #ifndef GX_OPTIM_SCHEDULE_H
 #define GX_OPTIM_SCHEDULE_H
@@ -53,8 +57,7 @@ GX_MUST_CHECK int gx_schedule_check(const struct gx_schedule *schedule, struct g
 /* The rate of unit u. Plateau gives the initial rate: ask struct gx_plateau. */
 double gx_schedule_lr(const struct gx_schedule *schedule, int64_t u);
 
-/* ReduceLROnPlateau in mode min, relative threshold 1e-4, no cooldown. Plain data: save it whole.
- */
+/* ReduceLROnPlateau, mode min, relative threshold 1e-4, no cooldown. Plain data: save it whole. */
 struct gx_plateau {
     double lr, best; /* best: infinity at first */
     int64_t bad;     /* updates in a row without progress */

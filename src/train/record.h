@@ -45,8 +45,7 @@ const char *gx_record_get(const struct gx_record *record, const char *key);
  * name is given twice or is not UTF-8. */
 GX_MUST_CHECK int gx_record_write(const struct gx_record *record, const char *path,
                                   struct gx_err *err);
-/* The same with another type on disk: GX_F32, GX_F16 or GX_BF16 (a model to be used, not resumed).
- */
+/* The same as GX_F32, GX_F16 or GX_BF16 on disk (a model to be used, not resumed). */
 GX_MUST_CHECK int gx_record_write_as(const struct gx_record *record, const char *path,
                                      enum gx_dtype dtype, struct gx_err *err);
 

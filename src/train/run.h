@@ -53,10 +53,10 @@ GX_MUST_CHECK int gx_run_save(struct gx_run *run, const struct gx_record *record
 GX_MUST_CHECK int gx_run_mark_best(struct gx_run *run, int64_t step, struct gx_err *err);
 
 /* Reads the newest checkpoint that is whole; one that is torn or flipped is set aside as .torn,
- * with a call of warn (may be NULL) that says so, and the one before is tried. 0             *step
- * is its step; or -1 when the run has no checkpoint yet (record untouched) -GX_E_FORMAT  there are
- * checkpoints, and none is whole -GX_E_SHAPE   the newest whole one holds other arrays than the
- * record (nothing is set aside) */
+ * with a call of warn (may be NULL) that says so, and the one before is tried.
+ *   0             *step is its step; or -1 when the run has no checkpoint yet (record untouched)
+ *   -GX_E_FORMAT  there are checkpoints, and none is whole
+ *   -GX_E_SHAPE   the newest whole one holds other arrays than the record; nothing is set aside */
 GX_MUST_CHECK int gx_run_restore(struct gx_run *run, struct gx_record *record, int64_t *step,
                                  void (*warn)(void *user, const char *text), void *user,
                                  struct gx_err *err);

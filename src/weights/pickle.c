@@ -332,8 +332,7 @@ static int push_integer(struct gx_machine *m, int bytes)
     return gx_machine_push_new(m, (struct gx_value){.kind = GX_V_INT, .integer = (int64_t)value});
 }
 
-/* LONG1: two's complement. More than 8 bytes (legacy files begin with such a one) are kept as text.
- */
+/* LONG1: two's complement. More than 8 bytes (legacy files begin so) are kept as text. */
 static int push_long(struct gx_machine *m)
 {
     int result = 0;

@@ -1,7 +1,6 @@
 /* safetensors, read: https://github.com/huggingface/safetensors#format
  *
- *   u64 little-endian N (at most 100,000,000) | N bytes of JSON, '{' first, spaces at the end |
- * data
+ *   u64 little-endian N (at most 100,000,000) | N bytes of JSON, '{' first, spaces last | data
  *   {"__metadata__": {text: text}, NAME: {"dtype": "F32", "shape": [..], "data_offsets": [a, b]}}
  *
  * Everything that could mean two things is refused: duplicate names, overlaps, holes, bytes that no
@@ -20,8 +19,7 @@ static bool matches(const struct gx_weights *w, const uint8_t *head, size_t byte
         return false;
     if (bytes > 8 && head[8] == '{')
         return true;
-    /* Some other header that fits: taken here for the sake of the message, unless it is a pickle.
-     */
+    /* Some other header that fits: taken for the sake of the message, unless it is a pickle. */
     uint64_t length = gx_little(head, 8);
     return length <= GX_HEADER_MAX && (int64_t)length + 8 <= w->size &&
            !(head[0] == 0x80 && head[1] >= 2 && head[1] <= 5);
@@ -208,8 +206,7 @@ static int load(struct gx_weights *w, struct gx_err *err)
 }
 
 /* The checksum covers the file but for the checksum's own digits. A header without our spelling of
- * the key was rewritten by another program, which cannot have kept the promise: nothing to check.
- */
+ * the key was rewritten by another program, which cannot have kept the promise: not checked. */
 static int verify(struct gx_weights *w, struct gx_err *err)
 {
     const char *stored = gx_weights_metadata(w, GX_CRC_KEY);

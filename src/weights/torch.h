@@ -11,8 +11,7 @@ struct gx_place {
     uint32_t crc;
 };
 
-/* Finds the place of a storage; on failure the text says what is wrong, and the caller adds whose.
- */
+/* Finds the place of a storage; on failure the text says what is wrong, the caller adds whose. */
 typedef int gx_place_fn(void *context, const struct gx_value *storage, struct gx_place *place,
                         struct gx_err *err);
 

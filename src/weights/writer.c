@@ -1,6 +1,5 @@
 /* safetensors, written: the same bytes for the same content. The header comes first, so its
- * checksum is put in place at the end; data start on 64 bytes. See safetensors.h for the checksum.
- */
+ * checksum is put in place at the end; data start on 64 bytes. The checksum: safetensors.h. */
 #include "weights/safetensors.h"
 #include "weights/weights.h"
 #include "util/file.h"

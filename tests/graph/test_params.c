@@ -143,8 +143,7 @@ static void disk_order(void **state)
     assert_memory_equal(back, disk, sizeof disk);
 }
 
-/* Row by row, in parts of any size, as all at once; sizes beyond the square that they pass through.
- */
+/* Row by row, in parts of any size, as all at once; sizes beyond the square they pass through. */
 static void disk_order_in_parts(void **state)
 {
     (void)state;

@@ -70,8 +70,7 @@ static inline VipsImage *make_flat(int width, int height, int bands, const unsig
     return image;
 }
 
-/* Saves under a name with libvips' options ("x.png[bitdepth=1]") and gives the path; takes image.
- */
+/* Saves under a name with libvips' options ("x.png[bitdepth=1]"), gives the path; takes image. */
 static inline const char *save_image(VipsImage *image, const char *name)
 {
     const char *path = in_folder(name);

@@ -38,8 +38,7 @@ static inline void *scratch_for(const struct gx_kernels *k, int64_t outer, int64
     return memset(memory, 0xff, bytes); /* whatever lay there is not a sum */
 }
 
-/* Every element within `absolute` + `relative` |want|, or both not a number, or equal infinities.
- */
+/* Each element within `absolute` + `relative` |want|, or both not a number, or equal infinities. */
 static inline void expect_near(const char *what, const char *tier, const float *got,
                                const float *want, int64_t count, double absolute, double relative)
 {

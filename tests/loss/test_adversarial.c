@@ -109,8 +109,7 @@ static void test_names(void **state)
     assert_null(gx_pixel_loss_find("l3"));
 }
 
-/* Numbers of torch.nn.functional's l1_loss, mse_loss and smooth_l1_loss on the differences below.
- */
+/* torch.nn.functional's l1_loss, mse_loss and smooth_l1_loss of the differences below. */
 static void test_pixel_losses(void **state)
 {
     (void)state;

@@ -18,8 +18,7 @@ struct normed {
 enum layer { BATCH, INSTANCE, TRACKED };
 
 /* Runs a norm over x, its weight 2, bias 1, running mean 0.5 and variance 4 (as far as it has
- * them).
- */
+ * them). */
 static struct normed run(enum layer layer, enum gx_stats stats, bool update)
 {
     struct gx_params params;

@@ -70,9 +70,8 @@ static void test_dropout_moves_names(void **state)
     gx_params_clear(&with);
 }
 
-/* Biases go where the reference puts them: everywhere before an instance norm, at the ends
- * otherwise.
- */
+/* Biases go where the reference puts them: everywhere before an instance norm, else at the
+ * ends. */
 static void test_biases(void **state)
 {
     (void)state;

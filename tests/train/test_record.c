@@ -173,8 +173,7 @@ static void names_and_order_are_pytorch(void **state)
     model_clear(&a);
 }
 
-/* Reads into a model that differs; it must fail with the code, leave the model alone, and say so.
- */
+/* Reads into a model that differs: it fails with the code, leaves the model alone, and says so. */
 static void expect_refused(int width, int code, const char *words)
 {
     struct model b, before;

@@ -293,8 +293,7 @@ static void pickles(void **state)
     }
 }
 
-/* The frame of the cases above, with nothing wrong in it, opens: what they show is their own fault.
- */
+/* The frame of the cases above, with nothing wrong in it, opens: the faults shown are theirs. */
 static void a_sound_one_opens(void **state)
 {
     (void)state;

@@ -1,5 +1,4 @@
-/* Element-by-element functions, in double and rounded once: what the fast tiers are held against.
- */
+/* Element-by-element functions, in double and rounded once: the fast tiers are held against it. */
 #include "kernel/reference/reference.h"
 
 #include <math.h>
