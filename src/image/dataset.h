@@ -15,12 +15,12 @@
 
 enum { GX_SLOTS = 4 };
 
-enum gx_part { GX_WHOLE, GX_LEFT, GX_RIGHT };
+enum gx_half { GX_WHOLE, GX_LEFT, GX_RIGHT };
 
 /* Where a slot's picture lies: a file, or one half of it. */
 struct gx_view {
     const char *path;
-    enum gx_part part;
+    enum gx_half half;
 };
 
 /* Views of one purpose, by slot, sorted by name. Where the layout is aligned, view[k][i] of all

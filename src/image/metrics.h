@@ -5,7 +5,7 @@
  * figures. Values are taken as they are, without rounding to 8 bits.
  *
  *   l1         mean |a - b|, as a share of the range (0..1); less is better
- *   psnr       10 log10(1 / mean squared difference) over all channels, dB; of equal pictures infinity
+ *   psnr       10 log10(1 / mean squared difference) over all channels, dB; infinity where equal
  *   psnr_y     the same on BT.601 studio range luma (16..235), peak 255
  *   ssim       Wang et al. 2004: Gaussian window 11, sigma 1.5, K 0.01 0.03, valid region (no
  *              padding); mean over channels. A side shorter than 11 takes the largest odd window
@@ -15,7 +15,7 @@
  *              the range a pixel, mean over channels
  *
  * parity: tests/image/test_metrics.c; ssim and l1 1e-6, psnr 1e-4
- * source: Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity" */
+ * source: Wang et al. 2004, "Image quality assessment: from error visibility..." */
 #ifndef GX_IMAGE_METRICS_H
 #define GX_IMAGE_METRICS_H
 

@@ -39,13 +39,13 @@ static int quantise(const float *from, struct gx_raster *raster, const char *pat
     return 0;
 }
 
-/* The columns of `part` of a picture w wide; whole: h x w x c, to: h x (w / 2) x c. */
-static void take_half(const float *whole, int h, int w, int c, enum gx_part part, float *to)
+/* The columns of one half of a picture w wide; whole: h x w x c, to: h x (w / 2) x c. */
+static void take_half(const float *whole, int h, int w, int c, enum gx_half half, float *to)
 {
-    size_t half = (size_t)(w / 2) * c;
+    size_t row = (size_t)(w / 2) * c;
     for (int y = 0; y < h; y++)
-        memcpy(to + y * half, whole + (size_t)y * w * c + (part == GX_RIGHT ? half : 0),
-               half * sizeof *to);
+        memcpy(to + y * row, whole + (size_t)y * w * c + (half == GX_RIGHT ? row : 0),
+               row * sizeof *to);
 }
 
 /* One slot from an open picture. */
@@ -54,7 +54,7 @@ static int decode_slot(struct gx_picture *picture, const struct gx_view *view, i
 {
     const struct gx_facts *facts = gx_picture_facts(picture);
     int h = facts->height, w = facts->width;
-    if (view->part != GX_WHOLE && w % 2)
+    if (view->half != GX_WHOLE && w % 2)
         return gx_fail(err, GX_E_CONFIG, "'%s' is %dx%d: a side-by-side pair has an even width",
                        view->path, w, h);
     size_t bytes = (size_t)h * w * channels * sizeof(float);
@@ -62,8 +62,8 @@ static int decode_slot(struct gx_picture *picture, const struct gx_view *view, i
     int result = whole && part ? 0 : out_of_memory(view->path, err);
     if (!result)
         result = gx_picture_read(picture, channels, 0, facts->bits == 16 ? 65535 : 255, whole, err);
-    if (!result && view->part != GX_WHOLE) {
-        take_half(whole, h, w, channels, view->part, part);
+    if (!result && view->half != GX_WHOLE) {
+        take_half(whole, h, w, channels, view->half, part);
         now = part;
         w /= 2;
     }
@@ -191,7 +191,7 @@ int gx_sample_size(const struct gx_view *view, const struct gx_prepare *prepare,
     if (gx_picture_open(&picture, view->path, &options, err))
         return -GX_E_CONFIG;
     *height = gx_picture_facts(picture)->height;
-    *width = gx_picture_facts(picture)->width / (view->part == GX_WHOLE ? 1 : 2);
+    *width = gx_picture_facts(picture)->width / (view->half == GX_WHOLE ? 1 : 2);
     gx_picture_free(&picture);
     return 0;
 }

@@ -28,32 +28,32 @@ enum gx_conv_product { GX_CONV_Y, GX_CONV_DX, GX_CONV_DW };
 /* How the convolution is done. Winograd needs 3x3, stride 1, and transformed weights. */
 enum gx_conv_method { GX_CONV_GEMM, GX_CONV_WINOGRAD };
 
-enum gx_unary_kind { /* y = f(x; a, b) */
-    GX_AFFINE,     /* a x + b */
-    GX_ABS,
-    GX_SIGN,       /* -1, 0, 1 */
-    GX_SQRT,
-    GX_POW,        /* x^a */
-    GX_EXP,
-    GX_LOG,
-    GX_TANH,
-    GX_SIGMOID,
-    GX_SOFTPLUS,   /* log(1 + e^x), without overflow */
-    GX_LEAKY_RELU, /* x > 0 ? x : a x */
-    GX_CLAMP,      /* to [a, b] */
-    GX_INSIDE,     /* 1 where a <= x <= b, else 0 */
-    GX_UNARY_KINDS
+enum gx_unary_kind {            /* y = f(x; a, b) */
+                     GX_AFFINE, /* a x + b */
+                     GX_ABS,
+                     GX_SIGN, /* -1, 0, 1 */
+                     GX_SQRT,
+                     GX_POW, /* x^a */
+                     GX_EXP,
+                     GX_LOG,
+                     GX_TANH,
+                     GX_SIGMOID,
+                     GX_SOFTPLUS,   /* log(1 + e^x), without overflow */
+                     GX_LEAKY_RELU, /* x > 0 ? x : a x */
+                     GX_CLAMP,      /* to [a, b] */
+                     GX_INSIDE,     /* 1 where a <= x <= b, else 0 */
+                     GX_UNARY_KINDS
 };
 
 enum gx_binary_kind { /* z = f(x, y; a) */
-    GX_ADD,
-    GX_SUB,
-    GX_MUL,
-    GX_DIV,
-    GX_MAX,
-    GX_GREATER,    /* 1 where x > y, 1/2 where equal, else 0: the derivative of max */
-    GX_LEAKY_GATE, /* y > 0 ? x : a x: the derivative of leaky_relu, y its input or output */
-    GX_BINARY_KINDS
+                      GX_ADD,
+                      GX_SUB,
+                      GX_MUL,
+                      GX_DIV,
+                      GX_MAX,
+                      GX_GREATER, /* 1 where x > y, 1/2 where equal, else 0: the derivative of max */
+                      GX_LEAKY_GATE, /* y > 0 ? x : a x: the derivative of leaky_relu, y its input or output */
+                      GX_BINARY_KINDS
 };
 
 /* One operand's walk over an (outer, rows, cols) box: element offsets; 0 repeats. cols is 0 or 1. */
@@ -65,8 +65,8 @@ struct gx_kernels {
     const char *name; /* "reference", "generic", "v3", "v4" */
 
     /* y = conv(x, w) + bias; bias (o) or NULL. */
-    void (*conv2d)(const struct gx_conv_sizes *s, const float *x, const float *w,
-                   const float *bias, float *y, void *scratch, int threads);
+    void (*conv2d)(const struct gx_conv_sizes *s, const float *x, const float *w, const float *bias,
+                   float *y, void *scratch, int threads);
     /* dx = transpose of conv in x applied to g (n,oh,ow,o), + bias (i) or NULL. */
     void (*conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
                       const float *bias, float *dx, void *scratch, int threads);
@@ -86,8 +86,7 @@ struct gx_kernels {
     void (*winograd_weights)(int i, int o, enum gx_conv_product product, const float *w, float *u,
                              int threads);
     void (*winograd_conv)(int n, int h, int w, int in, int out, int in_pad, const float *x,
-                          const float *u, const float *bias, float *y, void *scratch,
-                          int threads);
+                          const float *u, const float *bias, float *y, void *scratch, int threads);
     size_t (*winograd_scratch)(int in, int out, int threads);
 
     /* c (m,p) = op(a) op(b) + beta c, row-major, dense rows of lda, ldb, ldc floats. Threaded. */
@@ -99,8 +98,8 @@ struct gx_kernels {
                   float b, int threads);
     /* z (outer,rows,cols) dense; x and y walk as told, in place where an operand is dense. */
     void (*binary)(enum gx_binary_kind kind, const float *x, struct gx_walk wx, const float *y,
-                   struct gx_walk wy, float *z, int64_t outer, int64_t rows, int64_t cols,
-                   float a, int threads);
+                   struct gx_walk wy, float *z, int64_t outer, int64_t rows, int64_t cols, float a,
+                   int threads);
 
     /* Sums over the middle dimension: x (outer,rows,cols) -> y (outer,cols). In double inside. */
     void (*sum_rows)(const float *x, float *y, int64_t outer, int64_t rows, int64_t cols,

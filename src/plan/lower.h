@@ -5,15 +5,15 @@
 
 #include "op/op.h"
 
-/* The schedule is the list of nodes to run, in order; nodes may be inserted. */
-struct gx_schedule {
+/* The program is the list of nodes to run, in order; nodes may be inserted. */
+struct gx_program {
     struct gx_node **node;
     int count, capacity;
 };
 
 /* 3x3 convolutions with stride 1 become Winograd's, with the transformed weights as a value of their
  * own that is made once a phase (once for all in inference). */
-void gx_lower_winograd(struct gx_graph *g, struct gx_schedule *schedule,
+void gx_lower_winograd(struct gx_graph *g, struct gx_program *program,
                        const struct gx_kernels *kernels);
 
 #endif

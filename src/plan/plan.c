@@ -1,4 +1,4 @@
-/* A plan: schedule (what must run, in order), lifetimes, placement, and the arena they lie in.
+/* A plan: program (what must run, in order), lifetimes, placement, and the arena they lie in.
  *
  * Storage. Several nodes may share one buffer: a view is its input under another shape, and an
  * operator that may write over its input does so when nothing reads that input afterwards. A buffer
@@ -23,7 +23,7 @@
 enum { NOT_RUN = -1 };
 
 struct place {   /* of a node, by its id */
-    int step;    /* in the schedule; NOT_RUN: dropped, or a leaf */
+    int step;    /* in the program; NOT_RUN: dropped, or a leaf */
     int last;    /* the last step that reads this node or a view of it */
     int buffer;  /* whose buffer it lies in; -1: in a parameter */
     int scratch; /* its scratch buffer; -1: none */
@@ -35,7 +35,7 @@ struct gx_plan {
     const struct gx_kernels *kernels;
     int threads, phases;
     struct gx_plan_settings settings;
-    struct gx_schedule schedule;
+    struct gx_program program;
     struct place *place; /* by node id */
     struct gx_buffer *buffer;
     int buffers;
@@ -57,30 +57,30 @@ static void mark_live(struct gx_plan *plan, bool *live)
     }
 }
 
-static void make_schedule(struct gx_plan *plan)
+static void make_program(struct gx_plan *plan)
 {
     int count = gx_graph_nodes(plan->graph);
     bool *live = gx_new((size_t)count);
     mark_live(plan, live);
-    struct gx_schedule *s = &plan->schedule;
-    s->capacity = count + 16;
-    s->node = gx_new((size_t)s->capacity * sizeof *s->node);
+    struct gx_program *program = &plan->program;
+    program->capacity = count + 16;
+    program->node = gx_new((size_t)program->capacity * sizeof *program->node);
     for (int id = 0; id < count; id++) {
         struct gx_node *node = gx_graph_node(plan->graph, id);
         if (node->phase >= plan->phases)
             plan->phases = node->phase + 1;
         if (live[id] && !(node->op->flags & GX_OP_LEAF))
-            s->node[s->count++] = node;
+            program->node[program->count++] = node;
     }
     free(live);
-    gx_lower_winograd(plan->graph, s, plan->kernels);
+    gx_lower_winograd(plan->graph, program, plan->kernels);
 }
 
 /* In inference, a node that reads only parameters and constants has one value for ever. */
 static void mark_once(struct gx_plan *plan)
 {
-    for (int i = 0; plan->settings.inference && i < plan->schedule.count; i++) {
-        const struct gx_node *node = plan->schedule.node[i];
+    for (int i = 0; plan->settings.inference && i < plan->program.count; i++) {
+        const struct gx_node *node = plan->program.node[i];
         bool once = !(node->op->flags & (GX_OP_RANDOM | GX_OP_EFFECT));
         for (int j = 0; j < node->inputs && once; j++)
             once = node->in[j]->op == &gx_op_parameter || plan->place[node->in[j]->id].once;
@@ -99,15 +99,15 @@ static bool in_parameter(const struct gx_node *node)
  * phase must survive to the phase's end, or the second round would read something else. */
 static void find_last_uses(struct gx_plan *plan)
 {
-    const struct gx_schedule *s = &plan->schedule;
+    const struct gx_program *program = &plan->program;
     int *phase_end = gx_new((size_t)plan->phases * sizeof *phase_end);
-    for (int i = 0; i < s->count; i++)
-        phase_end[s->node[i]->phase] = i;
-    for (int i = s->count - 1; i >= 0; i--) {
-        const struct gx_node *node = s->node[i];
+    for (int i = 0; i < program->count; i++)
+        phase_end[program->node[i]->phase] = i;
+    for (int i = program->count - 1; i >= 0; i--) {
+        const struct gx_node *node = program->node[i];
         struct place *mine = &plan->place[node->id];
         if (node->keep || mine->once)
-            mine->last = s->count;
+            mine->last = program->count;
         bool repeats = plan->settings.repeated_phases >> (node->phase & 63) & 1;
         for (int j = 0; j < node->inputs; j++) {
             struct place *input = &plan->place[node->in[j]->id];
@@ -169,7 +169,7 @@ static void assign_buffer(struct gx_plan *plan, struct gx_node *node, int step)
 
 static void assign_buffers(struct gx_plan *plan)
 {
-    const struct gx_schedule *s = &plan->schedule;
+    const struct gx_program *program = &plan->program;
     int nodes = gx_graph_nodes(plan->graph);
     plan->buffer = gx_new(2 * (size_t)nodes * sizeof *plan->buffer);
     for (int id = 0; id < nodes; id++) {
@@ -177,10 +177,10 @@ static void assign_buffers(struct gx_plan *plan)
         plan->place[id].buffer = plan->place[id].scratch = -1;
         /* Inputs are filled before the first step, and may be looked at after the last. */
         if (node->op == &gx_op_input)
-            plan->place[id].buffer = new_buffer(plan, gx_count(node->shape) * 4, 0, s->count);
+            plan->place[id].buffer = new_buffer(plan, gx_count(node->shape) * 4, 0, program->count);
     }
-    for (int i = 0; i < s->count; i++)
-        assign_buffer(plan, s->node[i], i);
+    for (int i = 0; i < program->count; i++)
+        assign_buffer(plan, program->node[i], i);
 }
 
 /* ---- making and freeing ---- */
@@ -198,24 +198,24 @@ int gx_plan_new(struct gx_plan **out, struct gx_graph *graph,
     plan->kernels = settings->kernels ? settings->kernels : gx_kernels_best();
     plan->threads = settings->threads > 0 ? settings->threads : omp_get_num_procs();
     plan->phases = 1;
-    make_schedule(plan);
+    make_program(plan);
     int nodes = gx_graph_nodes(graph);
     plan->place = gx_new((size_t)nodes * sizeof *plan->place);
     for (int id = 0; id < nodes; id++)
         plan->place[id].step = plan->place[id].last = NOT_RUN;
-    for (int i = 0; i < plan->schedule.count; i++)
-        plan->place[plan->schedule.node[i]->id].step = i;
+    for (int i = 0; i < plan->program.count; i++)
+        plan->place[plan->program.node[i]->id].step = i;
     mark_once(plan);
     find_last_uses(plan);
     assign_buffers(plan);
     plan->facts.arena = gx_buffers_place(plan->buffer, plan->buffers);
-    plan->facts.nodes = plan->schedule.count;
+    plan->facts.nodes = plan->program.count;
     plan->facts.phases = plan->phases;
     for (int i = 0; i < plan->buffers; i++)
         plan->facts.values += plan->buffer[i].bytes;
-    for (int i = 0; i < plan->schedule.count; i++)
-        if (plan->schedule.node[i]->op->flops)
-            plan->facts.flops += plan->schedule.node[i]->op->flops(plan->schedule.node[i]);
+    for (int i = 0; i < plan->program.count; i++)
+        if (plan->program.node[i]->op->flops)
+            plan->facts.flops += plan->program.node[i]->op->flops(plan->program.node[i]);
     *out = plan;
     return 0;
 }
@@ -227,7 +227,7 @@ void gx_plan_free(struct gx_plan **plan)
     struct gx_plan *p = *plan;
     if (p->arena)
         munmap(p->arena, (size_t)p->facts.arena);
-    free(p->schedule.node);
+    free(p->program.node);
     free(p->place);
     free(p->buffer);
     free(p->seconds);
@@ -299,7 +299,7 @@ int gx_plan_allocate(struct gx_plan *plan, struct gx_err *err)
     int code = over ? map_file(plan, err) : map_memory(plan, err);
     if (code)
         return code;
-    plan->seconds = gx_new((size_t)(plan->schedule.count + 1) * sizeof *plan->seconds);
+    plan->seconds = gx_new((size_t)(plan->program.count + 1) * sizeof *plan->seconds);
     gx_plan_refresh(plan);
     return 0;
 }
@@ -320,7 +320,7 @@ float *gx_plan_value(const struct gx_plan *plan, const struct gx_node *node)
 
 static void run_step(struct gx_plan *plan, int i, uint64_t seed, uint64_t step)
 {
-    const struct gx_node *node = plan->schedule.node[i];
+    const struct gx_node *node = plan->program.node[i];
     if (node->op->flags & GX_OP_VIEW)
         return;
     struct gx_call call = {.node = node,
@@ -344,8 +344,8 @@ static void run_step(struct gx_plan *plan, int i, uint64_t seed, uint64_t step)
 
 void gx_plan_run(struct gx_plan *plan, int phase, uint64_t seed, uint64_t step)
 {
-    for (int i = 0; i < plan->schedule.count; i++) {
-        const struct gx_node *node = plan->schedule.node[i];
+    for (int i = 0; i < plan->program.count; i++) {
+        const struct gx_node *node = plan->program.node[i];
         if (node->phase == phase && !plan->place[node->id].once)
             run_step(plan, i, seed, step);
     }
@@ -353,15 +353,15 @@ void gx_plan_run(struct gx_plan *plan, int phase, uint64_t seed, uint64_t step)
 
 void gx_plan_refresh(struct gx_plan *plan)
 {
-    for (int i = 0; i < plan->schedule.count; i++)
-        if (plan->place[plan->schedule.node[i]->id].once)
+    for (int i = 0; i < plan->program.count; i++)
+        if (plan->place[plan->program.node[i]->id].once)
             run_step(plan, i, 0, 0);
 }
 
 const struct gx_node *gx_plan_step(const struct gx_plan *plan, int i, double *seconds)
 {
-    if (i >= plan->schedule.count)
+    if (i >= plan->program.count)
         return NULL;
     *seconds = plan->seconds[i];
-    return plan->schedule.node[i];
+    return plan->program.node[i];
 }

@@ -7,7 +7,7 @@ enum { DEPTH_MAX = 16, VISITS_MAX = 1000000 };
 
 struct walk {
     struct gx_weights *w;
-    gx_place_fn *place;
+    gx_extent_fn *find_extent;
     void *context;
     char name[GX_NAME_MAX + 1];
     size_t length;
@@ -61,20 +61,20 @@ static int add_tensor(struct walk *k, const struct gx_value *tensor)
         result = check_view(t, tensor, k->err);
     if (result || t->info.count == 0)
         return result;
-    struct gx_place place = {0};
-    result = k->place(k->context, storage, &place, k->err);
+    struct gx_extent extent = {0};
+    result = k->find_extent(k->context, storage, &extent, k->err);
     if (result)
         return gx_context(k->err, result, "tensor '%s'", t->info.name);
     int64_t width = gx_dtype_bytes(tensor->dtype);
     int64_t first = tensor->tensor.offset + storage->storage.offset;
-    if (storage->storage.count > place.bytes / width)
+    if (storage->storage.count > extent.bytes / width)
         return gx_fail(k->err, GX_E_FORMAT,
                        "tensor '%s' has a storage of %lld bytes; it needs %lld", t->info.name,
-                       (long long)place.bytes,
+                       (long long)extent.bytes,
                        (long long)storage->storage.count * (long long)width);
-    t->offset = place.offset + first * width;
-    t->has_crc = place.has_crc && t->contiguous && t->info.count * width == place.bytes;
-    t->crc = place.crc;
+    t->offset = extent.offset + first * width;
+    t->has_crc = extent.has_crc && t->contiguous && t->info.count * width == extent.bytes;
+    t->crc = extent.crc;
     return 0;
 }
 
@@ -167,10 +167,10 @@ static const struct gx_value *choose(const struct gx_value *root)
     return only ? only : root;
 }
 
-int gx_torch_collect(struct gx_weights *w, const struct gx_value *root, gx_place_fn *place,
+int gx_torch_collect(struct gx_weights *w, const struct gx_value *root, gx_extent_fn *find_extent,
                      void *context, struct gx_err *err)
 {
-    struct walk k = {.w = w, .place = place, .context = context, .err = err};
+    struct walk k = {.w = w, .find_extent = find_extent, .context = context, .err = err};
     const struct gx_value *chosen = choose(root);
     int result = 0;
     if (chosen->kind == GX_V_TENSOR) { /* torch.save(tensor): it has no name, so it is given one */

@@ -111,14 +111,14 @@ static int read_storages(struct gx_weights *w, struct stacked *s, const struct g
     return 0;
 }
 
-static int place(void *context, const struct gx_value *storage, struct gx_place *to,
-                 struct gx_err *err)
+static int find_extent(void *context, const struct gx_value *storage, struct gx_extent *to,
+                       struct gx_err *err)
 {
     const struct stacked *s = context;
     if (storage->storage.number < 0)
         return gx_fail(err, GX_E_FORMAT, "the file lacks its data");
-    *to = (struct gx_place){.offset = s->offset[storage->storage.number],
-                            .bytes = s->bytes[storage->storage.number]};
+    *to = (struct gx_extent){.offset = s->offset[storage->storage.number],
+                             .bytes = s->bytes[storage->storage.number]};
     return 0;
 }
 
@@ -142,7 +142,7 @@ static int load_stacked(struct gx_weights *w, struct stacked *s, struct gx_err *
         qsort(s->sorted, count, sizeof *s->sorted, by_key);
     }
     result = read_storages(w, s, keys, err);
-    return result ? result : gx_torch_collect(w, root, place, s, err);
+    return result ? result : gx_torch_collect(w, root, find_extent, s, err);
 }
 
 static int load(struct gx_weights *w, struct gx_err *err)

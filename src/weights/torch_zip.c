@@ -66,8 +66,8 @@ static int check_order(const struct gx_weights *w, const struct archive *a, stru
     return result;
 }
 
-static int place(void *context, const struct gx_value *storage, struct gx_place *to,
-                 struct gx_err *err)
+static int find_extent(void *context, const struct gx_value *storage, struct gx_extent *to,
+                       struct gx_err *err)
 {
     const struct archive *a = context;
     const struct gx_value *key = storage->storage.key;
@@ -79,7 +79,7 @@ static int place(void *context, const struct gx_value *storage, struct gx_place 
     }
     if (!e)
         return gx_fail(err, GX_E_FORMAT, "the archive lacks its data");
-    *to = (struct gx_place){e->offset, e->bytes, e->crc != 0, e->crc};
+    *to = (struct gx_extent){e->offset, e->bytes, e->crc != 0, e->crc};
     return 0;
 }
 
@@ -105,7 +105,7 @@ static int load(struct gx_weights *w, struct gx_err *err)
     if (!result)
         result = gx_pickle_load(p, &root, err);
     if (!result)
-        result = gx_torch_collect(w, root, place, a, err);
+        result = gx_torch_collect(w, root, find_extent, a, err);
     gx_pickle_clear(p);
     free(p);
     return result;

@@ -73,14 +73,14 @@ static void side_by_side(void **state)
     assert_int_equal(set.train.count[0], 5);
     assert_int_equal(set.held.count[1], 2); /* the third and the sixth */
     assert_non_null(strstr(set.held.view[0][0].path, "train/2.png"));
-    assert_int_equal(set.held.view[0][0].part, GX_LEFT);
-    assert_int_equal(set.held.view[1][0].part, GX_RIGHT);
+    assert_int_equal(set.held.view[0][0].half, GX_LEFT);
+    assert_int_equal(set.held.view[1][0].half, GX_RIGHT);
     assert_non_null(strstr(set.said, "one pair in 3 (2) is held out"));
     gx_dataset_clear(&set);
     open_ok(&set, true, 20); /* fewer than twenty */
     assert_int_equal(set.train.count[0], 7);
     assert_int_equal(set.held.count[0], 0);
-    assert_int_equal(set.train.view[0][0].part, GX_RIGHT);
+    assert_int_equal(set.train.view[0][0].half, GX_RIGHT);
     gx_dataset_clear(&set);
     make_folder("test");
     halves("test/x.png", SIDE, 1);
@@ -117,7 +117,7 @@ static void by_name(void **state)
     assert_int_equal(set.train.count[0], 2);
     assert_non_null(strstr(set.train.view[0][0].path, "B/one.jpg"));
     assert_non_null(strstr(set.train.view[1][0].path, "A/one.png"));
-    assert_int_equal(set.train.view[1][1].part, GX_WHOLE);
+    assert_int_equal(set.train.view[1][1].half, GX_WHOLE);
     assert_non_null(strstr(set.said, "left out: '"));
     assert_non_null(strstr(set.said, "B/three.png'"));
     gx_dataset_clear(&set);

@@ -25,13 +25,13 @@ struct position {
     int py, px;
 };
 
-static struct position find(const struct gx_view *v, int64_t m)
+static struct position find(const struct gx_windows *v, int64_t m)
 {
     int64_t line = m / v->pw;
     return (struct position){line / v->ph, (int)(line % v->ph), (int)(m % v->pw)};
 }
 
-static inline void step(const struct gx_view *v, struct position *p)
+static inline void step(const struct gx_windows *v, struct position *p)
 {
     if (++p->px == v->pw) {
         p->px = 0;
@@ -56,7 +56,7 @@ static inline void gather_inside(const float *from, int64_t line, int run, int s
     }
 }
 
-void GX_TIERED(gather)(const struct gx_view *v, int64_t m, int count, int k, int depth,
+void GX_TIERED(gather)(const struct gx_windows *v, int64_t m, int count, int k, int depth,
                        float *block)
 {
     int run = v->kw * v->c, first_row = k / run, first_skip = k % run;
@@ -84,7 +84,7 @@ void GX_TIERED(gather)(const struct gx_view *v, int64_t m, int count, int k, int
     }
 }
 
-void GX_TIERED(place)(const struct gx_view *v, const struct gx_target *to, int64_t m, int count,
+void GX_TIERED(place)(const struct gx_windows *v, const struct gx_target *to, int64_t m, int count,
                       float **rows)
 {
     struct position p = find(v, m);

@@ -6,6 +6,7 @@
 #ifndef GX_KERNEL_BLOCK_H
 #define GX_KERNEL_BLOCK_H
 
+#include "kernel/simd/parts.h"
 #include "kernel/simd/tile.h"
 
 enum {
@@ -16,10 +17,10 @@ enum {
     GX_WORK = GX_BLOCK + GX_SLAB + GX_BLOCK_ROWS * GX_SLAB_COLS,
 };
 
-/* The positions of a kernel (kh,kw) on a picture x (n,h,w,c): position (py, px) of (ph,pw) has its
- * first tap at picture row py step + oy, column px step + ox. Positions are numbered m, px fastest,
- * then py, then n. */
-struct gx_view {
+/* Windows: a kernel (kh,kw) at every position on a picture x (n,h,w,c): position (py, px) of (ph,pw)
+ * has its first tap at picture row py step + oy, column px step + ox. Positions are numbered m, px
+ * fastest, then py, then n. */
+struct gx_windows {
     const float *x;
     int h, w, c, kh, kw, step, oy, ox, ph, pw;
 };
@@ -30,14 +31,14 @@ struct gx_target {
     int64_t image, row, col;
 };
 
-/* Rows m .. m + count of the view, columns k .. k + depth, to block rows GX_LDA apart. What follows
- * them in a row of the block is undefined. */
-void GX_TIERED(gather)(const struct gx_view *view, int64_t m, int count, int k, int depth,
+/* Rows m .. m + count of the windows, columns k .. k + depth, to block rows GX_LDA apart. What
+ * follows them in a row of the block is undefined. */
+void GX_TIERED(gather)(const struct gx_windows *windows, int64_t m, int count, int k, int depth,
                        float *block);
 
 /* The addresses of the results of positions m .. m + count. */
-void GX_TIERED(place)(const struct gx_view *view, const struct gx_target *to, int64_t m, int count,
-                      float **rows);
+void GX_TIERED(place)(const struct gx_windows *windows, const struct gx_target *to, int64_t m,
+                      int count, float **rows);
 
 /* b (depth, cols), rows ldb apart, into panels; zeros fill the last one up. */
 void GX_TIERED(pack)(const float *b, int64_t ldb, int depth, int cols, float *slab);
@@ -71,13 +72,6 @@ static inline struct gx_work gx_work_of(void *scratch, int id)
 {
     float *base = (float *)scratch + (size_t)id * GX_WORK;
     return (struct gx_work){base, base + GX_BLOCK, base + GX_BLOCK + GX_SLAB};
-}
-
-/* A share of `total`, in multiples of `unit`: the start of share i of n. */
-static inline int64_t gx_share(int64_t total, int64_t unit, int i, int n)
-{
-    int64_t units = (total + unit - 1) / unit, at = units * i / n * unit;
-    return at < total ? at : total;
 }
 
 static inline int gx_least(int64_t a, int64_t b)

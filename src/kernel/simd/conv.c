@@ -26,13 +26,13 @@ size_t GX_TIERED(conv2d_scratch)(const struct gx_conv_sizes *s, enum gx_conv_pro
 /* Packs the right matrix: rows k .. k + depth, columns n .. n + cols. */
 typedef void pack_function(const void *matrix, int k, int depth, int n, int cols, float *slab);
 
-/* One share of (positions of view) x (its kh kw c columns) times the packed matrix, columns n .. n
- * + cols, for the positions m0 .. m1. */
-static void sweep(const struct gx_view *view, const struct gx_target *to, int64_t m0, int64_t m1,
-                  int n, int cols, pack_function *pack, const void *matrix, const float *bias,
-                  struct gx_work work)
+/* One share of (windows) x (their kh kw c columns) times the packed matrix: columns n .. n + cols of
+ * the windows m0 .. m1. */
+static void sweep(const struct gx_windows *windows, const struct gx_target *to, int64_t m0,
+                  int64_t m1, int n, int cols, pack_function *pack, const void *matrix,
+                  const float *bias, struct gx_work work)
 {
-    int depth_all = view->kh * view->kw * view->c, k = 0;
+    int depth_all = windows->kh * windows->kw * windows->c, k = 0;
     struct gx_target column = *to;
     float *rows[GX_BLOCK_ROWS];
     column.y += n;
@@ -42,8 +42,8 @@ static void sweep(const struct gx_view *view, const struct gx_target *to, int64_
         for (int64_t m = m0; m < m1; m += GX_BLOCK_ROWS) {
             int count = gx_least(GX_BLOCK_ROWS, m1 - m);
             if (depth)
-                GX_TIERED(gather)(view, m, count, k, depth, work.block);
-            GX_TIERED(place)(view, &column, m, count, rows);
+                GX_TIERED(gather)(windows, m, count, k, depth, work.block);
+            GX_TIERED(place)(windows, &column, m, count, rows);
             GX_TIERED(multiply)
             (count, cols, depth, false, work.block, work.slab, rows, !k, bias ? bias + n : NULL);
         }
@@ -52,15 +52,17 @@ static void sweep(const struct gx_view *view, const struct gx_target *to, int64_
 }
 
 /* A share of a product, in sweeps whose results stay in L2 while the depth runs. */
-static void product(const struct gx_view *view, const struct gx_target *to, struct gx_part share,
-                    pack_function *pack, const void *matrix, const float *bias, struct gx_work work)
+static void product(const struct gx_windows *windows, const struct gx_target *to,
+                    struct gx_part share, pack_function *pack, const void *matrix,
+                    const float *bias, struct gx_work work)
 {
     for (int n = share.n0; n < share.n1; n += GX_SLAB_COLS) {
         int cols = gx_least(GX_SLAB_COLS, share.n1 - n);
         int most = SWEEP / cols > SWEEP_ROWS ? SWEEP / cols : SWEEP_ROWS;
         most = most / GX_BLOCK_ROWS * GX_BLOCK_ROWS;
         for (int64_t m = share.m0; m < share.m1; m += most)
-            sweep(view, to, m, m + gx_least(most, share.m1 - m), n, cols, pack, matrix, bias, work);
+            sweep(windows, to, m, m + gx_least(most, share.m1 - m), n, cols, pack, matrix, bias,
+                  work);
     }
 }
 
@@ -82,14 +84,14 @@ void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const floa
         GX_TIERED(narrow_y)(s, x, w, bias, y, scratch, threads);
         return;
     }
-    struct gx_view view = {x,         s->h,    s->w,    s->i,  s->kh, s->kw,
-                           s->stride, -s->pad, -s->pad, s->oh, s->ow};
+    struct gx_windows windows = {x,         s->h,    s->w,    s->i,  s->kh, s->kw,
+                                 s->stride, -s->pad, -s->pad, s->oh, s->ow};
     struct gx_target to = {y, (int64_t)s->oh * s->ow * s->o, (int64_t)s->ow * s->o, s->o};
     struct plain matrix = {w, s->o};
     int64_t m = (int64_t)s->n * s->oh * s->ow;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++)
-        product(&view, &to, GX_TIERED(split)(m, s->o, id, threads), pack_plain, &matrix, bias,
+        product(&windows, &to, GX_TIERED(split)(m, s->o, id, threads), pack_plain, &matrix, bias,
                 gx_work_of(scratch, id));
 }
 
@@ -137,15 +139,16 @@ static void dx_class(const struct gx_conv_sizes *s, int ry, int rx, const float 
 {
     struct line y = line_of(ry, s->h, s->kh, s->stride, s->pad);
     struct line x = line_of(rx, s->w, s->kw, s->stride, s->pad);
-    struct gx_view view = {g, s->oh,    s->ow,    s->o,    y.taps, x.taps,
-                           1, y.origin, x.origin, y.count, x.count};
+    struct gx_windows windows = {g, s->oh,    s->ow,    s->o,    y.taps, x.taps,
+                                 1, y.origin, x.origin, y.count, x.count};
     struct gx_target to = {dx + ((int64_t)y.first * s->w + x.first) * s->i,
                            (int64_t)s->h * s->w * s->i, (int64_t)s->stride * s->w * s->i,
                            (int64_t)s->stride * s->i};
     struct taps matrix = {w, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps};
     int64_t m = (int64_t)s->n * y.count * x.count;
     if (m)
-        product(&view, &to, GX_TIERED(split)(m, s->i, id, threads), pack_taps, &matrix, bias, work);
+        product(&windows, &to, GX_TIERED(split)(m, s->i, id, threads), pack_taps, &matrix, bias,
+                work);
 }
 
 void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
@@ -171,8 +174,8 @@ void GX_TIERED(conv2d_dw)(const struct gx_conv_sizes *s, const float *x, const f
         GX_TIERED(narrow_dw)(s, x, g, dw, scratch, threads);
         return;
     }
-    struct gx_view view = {x,         s->h,    s->w,    s->i,  s->kh, s->kw,
-                           s->stride, -s->pad, -s->pad, s->oh, s->ow};
+    struct gx_windows windows = {x,         s->h,    s->w,    s->i,  s->kh, s->kw,
+                                 s->stride, -s->pad, -s->pad, s->oh, s->ow};
     int64_t taps = (int64_t)s->kh * s->kw * s->i, pixels = (int64_t)s->n * s->oh * s->ow;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
@@ -188,7 +191,7 @@ void GX_TIERED(conv2d_dw)(const struct gx_conv_sizes *s, const float *x, const f
                     int count = gx_least(GX_DEPTH, share.m1 - m);
                     for (int r = 0; r < count; r++)
                         rows[r] = dw + (m + r) * s->o + n;
-                    GX_TIERED(gather)(&view, p, depth, (int)m, count, work.block);
+                    GX_TIERED(gather)(&windows, p, depth, (int)m, count, work.block);
                     GX_TIERED(multiply)
                     (count, cols, depth, true, work.block, work.slab, rows, !p, NULL);
                 }

@@ -69,7 +69,7 @@ static void scatter(const struct spread *s, const float *sums, int row, int col,
 static void spread_part(const struct spread *s, int n, int k, int depth, int ky, int high,
                         const int band[2], struct gx_work work)
 {
-    struct gx_view view = {s->x, s->h, s->width, s->c, 1, 1, 1, 0, 0, s->h, s->width};
+    struct gx_windows windows = {s->x, s->h, s->width, s->c, 1, 1, 1, 0, 0, s->h, s->width};
     int columns = high * s->kw * s->out, parts = (s->width + GX_BLOCK_ROWS - 1) / GX_BLOCK_ROWS;
     int first = band[0] + s->top - ky - high + 1;
     int last = gx_least((band[1] - 1 + s->top - ky) / s->step, s->h - 1);
@@ -83,7 +83,7 @@ static void spread_part(const struct spread *s, int n, int k, int depth, int ky,
             int col = (int)((int64_t)s->width * part / parts);
             int count = (int)((int64_t)s->width * (part + 1) / parts) - col;
             GX_TIERED(gather)
-            (&view, ((int64_t)n * s->h + row) * s->width + col, count, k, depth, work.block);
+            (&windows, ((int64_t)n * s->h + row) * s->width + col, count, k, depth, work.block);
             GX_TIERED(multiply)
             (count, columns, depth, false, work.block, work.slab, rows, true, NULL);
             scatter(s, work.sums, row, col, count, ky, high,
@@ -161,8 +161,8 @@ void GX_TIERED(narrow_y)(const struct gx_conv_sizes *s, const float *x, const fl
 
 /* Sums (count, cols) over all pixels of x of channels m .. m + count times what g holds under the
  * mirrored kernel, columns n .. n + cols of (kh, kw, o). */
-static void sum_pixels(const struct gx_conv_sizes *s, const struct gx_view *x,
-                       const struct gx_view *g, int m, int count, int n, int cols, float **rows,
+static void sum_pixels(const struct gx_conv_sizes *s, const struct gx_windows *x,
+                       const struct gx_windows *g, int m, int count, int n, int cols, float **rows,
                        struct gx_work work)
 {
     int64_t pixels = (int64_t)s->n * s->h * s->w;
@@ -179,8 +179,8 @@ static void sum_pixels(const struct gx_conv_sizes *s, const struct gx_view *x,
 void GX_TIERED(narrow_dw)(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw,
                           void *scratch, int threads)
 {
-    struct gx_view vx = {x, s->h, s->w, s->i, 1, 1, 1, 0, 0, s->h, s->w};
-    struct gx_view vg = {
+    struct gx_windows vx = {x, s->h, s->w, s->i, 1, 1, 1, 0, 0, s->h, s->w};
+    struct gx_windows vg = {
         g, s->oh, s->ow, s->o, s->kh, s->kw, 1, s->pad + 1 - s->kh, s->pad + 1 - s->kw, s->h, s->w};
     int taps = s->kh * s->kw;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)

@@ -98,7 +98,7 @@ static void run(struct work *k, int threads)
     const int parts = gx_parts(k->groups * k->rows * k->c, threads);
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
     for (int p = 0; p < parts; p++)
-        units(k, gx_part(count, 1, p, parts), gx_part(count, 1, p + 1, parts));
+        units(k, gx_share(count, 1, p, parts), gx_share(count, 1, p + 1, parts));
 }
 
 void GX_TIERED(norm)(const float *x, const float *m, const float *weight, const float *bias,

@@ -13,8 +13,8 @@
                                                                                         p < parts; \
                                                                                         p++)       \
         {                                                                                          \
-            const int64_t to = gx_part(n, 16, p + 1, parts);                                       \
-            _Pragma("omp simd") for (int64_t i = gx_part(n, 16, p, parts); i < to; i++) body       \
+            const int64_t to = gx_share(n, 16, p + 1, parts);                                      \
+            _Pragma("omp simd") for (int64_t i = gx_share(n, 16, p, parts); i < to; i++) body      \
         }                                                                                          \
     } while (0)
 
@@ -83,8 +83,8 @@ double GX_TIERED(sum_squares)(const float *x, int64_t n, int threads)
     parts = parts < MOST ? parts : MOST;
 #pragma omp parallel for num_threads(parts) schedule(static)
     for (int p = 0; p < parts; p++) {
-        int64_t from = gx_part(n, 16, p, parts);
-        part[p] = squares(x + from, gx_part(n, 16, p + 1, parts) - from);
+        int64_t from = gx_share(n, 16, p, parts);
+        part[p] = squares(x + from, gx_share(n, 16, p + 1, parts) - from);
     }
     for (int p = 0; p < parts; p++)
         sum += part[p];

@@ -1,5 +1,5 @@
-/* How the pointwise, norm and optimizer kernels split their work: functions of sizes and threads
- * alone, so that a result depends on nothing else. */
+/* How kernels split their work: functions of sizes and threads alone, so that a result depends on
+ * nothing else. */
 #ifndef GX_KERNEL_PARTS_H
 #define GX_KERNEL_PARTS_H
 
@@ -15,10 +15,10 @@ static inline int gx_parts(int64_t elements, int threads)
     return elements < GX_SERIAL || threads < 1 ? 1 : threads;
 }
 
-/* Where part `part` of `parts` begins; every part but the last is a multiple of `unit`. */
-static inline int64_t gx_part(int64_t count, int64_t unit, int part, int parts)
+/* Where share i of n begins; every share but the last is a multiple of `unit`. */
+static inline int64_t gx_share(int64_t count, int64_t unit, int i, int n)
 {
-    int64_t start = (count + unit - 1) / unit * part / parts * unit;
+    int64_t start = (count + unit - 1) / unit * i / n * unit;
     return start < count ? start : count;
 }
 

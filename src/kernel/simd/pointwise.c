@@ -95,7 +95,7 @@ void GX_TIERED(unary)(enum gx_unary_kind kind, const float *x, float *y, int64_t
     }
 #pragma omp parallel for num_threads(parts) schedule(static)
     for (int p = 0; p < parts; p++) {
-        int64_t from = gx_part(count, 16, p, parts), to = gx_part(count, 16, p + 1, parts);
+        int64_t from = gx_share(count, 16, p, parts), to = gx_share(count, 16, p + 1, parts);
         unary(kind, x + from, y + from, to - from, a, b);
     }
 }
@@ -247,5 +247,6 @@ void GX_TIERED(binary)(enum gx_binary_kind kind, const float *x, struct gx_walk 
     }
 #pragma omp parallel for num_threads(parts) schedule(static)
     for (int p = 0; p < parts; p++)
-        blocks(kind, &b, x, y, z, a, gx_part(units, 1, p, parts), gx_part(units, 1, p + 1, parts));
+        blocks(kind, &b, x, y, z, a, gx_share(units, 1, p, parts),
+               gx_share(units, 1, p + 1, parts));
 }

@@ -159,8 +159,8 @@ static void run(struct work *k, struct sums_of *scratch, int threads)
         int64_t unit = t / k->row_parts, o = unit / k->tiles, c = unit % k->tiles * k->width;
         int part = (int)(t % k->row_parts);
         int width = (int)(k->cols - c < k->width ? k->cols - c : k->width);
-        task(k, o, c, width, gx_part(k->rows, 4, part, k->row_parts),
-             gx_part(k->rows, 4, part + 1, k->row_parts), k->row_parts > 1 ? &scratch[t] : &own);
+        task(k, o, c, width, gx_share(k->rows, 4, part, k->row_parts),
+             gx_share(k->rows, 4, part + 1, k->row_parts), k->row_parts > 1 ? &scratch[t] : &own);
         if (k->row_parts == 1)
             finish(k, o, c, width, &own);
     }
