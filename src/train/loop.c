@@ -18,38 +18,7 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-void gx_training_swap_average(struct gx_training *t)
-{
-    for (int i = 0; i < t->game.nets; i++)
-        if (t->average[i].data)
-            gx_average_swap(&t->average[i]);
-}
-
 /* ---- numbers that are none ---- */
-
-static int name_network(const struct gx_training *t, int net, int code, struct gx_err *err)
-{
-    return code ? gx_context(err, code, "network %s", t->game.net[net].name) : 0;
-}
-
-int gx_training_check(const struct gx_training *t, struct gx_err *err)
-{
-    int code = 0;
-    for (int k = 0; k < t->game.nets && !code; k++)
-        code = name_network(
-            t, k, gx_optim_check_weights(&t->game.net[k].params, t->kernels, t->threads, err), err);
-    return code;
-}
-
-static int check_gradients(const struct gx_training *t, unsigned nets, struct gx_err *err)
-{
-    int code = 0;
-    for (int k = 0; k < t->game.nets && !code; k++)
-        if (nets >> k & 1)
-            code = name_network(
-                t, k, gx_optim_check(&t->game.net[k].params, t->kernels, t->threads, err), err);
-    return code;
-}
 
 /* When all weights are finite and what they make is not: where they have grown most. */
 static void name_largest(const struct gx_training *t, struct gx_err *why)
@@ -78,12 +47,12 @@ static int check_phase(const struct gx_training *t, int phase, struct gx_err *er
         if (loss->value->phase != phase || isfinite(*gx_plan_value(t->plan, loss->value)))
             continue;
         struct gx_err why = {""};
-        if (!gx_training_check(t, &why) && !check_gradients(t, nets, &why))
+        if (!gx_training_check(t, &why) && !gx_training_check_gradients(t, nets, &why))
             name_largest(t, &why);
         return gx_fail(err, GX_E_NUMERIC, "step %" PRId64 ": the loss %s is not finite; %s",
                        t->done + 1, loss->name, why.text);
     }
-    int code = check_gradients(t, nets, err);
+    int code = gx_training_check_gradients(t, nets, err);
     return code ? gx_context(err, code, "step %" PRId64, t->done + 1) : 0;
 }
 

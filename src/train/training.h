@@ -1,4 +1,5 @@
-/* The state of a run, shared by setup.c, loop.c, save.c and validate.c. */
+/* The state of a run, shared by its parts: training.c, plan.c, start.c, save.c, validate.c and
+ * loop.c, each using those before it. */
 #ifndef GX_TRAIN_TRAINING_H
 #define GX_TRAIN_TRAINING_H
 
@@ -47,36 +48,48 @@ struct gx_training {
     struct gx_validation validation;
 };
 
-/* setup.c. A plan starts from a zeroed struct, but for an opened run. */
+/* ---- training.c: what every part asks ---- */
+
+void gx_training_say(const struct gx_training *t, bool warning, const char *event,
+                     const char *format, ...) GX_PRINTF(4, 5);
+/* What the loader decodes, but for the step to start from and the room for its cache. */
+struct gx_loader_options gx_training_loading(const struct gx_training *t);
+struct gx_optim_settings gx_training_optimizer(const struct gx_training *t, int net);
+/* The epoch that a step belongs to, from 0; the rate that it is taken with. */
+int64_t gx_training_epoch(const struct gx_training *t, int64_t step);
+double gx_training_rate(const struct gx_training *t, int64_t step);
+/* Exchanges weights and averages, where there are averages: around the generator's use. */
+void gx_training_swap_average(struct gx_training *t);
+/* -GX_E_NUMERIC names the first weight or statistic that is not finite: such a state is not saved;
+ * or the first gradient of the networks (bits) that are to take a step. */
+GX_MUST_CHECK int gx_training_check(const struct gx_training *t, struct gx_err *err);
+GX_MUST_CHECK int gx_training_check_gradients(const struct gx_training *t, unsigned nets,
+                                              struct gx_err *err);
+void gx_training_clear(struct gx_training *t);
+
+/* ---- plan.c: from a struct that is zero but for an opened run ---- */
+
 GX_MUST_CHECK int gx_training_plan(struct gx_training *t, struct gx_config *config,
                                    const struct gx_train_events *events, struct gx_err *err);
 void gx_training_needs(const struct gx_training *t, struct gx_train_needs *needs);
+
+/* ---- start.c ---- */
+
 GX_MUST_CHECK int gx_training_start(struct gx_training *t, struct gx_err *err);
-void gx_training_clear(struct gx_training *t);
-void gx_training_say(const struct gx_training *t, bool warning, const char *event,
-                     const char *format, ...) GX_PRINTF(4, 5);
 
-/* -GX_E_NUMERIC names the first weight or statistic that is not finite: such a state is not saved. */
-GX_MUST_CHECK int gx_training_check(const struct gx_training *t, struct gx_err *err);
+/* ---- save.c: registration of all state, saving, restoring, the model file ---- */
 
-/* save.c: registration of all state, saving, restoring, the model file */
 void gx_training_register(struct gx_training *t);
 GX_MUST_CHECK int gx_training_save(struct gx_training *t, struct gx_err *err);
 GX_MUST_CHECK int gx_training_restore(struct gx_training *t, struct gx_err *err);
 
-/* validate.c */
+/* ---- validate.c ---- */
+
 GX_MUST_CHECK int gx_validation_plan(struct gx_training *t, struct gx_err *err);
 /* Measures the held-out pairs, logs them, and says in *better whether they are the best so far. */
 GX_MUST_CHECK int gx_validation_run(struct gx_training *t, bool *better, struct gx_err *err);
 /* Draws RUN/samples/STEP.png. */
 GX_MUST_CHECK int gx_validation_draw(struct gx_training *t, struct gx_err *err);
 void gx_validation_clear(struct gx_training *t);
-
-/* The epoch that a step belongs to, from 0; the rate that it is taken with. */
-int64_t gx_training_epoch(const struct gx_training *t, int64_t step);
-double gx_training_rate(const struct gx_training *t, int64_t step);
-
-/* Exchanges weights and averages, where there are averages: around the generator's use. */
-void gx_training_swap_average(struct gx_training *t);
 
 #endif

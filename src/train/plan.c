@@ -1,47 +1,15 @@
-/* From a configuration to a run that is ready: what it needs is known before anything is taken. */
+/* From a configuration to a plan: data set, networks, a step's graph, rates, memory. Everything that a
+ * run needs is known here, and nothing is allocated or written. */
 #include "train/training.h"
 
-#include "config/dump.h"
-#include "config/resolve.h"
-#include "util/file.h"
-
 #include <inttypes.h>
-#include <math.h>
 #include <omp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { CACHE_BYTES = 192 << 20 }; /* of decoded pictures, at most, and where memory allows it */
 
-void gx_training_say(const struct gx_training *t, bool warning, const char *event,
-                     const char *format, ...)
-{
-    if (!t->events || !t->events->say)
-        return;
-    char text[1024];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    t->events->say(t->events->user, warning, event, text);
-}
-
 /* ---- data ---- */
-
-static struct gx_prepare prepare_of(const struct gx_training *t)
-{
-    const struct gx_config *c = t->config;
-    struct gx_prepare p = {.load_size = c->data.load_size,
-                           .crop_size = c->data.crop_size,
-                           .augment = true,
-                           .flip = c->data.flip,
-                           .lo = -1,
-                           .hi = 1};
-    for (int i = 0; i < t->game.slots; i++)
-        p.channels[i] = t->game.channels[i];
-    return p;
-}
 
 static int open_data(struct gx_training *t, struct gx_err *err)
 {
@@ -54,32 +22,12 @@ static int open_data(struct gx_training *t, struct gx_err *err)
     return code;
 }
 
-/* What the loader decodes, but for the place to start from and the room for its cache. */
-static struct gx_loader_options loader_options(const struct gx_training *t)
-{
-    const struct gx_config *c = t->config;
-    return (struct gx_loader_options){.prepare = prepare_of(t),
-                                      .seed = c->train.seed,
-                                      .shuffle = c->data.shuffle,
-                                      .batch = c->train.batch,
-                                      .ranks = 1,
-                                      .workers = c->data.workers};
-}
-
 static int64_t loader_bytes(const struct gx_training *t, size_t cache)
 {
-    struct gx_loader_options options = loader_options(t);
+    struct gx_loader_options options = gx_training_loading(t);
     options.cache_bytes = cache;
     struct gx_shape s = t->step.input[0]->shape;
     return (int64_t)gx_loader_needs(&t->data, &t->data.train, &options, s.h, s.w);
-}
-
-static int open_loader(struct gx_training *t, struct gx_err *err)
-{
-    struct gx_loader_options options = loader_options(t);
-    options.first_step = t->done * t->batches_per_step;
-    options.cache_bytes = t->cache;
-    return gx_loader_new(&t->loader, &t->data, &t->data.train, &options, err);
 }
 
 /* ---- the step ---- */
@@ -107,7 +55,7 @@ static int check_multiple(const struct gx_training *t, int w, int h, struct gx_e
 
 static int plan_step(struct gx_training *t, struct gx_err *err)
 {
-    struct gx_prepare prepare = prepare_of(t);
+    struct gx_prepare prepare = gx_training_loading(t).prepare;
     int h, w;
     int code = gx_sample_size(&t->data.train.view[0][0], &prepare, &h, &w, err);
     if (!code)
@@ -127,22 +75,7 @@ static int plan_step(struct gx_training *t, struct gx_err *err)
     return code ? as_config(gx_context(err, code, "for pictures of %d x %d", w, h)) : 0;
 }
 
-/* ---- optimizers and rates ---- */
-
-static struct gx_optim_settings optim_settings(const struct gx_training *t, int net)
-{
-    const struct gx_config *c = t->config;
-    struct gx_optim_settings s = gx_optim_defaults(gx_optim_kind_named(c->optim.name));
-    s.beta1 = c->optim.beta1;
-    s.beta2 = c->optim.beta2;
-    s.alpha = c->optim.alpha;
-    s.momentum = c->optim.momentum;
-    s.eps = c->optim.eps;
-    s.weight_decay = c->optim.weight_decay;
-    s.clip_norm = c->optim.clip_norm;
-    s.clamp = t->game.net[net].generator ? 0 : c->loss.clip;
-    return s;
-}
+/* ---- rates ---- */
 
 static int plan_schedule(struct gx_training *t, struct gx_err *err)
 {
@@ -171,28 +104,14 @@ static int plan_schedule(struct gx_training *t, struct gx_err *err)
     return code ? code : gx_schedule_check(&t->schedule, err);
 }
 
-int64_t gx_training_epoch(const struct gx_training *t, int64_t step)
-{
-    return gx_place_at((int64_t)t->data.train.count[0], step * t->batches_per_step,
-                       t->config->train.batch, 0, 0, 1)
-        .epoch;
-}
-
-double gx_training_rate(const struct gx_training *t, int64_t step)
-{
-    if (t->schedule.kind == GX_SCHEDULE_PLATEAU)
-        return t->plateau.lr;
-    return gx_schedule_lr(&t->schedule, t->by_epoch ? gx_training_epoch(t, step) : step);
-}
-
-/* ---- planning: nothing is allocated or written ---- */
+/* ---- memory ---- */
 
 void gx_training_needs(const struct gx_training *t, struct gx_train_needs *n)
 {
     *n = (struct gx_train_needs){0};
     for (int i = 0; i < t->game.nets; i++) {
         const struct gx_trainee *net = &t->game.net[i];
-        struct gx_optim_settings settings = optim_settings(t, i);
+        struct gx_optim_settings settings = gx_training_optimizer(t, i);
         n->weights += net->params.total * 4;
         n->gradients += net->params.trained * 4;
         n->moments += (int64_t)gx_optim_bytes(&settings, &net->params);
@@ -289,115 +208,4 @@ int gx_training_plan(struct gx_training *t, struct gx_config *config,
     if (!code)
         say_plan(t);
     return code;
-}
-
-/* ---- starting: memory, first weights or a checkpoint, the run's folder ---- */
-
-/* --init: a file with keys "G.…", "D.…" fills those networks; one with bare keys a generator. */
-static int load_init(struct gx_training *t, struct gx_err *err)
-{
-    const char *path = t->config->train.init;
-    if (!*path)
-        return 0;
-    struct gx_weights *file;
-    int code = gx_weights_open(&file, path, err);
-    if (code)
-        return code == -GX_E_IO ? -GX_E_FORMAT : code;
-    bool any = false;
-    for (int i = 0; i < t->game.nets && !code; i++) {
-        char prefix[16];
-        size_t length = (size_t)snprintf(prefix, sizeof prefix, "%s.", t->game.net[i].name);
-        bool here = false;
-        for (int k = 0; k < gx_weights_count(file) && !here; k++)
-            here = !strncmp(gx_weights_info(file, k)->name, prefix, length);
-        if (here)
-            code = gx_params_load(&t->game.net[i].params, file, prefix, err);
-        any |= here;
-    }
-    if (!any)
-        code = gx_params_load(&t->game.net[0].params, file, "", err);
-    gx_weights_close(&file);
-    for (int i = 0; i < t->game.nets; i++)
-        if (t->average[i].data)
-            gx_average_restart(&t->average[i]);
-    return code ? gx_context(err, code, "'%s'", path) : 0;
-}
-
-static int allocate(struct gx_training *t, struct gx_err *err)
-{
-    const struct gx_config *c = t->config;
-    static const char *const kinds[] = {"normal", "xavier", "kaiming", "orthogonal"};
-    enum gx_init_kind kind = GX_INIT_NORMAL;
-    for (int i = 0; i < 4; i++)
-        if (!strcmp(kinds[i], c->net.init))
-            kind = (enum gx_init_kind)i;
-    for (int i = 0; i < t->game.nets; i++) {
-        struct gx_trainee *net = &t->game.net[i];
-        struct gx_optim_settings settings = optim_settings(t, i);
-        int code = gx_params_allocate(&net->params, err);
-        if (!code)
-            code = gx_params_allocate_gradients(&net->params, err);
-        if (!code)
-            code = gx_optim_init(&t->optim[i], &settings, &net->params, err);
-        if (code)
-            return code;
-        gx_params_initialise(&net->params, kind, c->net.init_gain, c->train.seed, net->name);
-    }
-    return 0;
-}
-
-static int allocate_averages(struct gx_training *t, struct gx_err *err)
-{
-    int code = 0;
-    for (int i = 0; i < t->game.nets && !code && t->config->optim.ema > 0; i++)
-        if (t->game.net[i].generator)
-            code =
-                gx_average_init(&t->average[i], &t->game.net[i].params, t->config->optim.ema, err);
-    return code;
-}
-
-static int write_config(struct gx_training *t, struct gx_err *err)
-{
-    char *text = gx_config_yaml(t->config);
-    int code = gx_run_write(&t->run, "config.yaml", text, strlen(text), err);
-    free(text);
-    return code;
-}
-
-int gx_training_start(struct gx_training *t, struct gx_err *err)
-{
-    int code = allocate(t, err);
-    if (!code)
-        code = allocate_averages(t, err);
-    if (!code)
-        code = gx_plan_allocate(t->plan, err);
-    if (!code && t->validation.plan)
-        code = gx_plan_allocate(t->validation.plan, err);
-    if (code)
-        return code;
-    gx_training_register(t);
-    if (t->config->train.resume)
-        code = gx_training_restore(t, err);
-    if (!code && t->saved < 0) /* a new run, or one that was stopped before its first checkpoint */
-        code = load_init(t, err);
-    if (!code)
-        code = write_config(t, err);
-    if (!code)
-        code = gx_run_cut_metrics(&t->run, t->done, err);
-    return code ? code : open_loader(t, err);
-}
-
-void gx_training_clear(struct gx_training *t)
-{
-    gx_loader_free(&t->loader);
-    gx_validation_clear(t);
-    gx_plan_free(&t->plan);
-    gx_graph_free(&t->step.graph);
-    for (int i = 0; i < t->game.nets; i++) {
-        gx_optim_clear(&t->optim[i]);
-        gx_average_clear(&t->average[i]);
-    }
-    gx_game_clear(&t->game);
-    gx_dataset_clear(&t->data);
-    gx_record_clear(&t->record);
 }

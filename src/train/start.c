@@ -1,0 +1,111 @@
+/* From a plan to a run that can take its next step: memory, first weights or those of a checkpoint,
+ * the folder's first files, the loader. */
+#include "train/training.h"
+
+#include "config/dump.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --init: a file with keys "G.…", "D.…" fills those networks; one with bare keys a generator. */
+static int load_init(struct gx_training *t, struct gx_err *err)
+{
+    const char *path = t->config->train.init;
+    if (!*path)
+        return 0;
+    struct gx_weights *file;
+    int code = gx_weights_open(&file, path, err);
+    if (code)
+        return code == -GX_E_IO ? -GX_E_FORMAT : code;
+    bool any = false;
+    for (int i = 0; i < t->game.nets && !code; i++) {
+        char prefix[16];
+        size_t length = (size_t)snprintf(prefix, sizeof prefix, "%s.", t->game.net[i].name);
+        bool here = false;
+        for (int k = 0; k < gx_weights_count(file) && !here; k++)
+            here = !strncmp(gx_weights_info(file, k)->name, prefix, length);
+        if (here)
+            code = gx_params_load(&t->game.net[i].params, file, prefix, err);
+        any |= here;
+    }
+    if (!any)
+        code = gx_params_load(&t->game.net[0].params, file, "", err);
+    gx_weights_close(&file);
+    for (int i = 0; i < t->game.nets; i++)
+        if (t->average[i].data)
+            gx_average_restart(&t->average[i]);
+    return code ? gx_context(err, code, "'%s'", path) : 0;
+}
+
+static int allocate(struct gx_training *t, struct gx_err *err)
+{
+    const struct gx_config *c = t->config;
+    static const char *const kinds[] = {"normal", "xavier", "kaiming", "orthogonal"};
+    enum gx_init_kind kind = GX_INIT_NORMAL;
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(kinds[i], c->net.init))
+            kind = (enum gx_init_kind)i;
+    for (int i = 0; i < t->game.nets; i++) {
+        struct gx_trainee *net = &t->game.net[i];
+        struct gx_optim_settings settings = gx_training_optimizer(t, i);
+        int code = gx_params_allocate(&net->params, err);
+        if (!code)
+            code = gx_params_allocate_gradients(&net->params, err);
+        if (!code)
+            code = gx_optim_init(&t->optim[i], &settings, &net->params, err);
+        if (code)
+            return code;
+        gx_params_initialise(&net->params, kind, c->net.init_gain, c->train.seed, net->name);
+    }
+    return 0;
+}
+
+static int allocate_averages(struct gx_training *t, struct gx_err *err)
+{
+    int code = 0;
+    for (int i = 0; i < t->game.nets && !code && t->config->optim.ema > 0; i++)
+        if (t->game.net[i].generator)
+            code =
+                gx_average_init(&t->average[i], &t->game.net[i].params, t->config->optim.ema, err);
+    return code;
+}
+
+static int write_config(struct gx_training *t, struct gx_err *err)
+{
+    char *text = gx_config_yaml(t->config);
+    int code = gx_run_write(&t->run, "config.yaml", text, strlen(text), err);
+    free(text);
+    return code;
+}
+
+static int open_loader(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_loader_options options = gx_training_loading(t);
+    options.first_step = t->done * t->batches_per_step;
+    options.cache_bytes = t->cache;
+    return gx_loader_new(&t->loader, &t->data, &t->data.train, &options, err);
+}
+
+int gx_training_start(struct gx_training *t, struct gx_err *err)
+{
+    int code = allocate(t, err);
+    if (!code)
+        code = allocate_averages(t, err);
+    if (!code)
+        code = gx_plan_allocate(t->plan, err);
+    if (!code && t->validation.plan)
+        code = gx_plan_allocate(t->validation.plan, err);
+    if (code)
+        return code;
+    gx_training_register(t);
+    if (t->config->train.resume)
+        code = gx_training_restore(t, err);
+    if (!code && t->saved < 0) /* a new run, or one that was stopped before its first checkpoint */
+        code = load_init(t, err);
+    if (!code)
+        code = write_config(t, err);
+    if (!code)
+        code = gx_run_cut_metrics(&t->run, t->done, err);
+    return code ? code : open_loader(t, err);
+}

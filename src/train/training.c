@@ -1,0 +1,122 @@
+/* What every part of a run asks: what the configuration means for the loader, the optimizers and the
+ * rate; telling; whether the weights are sound. */
+#include "train/training.h"
+
+#include <stdio.h>
+
+void gx_training_say(const struct gx_training *t, bool warning, const char *event,
+                     const char *format, ...)
+{
+    if (!t->events || !t->events->say)
+        return;
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    t->events->say(t->events->user, warning, event, text);
+}
+
+/* ---- what the configuration means ---- */
+
+static struct gx_prepare prepare_of(const struct gx_training *t)
+{
+    const struct gx_config *c = t->config;
+    struct gx_prepare p = {.load_size = c->data.load_size,
+                           .crop_size = c->data.crop_size,
+                           .augment = true,
+                           .flip = c->data.flip,
+                           .lo = -1,
+                           .hi = 1};
+    for (int i = 0; i < t->game.slots; i++)
+        p.channels[i] = t->game.channels[i];
+    return p;
+}
+
+struct gx_loader_options gx_training_loading(const struct gx_training *t)
+{
+    const struct gx_config *c = t->config;
+    return (struct gx_loader_options){.prepare = prepare_of(t),
+                                      .seed = c->train.seed,
+                                      .shuffle = c->data.shuffle,
+                                      .batch = c->train.batch,
+                                      .ranks = 1,
+                                      .workers = c->data.workers};
+}
+
+struct gx_optim_settings gx_training_optimizer(const struct gx_training *t, int net)
+{
+    const struct gx_config *c = t->config;
+    struct gx_optim_settings s = gx_optim_defaults(gx_optim_kind_named(c->optim.name));
+    s.beta1 = c->optim.beta1;
+    s.beta2 = c->optim.beta2;
+    s.alpha = c->optim.alpha;
+    s.momentum = c->optim.momentum;
+    s.eps = c->optim.eps;
+    s.weight_decay = c->optim.weight_decay;
+    s.clip_norm = c->optim.clip_norm;
+    s.clamp = t->game.net[net].generator ? 0 : c->loss.clip;
+    return s;
+}
+
+int64_t gx_training_epoch(const struct gx_training *t, int64_t step)
+{
+    return gx_place_at((int64_t)t->data.train.count[0], step * t->batches_per_step,
+                       t->config->train.batch, 0, 0, 1)
+        .epoch;
+}
+
+double gx_training_rate(const struct gx_training *t, int64_t step)
+{
+    if (t->schedule.kind == GX_SCHEDULE_PLATEAU)
+        return t->plateau.lr;
+    return gx_schedule_lr(&t->schedule, t->by_epoch ? gx_training_epoch(t, step) : step);
+}
+
+/* ---- the state ---- */
+
+void gx_training_swap_average(struct gx_training *t)
+{
+    for (int i = 0; i < t->game.nets; i++)
+        if (t->average[i].data)
+            gx_average_swap(&t->average[i]);
+}
+
+static int name_network(const struct gx_training *t, int net, int code, struct gx_err *err)
+{
+    return code ? gx_context(err, code, "network %s", t->game.net[net].name) : 0;
+}
+
+int gx_training_check(const struct gx_training *t, struct gx_err *err)
+{
+    int code = 0;
+    for (int k = 0; k < t->game.nets && !code; k++)
+        code = name_network(
+            t, k, gx_optim_check_weights(&t->game.net[k].params, t->kernels, t->threads, err), err);
+    return code;
+}
+
+int gx_training_check_gradients(const struct gx_training *t, unsigned nets, struct gx_err *err)
+{
+    int code = 0;
+    for (int k = 0; k < t->game.nets && !code; k++)
+        if (nets >> k & 1)
+            code = name_network(
+                t, k, gx_optim_check(&t->game.net[k].params, t->kernels, t->threads, err), err);
+    return code;
+}
+
+void gx_training_clear(struct gx_training *t)
+{
+    gx_loader_free(&t->loader);
+    gx_validation_clear(t);
+    gx_plan_free(&t->plan);
+    gx_graph_free(&t->step.graph);
+    for (int i = 0; i < t->game.nets; i++) {
+        gx_optim_clear(&t->optim[i]);
+        gx_average_clear(&t->average[i]);
+    }
+    gx_game_clear(&t->game);
+    gx_dataset_clear(&t->data);
+    gx_record_clear(&t->record);
+}
