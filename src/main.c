@@ -44,13 +44,22 @@ static int finish(int code, struct gx_report *report)
     return code == GX_EXIT_DONE ? GX_EXIT_CANNOT_WRITE : code;
 }
 
-/* --cpu: OpenBLAS chose its kernels when it was loaded, so the program starts over with the choice
- * in its environment. Where that cannot be done, ours are the kernels that the tier names. */
-static void start_over_for(const struct gx_config *config, char **argv)
+/* Two libraries read the environment when they are loaded, so a command that computes starts over
+ * once with what they should find there (20 ms):
+ *   OpenBLAS   the tier that --cpu names
+ *   libgomp    threads that wait for each other spin only briefly: where other programs want the
+ *              processor too, the default of some milliseconds makes every operator that much slower
+ * What the user has set stays. Where it cannot be done, results are the same. */
+static void start_over(const struct gx_config *config, char **argv)
 {
     const struct gx_kernels *kernels = gx_kernels_named(config->cpu);
     const char *core = kernels ? gx_kernels_blas_core(kernels) : NULL;
-    if (core && !getenv("OPENBLAS_CORETYPE") && !setenv("OPENBLAS_CORETYPE", core, 1))
+    bool changed = false;
+    if (core && !getenv("OPENBLAS_CORETYPE"))
+        changed |= !setenv("OPENBLAS_CORETYPE", core, 1);
+    if (!getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT"))
+        changed |= !setenv("GOMP_SPINCOUNT", "3000", 1);
+    if (changed)
         execv("/proc/self/exe", argv);
 }
 
@@ -66,7 +75,8 @@ static int run(const struct gx_call_line *line, char **all, int argc, char **arg
     } else if (config.help) {
         gx_usage_command(stdout, line->command, line->family);
     } else {
-        start_over_for(&config, all);
+        if (line->command->verb & (GX_VERB_TRAIN | GX_VERB_TRANSLATE | GX_VERB_BENCH))
+            start_over(&config, all);
         code = line->command->run(&config, report);
     }
     gx_config_clear(&config);
