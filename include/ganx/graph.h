@@ -96,8 +96,6 @@ struct gx_node *gx_normal(struct gx_graph *g, struct gx_shape shape, float mean,
 
 /* param = (1 - rate) * param + rate * x. */
 void gx_update_average(struct gx_graph *g, struct gx_param *param, struct gx_node *x, float rate);
-/* param = x. */
-void gx_update(struct gx_graph *g, struct gx_param *param, struct gx_node *x);
 
 /* ---- one input, element by element ---- */
 

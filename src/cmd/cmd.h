@@ -24,12 +24,13 @@ enum gx_exit {
     GX_EXIT_SIGNAL = 128 /* + the signal's number */
 };
 
-enum gx_stage {               /* what was being done when an error came up */
-                GX_AT_START,  /* flags, configuration, data set */
-                GX_AT_MODEL,  /* reading a model or checkpoint */
-                GX_AT_INPUT,  /* reading an input */
-                GX_AT_OUTPUT, /* writing */
-                GX_AT_WORK    /* between them */
+/* What was being done when an error came up. */
+enum gx_stage {
+    GX_AT_START,  /* flags, configuration, data set */
+    GX_AT_MODEL,  /* reading a model or checkpoint */
+    GX_AT_INPUT,  /* reading an input */
+    GX_AT_OUTPUT, /* writing */
+    GX_AT_WORK    /* between them */
 };
 
 /* The exit code for an error (negative, as functions return it) at a stage. */

@@ -1,10 +1,8 @@
 #include "config/dump.h"
 
 #include "config/options.h"
-#include "util/file.h"
 
 #include <ctype.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,59 +71,6 @@ char *gx_config_yaml(struct gx_config *config)
         putc('\n', to);
     }
     if (fclose(to))
-        abort();
-    return text;
-}
-
-int gx_config_write_yaml(struct gx_config *config, const char *path, struct gx_err *err)
-{
-    char *text = gx_config_yaml(config);
-    int code = gx_file_write(path, text, strlen(text), err);
-    free(text);
-    return code;
-}
-
-static json_t *json_value(const struct gx_option *option, struct gx_config *config)
-{
-    const char *text = gx_option_format(option, config);
-    switch (option->type) {
-    case GX_TYPE_BOOL:
-        return json_boolean(!strcmp(text, "true"));
-    case GX_TYPE_INT:
-    case GX_TYPE_COUNT:
-    case GX_TYPE_BYTES:
-        return json_integer(strtoll(text, NULL, 10));
-    case GX_TYPE_REAL:
-        return json_real(strtod(text, NULL));
-    default: /* a seed is a text: JSON readers may lose bits above 2^53 */
-        return json_string(text);
-    }
-}
-
-char *gx_config_json(struct gx_config *config)
-{
-    json_t *root = json_object();
-    for (int i = 0; i < gx_options_count; i++) {
-        const struct gx_option *option = &gx_options[i];
-        if (!is_saved(option, config))
-            continue;
-        const char *dot = strchr(option->key, '.');
-        json_t *section = root;
-        if (dot) {
-            char *name = strndup(option->key, (size_t)(dot - option->key));
-            if (!name)
-                abort();
-            if (!(section = json_object_get(root, name))) {
-                section = json_object();
-                json_object_set_new(root, name, section);
-            }
-            free(name);
-        }
-        json_object_set_new(section, dot ? dot + 1 : option->key, json_value(option, config));
-    }
-    char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    json_decref(root);
-    if (!text)
         abort();
     return text;
 }

@@ -25,16 +25,17 @@ enum gx_type {
     GX_TYPE_SET     /* --set key=value: no field of its own */
 };
 
-enum gx_verb { /* which commands show an option */
-               GX_VERB_TRAIN = 1,
-               GX_VERB_TRANSLATE = 2,
-               GX_VERB_BENCH = 4,
-               GX_VERB_INFO = 8,
-               GX_VERB_CONVERT = 16,
-               GX_VERB_VERSION = 32,
-               GX_VERB_HELP = 64,
-               GX_VERB_EVAL = 128,
-               GX_VERBS_ALL = 255
+/* Which commands show an option. */
+enum gx_verb {
+    GX_VERB_TRAIN = 1,
+    GX_VERB_TRANSLATE = 2,
+    GX_VERB_BENCH = 4,
+    GX_VERB_INFO = 8,
+    GX_VERB_CONVERT = 16,
+    GX_VERB_VERSION = 32,
+    GX_VERB_HELP = 64,
+    GX_VERB_EVAL = 128,
+    GX_VERBS_ALL = 255
 };
 
 enum gx_option_flags {

@@ -277,14 +277,6 @@ const char *gx_config_where(struct gx_config *config, const char *key)
     return gx_arena_format(&config->arena, "%s:%d:%d", o->name, o->line, o->column);
 }
 
-int gx_config_unknown(struct gx_config *config, const char *key, const char *value,
-                      const char *const *names, struct gx_err *err)
-{
-    const char *near = gx_suggest(value, names);
-    return gx_fail(err, GX_E_CONFIG, "%s: %s: '%s' is unknown%s%s%s", gx_config_where(config, key),
-                   key, value, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-}
-
 int gx_config_check(const struct gx_config *config, struct gx_err *err)
 {
     const struct gx_origin *crop = origin_of(config, "data.crop_size");

@@ -59,9 +59,5 @@ int gx_config_differences_for_resume(struct gx_config *config, struct gx_config 
 /* "pix2pix.yaml:3:9", "--set optim.lr", or "the defaults": for messages about a value that only its
  * user can judge. The text is in the config's arena. */
 const char *gx_config_where(struct gx_config *config, const char *key);
-/* -GX_E_CONFIG "WHERE: KEY: 'value' is unknown; did you mean 'name'?": for options whose choices
- * are open. `names` ends with NULL. */
-int gx_config_unknown(struct gx_config *config, const char *key, const char *value,
-                      const char *const *names, struct gx_err *err);
 
 #endif

@@ -296,7 +296,7 @@ static int find_pairs(struct gx_dataset *set, const struct gx_dataset_options *o
 /* ---- the table ---- */
 
 static const struct gx_layout layouts[] = {
-    {"pairs", 2, true,
+    {"pairs", 2,
      "pix2pix expects train/ with side-by-side pairs (A left, B right), or A/ and B/ paired by "
      "name",
      find_pairs},

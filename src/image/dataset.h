@@ -23,8 +23,8 @@ struct gx_view {
     enum gx_half half;
 };
 
-/* Views of one purpose, by slot, sorted by name. Where the layout is aligned, view[k][i] of all
- * slots belong together and the counts agree; else each slot has a list of its own. */
+/* Views of one purpose, by slot, sorted by name: view[k][i] of all slots belong together, so the
+ * counts agree. */
 struct gx_split {
     struct gx_view *view[GX_SLOTS];
     size_t count[GX_SLOTS];
@@ -46,7 +46,6 @@ struct gx_dataset_options {
 struct gx_layout {
     const char *name;
     int slots;
-    bool aligned;
     const char *expected; /* for error texts: "pix2pix expects ..." */
     int (*find)(struct gx_dataset *set, const struct gx_dataset_options *options,
                 struct gx_err *err);

@@ -273,12 +273,6 @@ void gx_loader_free(struct gx_loader **loader)
     *loader = NULL;
 }
 
-void gx_loader_size(const struct gx_loader *l, int *height, int *width)
-{
-    *height = l->height;
-    *width = l->width;
-}
-
 size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *split,
                        const struct gx_loader_options *options, int height, int width)
 {
@@ -293,11 +287,6 @@ size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *spli
     }
     bool known = side || !o.prepare.crop_size;
     return ring + (known && cache < o.cache_bytes ? cache : o.cache_bytes);
-}
-
-size_t gx_loader_bytes(const struct gx_loader *l)
-{
-    return gx_loader_needs(l->set, l->split, &l->o, l->height, l->width);
 }
 
 int gx_loader_next(struct gx_loader *l, float *const *to, const char **names, struct gx_err *err)

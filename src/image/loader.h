@@ -25,11 +25,8 @@ GX_MUST_CHECK int gx_loader_new(struct gx_loader **loader, const struct gx_datas
                                 const struct gx_loader_options *options, struct gx_err *err);
 void gx_loader_free(struct gx_loader **loader);
 
-/* The size of every sample, and the most memory the loader will hold (batches and cache; decoding
- * one file for each worker comes on top). */
-void gx_loader_size(const struct gx_loader *loader, int *height, int *width);
-size_t gx_loader_bytes(const struct gx_loader *loader);
-/* The same before there is a loader, for samples of that size. */
+/* The most bytes that a loader of samples of that size will hold: batches and cache (decoding one
+ * file for each worker comes on top). */
 size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *split,
                        const struct gx_loader_options *options, int height, int width);
 

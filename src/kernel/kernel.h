@@ -28,32 +28,34 @@ enum gx_conv_product { GX_CONV_Y, GX_CONV_DX, GX_CONV_DW };
 /* How the convolution is done. Winograd needs 3x3, stride 1, and transformed weights. */
 enum gx_conv_method { GX_CONV_GEMM, GX_CONV_WINOGRAD };
 
-enum gx_unary_kind {            /* y = f(x; a, b) */
-                     GX_AFFINE, /* a x + b */
-                     GX_ABS,
-                     GX_SIGN, /* -1, 0, 1 */
-                     GX_SQRT,
-                     GX_POW, /* x^a */
-                     GX_EXP,
-                     GX_LOG,
-                     GX_TANH,
-                     GX_SIGMOID,
-                     GX_SOFTPLUS,   /* log(1 + e^x), without overflow */
-                     GX_LEAKY_RELU, /* x > 0 ? x : a x */
-                     GX_CLAMP,      /* to [a, b] */
-                     GX_INSIDE,     /* 1 where a <= x <= b, else 0 */
-                     GX_UNARY_KINDS
+/* y = f(x; a, b). */
+enum gx_unary_kind {
+    GX_AFFINE, /* a x + b */
+    GX_ABS,
+    GX_SIGN, /* -1, 0, 1 */
+    GX_SQRT,
+    GX_POW, /* x^a */
+    GX_EXP,
+    GX_LOG,
+    GX_TANH,
+    GX_SIGMOID,
+    GX_SOFTPLUS,   /* log(1 + e^x), without overflow */
+    GX_LEAKY_RELU, /* x > 0 ? x : a x */
+    GX_CLAMP,      /* to [a, b] */
+    GX_INSIDE,     /* 1 where a <= x <= b, else 0 */
+    GX_UNARY_KINDS
 };
 
-enum gx_binary_kind { /* z = f(x, y; a) */
-                      GX_ADD,
-                      GX_SUB,
-                      GX_MUL,
-                      GX_DIV,
-                      GX_MAX,
-                      GX_GREATER, /* 1 where x > y, 1/2 where equal, else 0: the derivative of max */
-                      GX_LEAKY_GATE, /* y > 0 ? x : a x: the derivative of leaky_relu, y its input or output */
-                      GX_BINARY_KINDS
+/* z = f(x, y; a). */
+enum gx_binary_kind {
+    GX_ADD,
+    GX_SUB,
+    GX_MUL,
+    GX_DIV,
+    GX_MAX,
+    GX_GREATER,    /* 1 where x > y, 1/2 where equal, else 0: the derivative of max */
+    GX_LEAKY_GATE, /* y > 0 ? x : a x: the derivative of leaky_relu, y its input or output */
+    GX_BINARY_KINDS
 };
 
 /* One operand's walk over an (outer, rows, cols) box: element offsets; 0 repeats. cols is 0 or 1. */

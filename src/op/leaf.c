@@ -117,11 +117,6 @@ void gx_update_average(struct gx_graph *g, struct gx_param *param, struct gx_nod
     node->name = param->name;
 }
 
-void gx_update(struct gx_graph *g, struct gx_param *param, struct gx_node *x)
-{
-    gx_update_average(g, param, x, 1);
-}
-
 /* ---- stop_gradient and reshape: views ---- */
 
 static int same_shape(struct gx_node *y, struct gx_err *err)

@@ -7,13 +7,13 @@
 
 #include <stdint.h>
 
-enum gx_stream { /* who asks; two streams never share a number */
-                 GX_STREAM_INIT = 1,
-                 GX_STREAM_ORDER,   /* order of the samples in an epoch */
-                 GX_STREAM_AUGMENT, /* crop, flip */
-                 GX_STREAM_DROPOUT, /* dropout and random operators of a graph */
-                 GX_STREAM_POOL,    /* image pools */
-                 GX_STREAM_TEST
+/* Who asks; two streams never share a number. */
+enum gx_stream {
+    GX_STREAM_INIT = 1, /* first weights */
+    GX_STREAM_ORDER,    /* order of the samples in an epoch */
+    GX_STREAM_AUGMENT,  /* crop, flip */
+    GX_STREAM_DROPOUT,  /* dropout and random operators of a graph */
+    GX_STREAM_TEST
 };
 
 struct gx_random {

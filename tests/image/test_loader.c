@@ -148,11 +148,8 @@ static void errors_name_the_file(void **state)
     options.prepare.load_size = 0;
     cut_file(in_folder("5.png"), 0.6, "5.png"); /* the second of the third batch */
     assert_int_equal(gx_loader_new(&loader, &set, &set.train, &options, &err), 0);
-    int height, width;
-    gx_loader_size(loader, &height, &width);
-    assert_int_equal(height, CROP);
-    assert_int_equal(width, CROP);
-    assert_true(gx_loader_bytes(loader) >= 2 * FLOATS * sizeof(float));
+    assert_true(gx_loader_needs(&set, &set.train, &options, CROP, CROP) >=
+                2 * FLOATS * sizeof(float));
     assert_int_equal(gx_loader_next(loader, to, NULL, &err), 0);
     assert_int_equal(gx_loader_next(loader, to, NULL, &err), 0);
     assert_int_equal(gx_loader_next(loader, to, NULL, &err), -GX_E_CONFIG);
