@@ -1,7 +1,7 @@
 # ganx: `make` builds build/ganx and build/libganx.a; `make help` lists the rest.
 #   make DEBUG=1              no optimisation, debugger symbols
 #   make SANITIZE=address,undefined
-#   make CC=clang            OpenMP for it: on Debian libomp-dev, or make OPENMP= for one thread
+#   make CC=clang            OpenMP for it: on Debian libomp-dev
 #   make check                every fast test
 #   make fault                the slow faults: kills at random, a disk that fills up
 #   make parity DIR=path      PyTorch's fixtures in a folder (default: tests/reference)

@@ -286,10 +286,13 @@ int gx_image_start(const char *loaders, int threads, struct gx_err *err)
     pthread_mutex_lock(&lock);
     int result = 0;
     unsigned rows = 0;
-    /* What libvips has to say about a file we say ourselves, in one line with the file's name. */
-    if (!atomic_load(&on))
+    /* What libvips has to say about a file we say ourselves, in one line with the file's name; and
+     * what GObject has to say when libvips takes over a header whose sides are 0. */
+    if (!atomic_load(&on)) {
         g_log_set_handler("VIPS", G_LOG_LEVEL_MASK & ~(unsigned)G_LOG_LEVEL_ERROR, drop_message,
                           NULL);
+        g_log_set_handler("GLib-GObject", G_LOG_LEVEL_WARNING, drop_message, NULL);
+    }
     if (!atomic_load(&on) && VIPS_INIT("ganx"))
         result = gx_fail(err, GX_E_NOMEM, "cannot start libvips");
     if (!result)
