@@ -187,6 +187,16 @@ static int decode(const struct work *w, struct item *item, struct gx_err *err)
     return gx_picture_read(item->picture, m->channels_in, m->low, m->high, item->data, err);
 }
 
+/* Animations and documents lose what follows their first picture; nobody should find out later. */
+static void warn_of_pages(struct work *w, const struct gx_job *job, const struct item *item)
+{
+    int pages = gx_picture_facts(item->picture)->pages;
+    if (pages > 1)
+        gx_report(w->batch->report, GX_WARNING, "pages",
+                  "'%s' has %d frames or pages, and only the first is translated",
+                  shown(job->in, "standard input"), pages);
+}
+
 /* Gives the item, or NULL: it failed, or the work ends. */
 static struct item *read_one(struct work *w, int at)
 {
@@ -204,8 +214,10 @@ static struct item *read_one(struct work *w, int at)
     code = check_size(w, job, item, &err);
     if (code || !take_bytes(w, item->bytes))
         item->bytes = 0; /* none were taken */
-    else if (!(code = decode(w, item, &err)))
+    else if (!(code = decode(w, item, &err))) {
+        warn_of_pages(w, job, item);
         return item;
+    }
     if (code)
         fail(w, at, code, GX_AT_INPUT, &err);
     drop(w, item);

@@ -130,6 +130,20 @@ static int measure(struct bench *b, struct gx_graph *graph, struct gx_node *cons
     return code;
 }
 
+/* The family's networks take these pictures, or the error says which sides they take. */
+static int check_size(const struct bench *b, struct gx_err *err)
+{
+    int side = b->config->bench.size;
+    for (int i = 0; i < b->game.nets; i++) {
+        const struct gx_network_spec *spec = &b->game.net[i].spec;
+        int multiple = spec->network->multiple(spec);
+        if (side % multiple)
+            return gx_fail(err, GX_E_USAGE, "--size %d does not fit network %s: try %d", side,
+                           b->game.net[i].name, (side / multiple + 1) * multiple);
+    }
+    return 0;
+}
+
 static int bench_inference(struct bench *b, struct result *r, struct gx_err *err)
 {
     const struct gx_config *c = b->config;
@@ -184,7 +198,7 @@ static void print_result(const struct bench *b, const struct result *r)
         b->kernels->name, "ms", r->median * 1e3, "ms_low", r->low * 1e3, "ms_high", r->high * 1e3,
         "gflop", r->facts.flops * 1e-9, "gflops", r->facts.flops / r->median * 1e-9, "arena_bytes",
         (json_int_t)r->facts.arena, "weight_bytes", (json_int_t)weights);
-    char *text = json_dumps(o, 0);
+    char *text = json_dumps(o, JSON_REAL_PRECISION(9));
     puts(text);
     free(text);
     json_decref(o);
@@ -216,6 +230,8 @@ static int run_bench(struct gx_config *config, struct gx_report *report)
                                  b.game.net[i].name);
     }
     struct result r = {0};
+    if (!code)
+        code = check_size(&b, &err);
     if (!code)
         code = config->bench.training ? bench_step(&b, &r, &err) : bench_inference(&b, &r, &err);
     if (!code)

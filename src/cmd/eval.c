@@ -1,5 +1,6 @@
 /* ganx eval OUT REF: how far pictures are from their references, each and on average. Pictures
- * belong together by name without suffix; what has no partner, or another size, is named. */
+ * belong together by name, else by name without suffix; what has no partner, or another size, is
+ * named. */
 #include "cmd/cmd.h"
 
 #include "ganx/image.h"
@@ -115,14 +116,33 @@ static size_t stem_length(const char *name)
     return dot && dot != name ? (size_t)(dot - name) : strlen(name);
 }
 
-static const char *partner(const struct gx_names *names, const char *name)
+static bool holds(const struct gx_names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (!strcmp(names->name[i], name))
+            return true;
+    return false;
+}
+
+/* Of `outs`: the reference's namesake; else the one picture that differs in its suffix alone and is
+ * no other reference's namesake. NULL: none, or *several. */
+static const char *partner(const struct gx_names *outs, const struct gx_names *refs,
+                           const char *name, bool *several)
 {
     size_t length = stem_length(name);
-    for (size_t i = 0; i < names->count; i++)
-        if (gx_picture_name(names->name[i]) && stem_length(names->name[i]) == length &&
-            !strncmp(names->name[i], name, length))
-            return names->name[i];
-    return NULL;
+    const char *found = NULL;
+    *several = false;
+    if (holds(outs, name))
+        return name;
+    for (size_t i = 0; i < outs->count && !*several; i++) {
+        const char *other = outs->name[i];
+        if (!gx_picture_name(other) || stem_length(other) != length ||
+            strncmp(other, name, length) != 0 || holds(refs, other))
+            continue;
+        *several = found != NULL;
+        found = other;
+    }
+    return *several ? NULL : found;
 }
 
 static int measure_folders(struct eval *e, const char *out, const char *ref, struct gx_err *err)
@@ -133,14 +153,17 @@ static int measure_folders(struct eval *e, const char *out, const char *ref, str
     if (!code)
         code = gx_folder_list(ref, &refs, err);
     for (size_t i = 0; i < refs.count && !code; i++) {
-        const char *name = refs.name[i], *mine = partner(&outs, name);
+        const char *name = refs.name[i];
+        bool several;
         if (!gx_picture_name(name))
             continue;
+        const char *mine = partner(&outs, &refs, name, &several);
         if (mine)
             measure(e, mine, gx_arena_format(&arena, "%s/%s", out, mine),
                     gx_arena_format(&arena, "%s/%s", ref, name));
         else
-            fail(e, gx_arena_format(&arena, "'%s/%s' has no partner in '%s'", ref, name, out));
+            fail(e, gx_arena_format(&arena, "'%s/%s' has %s in '%s'", ref, name,
+                                     several ? "several partners" : "no partner", out));
     }
     gx_names_free(&outs);
     gx_names_free(&refs);
@@ -213,6 +236,7 @@ static int run_eval(struct gx_config *config, struct gx_report *report)
 const struct gx_command gx_command_eval = {
     .name = "eval",
     .verb = GX_VERB_EVAL,
+    .of_family = true,
     .alone = true,
     .summary = "compare pictures with their references: L1, PSNR, SSIM, sharpness",
     .usage = (const char *const[]){"[--json] OUT REF", NULL},

@@ -158,6 +158,8 @@ static int add_listed(struct plan *p, const char *list)
         if (!stop)
             stop = data + size;
         *stop = '\0'; /* the byte past the end is the reader's own NUL */
+        if (end == '\n' && stop > at && stop[-1] == '\r')
+            stop[-1] = '\0'; /* a list from Windows */
         if (*at)
             add_input(p, at);
         at = stop + 1;

@@ -2,11 +2,13 @@
 #include "cmd/batch.h"
 #include "cmd/cmd.h"
 #include "cmd/stop.h"
+#include "util/arena.h"
 #include "util/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct gx_model_settings settings_of(const struct gx_config *c)
 {
@@ -129,6 +131,7 @@ static int write_failed(const char *path, const struct gx_jobs *jobs,
             end = '\0';
     }
     char *text = gx_new(room);
+    int code = 0;
     for (int i = 0; i < jobs->count; i++)
         if (r->outcome[i] == GX_FAILED) {
             size_t length = strlen(jobs->job[i].in);
@@ -136,8 +139,30 @@ static int write_failed(const char *path, const struct gx_jobs *jobs,
             size += length;
             text[size++] = end;
         }
-    int code = gx_file_write(path, text, size, err);
+    if (strcmp(path, "-") != 0)
+        code = gx_file_write(path, text, size, err);
+    else
+        fwrite(text, 1, size, stdout); /* main checks the stream when all is done */
     free(text);
+    return code;
+}
+
+/* Before hours of work, not after them. */
+static int check_failed_list(const char *path, struct gx_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    struct gx_arena arena = {0};
+    if (!*path || !strcmp(path, "-"))
+        return 0;
+    const char *folder = !slash ? "." : slash == path ? "/" : NULL;
+    if (!folder)
+        folder = gx_arena_format(&arena, "%.*s", (int)(slash - path), path);
+    int code = 0;
+    if (gx_is_folder(path))
+        code = gx_fail(err, GX_E_IO, "cannot write '%s': it is a folder", path);
+    else if (access(folder, W_OK | X_OK))
+        code = gx_fail_errno(err, GX_E_IO, "cannot write '%s'", path);
+    gx_arena_clear(&arena);
     return code;
 }
 
@@ -159,6 +184,8 @@ static int run_batch(const struct gx_config *c, const struct gx_batch *batch)
 {
     struct gx_batch_result result;
     struct gx_err err;
+    if (check_failed_list(c->translate.failed_list, &err))
+        return gx_fail_at(batch->report, -GX_E_IO, GX_AT_OUTPUT, &err);
     gx_stop_catch();
     gx_batch_run(batch, &result);
     int code = exit_code(batch->jobs, &result);
@@ -205,7 +232,8 @@ static int run_translate(struct gx_config *config, struct gx_report *report)
     int code = prepare(config, &batch, &jobs, &err);
     batch.report = report;
     if (code) {
-        code = gx_fail_at(report, code, GX_AT_START, &err);
+        /* the list of --files-from is input */
+        code = gx_fail_at(report, code, code == -GX_E_IO ? GX_AT_INPUT : GX_AT_START, &err);
     } else if (!jobs.count) {
         gx_report(report, GX_ERROR, "error", "no pictures in '%s'",
                   *config->translate.files_from ? config->translate.files_from
