@@ -11,6 +11,16 @@
 extern const char *const gx_norm_words[]; /* none, batch, instance: enum gx_norm_kind */
 extern const char *const gx_flag_words[]; /* no, yes */
 
+/* Rows of size tables that several networks have: a generator's pictures, a discriminator's, norm. */
+#define GX_SIZES_TRANSLATED                                                                        \
+    {"cin", 3, 1, 64, NULL, "channels of the input"},                                              \
+    {                                                                                              \
+        "cout", 3, 1, 64, NULL, "channels of the output"                                           \
+    }
+#define GX_SIZES_JUDGED                                                                            \
+    {                                                                                              \
+        "cin", 3, 1, 128, NULL, "channels of what is judged: input and output together in pix2pix" \
+    }
 #define GX_SIZE_NORM(initial)                                                                      \
     {                                                                                              \
         "norm", (initial), 0, GX_NORM_INSTANCE, gx_norm_words, "normalisation"                     \

@@ -55,7 +55,7 @@ static int named(struct gx_network_spec *spec, const char *name)
 }
 
 static const struct gx_size_rule sizes[] = {
-    {"cin", 3, 1, 128, NULL, "channels of what is judged: input and output together in pix2pix"},
+    GX_SIZES_JUDGED,
     {"ndf", 64, 1, 1024, NULL, "channels of the first layer"},
     {"n_layers", 3, 1, 8, NULL, "halvings: 3 for patches of 70x70 pixels"},
     GX_SIZE_NORM(GX_NORM_BATCH),

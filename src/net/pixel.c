@@ -34,7 +34,7 @@ static int infer(struct gx_network_spec *spec, const struct gx_weights *file, co
 }
 
 static const struct gx_size_rule sizes[] = {
-    {"cin", 3, 1, 128, NULL, "channels of what is judged: input and output together in pix2pix"},
+    GX_SIZES_JUDGED,
     {"ndf", 64, 1, 1024, NULL, "channels of the first layer"},
     GX_SIZE_NORM(GX_NORM_BATCH),
     {NULL}};

@@ -99,8 +99,7 @@ static int named(struct gx_network_spec *spec, const char *name)
 }
 
 static const struct gx_size_rule sizes[] = {
-    {"cin", 3, 1, 64, NULL, "channels of the input"},
-    {"cout", 3, 1, 64, NULL, "channels of the output"},
+    GX_SIZES_TRANSLATED,
     {"ngf", 64, 1, 1024, NULL, "channels of the first convolution"},
     {"blocks", 9, 1, 64, NULL, "residual blocks"},
     GX_SIZE_NORM(GX_NORM_INSTANCE),

@@ -102,8 +102,7 @@ static int named(struct gx_network_spec *spec, const char *name)
 }
 
 static const struct gx_size_rule sizes[] = {
-    {"cin", 3, 1, 64, NULL, "channels of the input"},
-    {"cout", 3, 1, 64, NULL, "channels of the output"},
+    GX_SIZES_TRANSLATED,
     {"downs", 8, 2, 10, NULL, "levels, each half as wide and high as the one before"},
     {"ngf", 64, 1, 1024, NULL, "channels of the first level"},
     GX_SIZE_NORM(GX_NORM_BATCH),

@@ -1,4 +1,5 @@
 /* IN... OUT in temporary folders: names, formats, collisions, what exists, loops of links. */
+#include "../scratch.h"
 #include "../test.h"
 
 #include "cmd/jobs.h"
@@ -10,21 +11,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char root[4096];
+static char root[4096], scratch[256];
 
 static int enter(void **state)
 {
-    static char folder[40];
-    strcpy(folder, "/tmp/ganx-jobs-XXXXXX");
-    *state = folder;
-    return !getcwd(root, sizeof root) || !mkdtemp(folder) || chdir(folder);
+    (void)state;
+    return !getcwd(root, sizeof root) || scratch_make(scratch, sizeof scratch) || chdir(scratch);
 }
 
 static int leave(void **state)
 {
-    char command[100];
-    snprintf(command, sizeof command, "rm -rf %s", (const char *)*state);
-    return chdir(root) || system(command);
+    (void)state;
+    return chdir(root) || scratch_remove(scratch);
 }
 
 static bool is_picture(const char *name)

@@ -1,4 +1,5 @@
 /* Defaults, file and flags in their order; saving, reading back, and resuming. */
+#include "../scratch.h"
 #include "../test.h"
 
 #include "config/dump.h"
@@ -10,12 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static char root[4096], folder[] = "/tmp/ganx-resolve-XXXXXX";
+static char root[4096], folder[256];
 
 static int enter(void **state)
 {
     (void)state;
-    return !getcwd(root, sizeof root) || !mkdtemp(folder) || chdir(folder);
+    return !getcwd(root, sizeof root) || scratch_make(folder, sizeof folder) || chdir(folder);
 }
 
 static int leave(void **state)

@@ -4,13 +4,13 @@
  * (a process that died leaves them to the next one); and the action must succeed when tried again.
  *
  * The program is linked with --wrap for the functions below (LINK_fault in the Makefile). */
+#include "../scratch.h"
 #include "../test.h"
 #include "train/run.h"
 #include "util/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,20 +182,12 @@ static void warn(void *user, const char *text)
     warnings++;
 }
 
-static int remove_one(const char *name, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st, (void)type, (void)at;
-    return remove(name);
-}
-
 static int setup(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(root, sizeof root, "%s/ganx-wrap-XXXXXX", base ? base : "/tmp");
     gx_record_init(&record);
     gx_record_add_array(&record, "values", COUNT, values);
-    if (!mkdtemp(root))
+    if (scratch_make(root, sizeof root))
         return -1;
     snprintf(path, sizeof path, "%s/run", root);
     return 0;
@@ -206,7 +198,7 @@ static int teardown(void **state)
     (void)state;
     gx_run_close(&run);
     gx_record_clear(&record);
-    return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return scratch_remove(root);
 }
 
 static void set_values(float value)
@@ -226,7 +218,7 @@ static void prepare(void)
 {
     gx_run_close(&run);
     if (gx_is_folder(path))
-        assert_int_equal(nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+        assert_int_equal(scratch_remove(path), 0);
     must(gx_run_open(&run, path, false, NULL, &err));
     run.keep = 2;
     warnings = 0;

@@ -3,6 +3,7 @@
 #ifndef GX_TESTS_IMAGE_PICTURES_H
 #define GX_TESTS_IMAGE_PICTURES_H
 
+#include "../scratch.h"
 #include "../test.h"
 #include "ganx/image.h"
 #include "util/file.h"
@@ -13,21 +14,18 @@
 #include <unistd.h>
 #include <vips/vips.h>
 
-static char folder[64]; /* made by setup, removed by teardown */
+static char folder[192]; /* made by setup, removed by teardown */
 
 static inline int setup(void **state)
 {
     (void)state;
-    strcpy(folder, "/tmp/ganx-test-XXXXXX");
-    return !mkdtemp(folder) || gx_image_start(NULL, 0, NULL);
+    return scratch_make(folder, sizeof folder) || gx_image_start(NULL, 0, NULL);
 }
 
 static inline int teardown(void **state)
 {
     (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return scratch_remove(folder);
 }
 
 /* A path in the folder; eight of them live at a time. */

@@ -1,5 +1,6 @@
 /* Models at work: results as PyTorch's, any size, nothing between pictures, dropout, budgets, and
  * files that must be refused. */
+#include "../scratch.h"
 #include "../test.h"
 
 #include "ganx/image.h"
@@ -14,7 +15,7 @@
 
 #define UNET "tests/reference/forward/pix2pix_unet32_grey_to_rgba/"
 
-static char made[] = "/tmp/ganx-model-XXXXXX"; /* where test files go */
+static char made[256]; /* where test files go */
 
 static struct gx_model *open_model(const char *path, const struct gx_model_settings *settings)
 {
@@ -63,7 +64,7 @@ struct recipe {
 
 static const char *make_model(const char *name, const struct recipe *recipe)
 {
-    static char path[128];
+    static char path[512];
     struct gx_network_spec spec;
     struct gx_params params;
     struct gx_entries rows = {0};
@@ -377,7 +378,7 @@ static void test_no_running_statistics(void **state)
     struct gx_weights *file;
     struct gx_weights_writer *writer;
     struct gx_entries rows = {0};
-    char path[128], source[128];
+    char path[512], source[512];
     snprintf(source, sizeof source, "%s", make_model("tracked", &batch));
     snprintf(path, sizeof path, "%s/untracked", made);
     assert_int_equal(gx_weights_open(&file, source, NULL), 0);
@@ -411,15 +412,13 @@ static void test_no_running_statistics(void **state)
 static int make_folder(void **state)
 {
     (void)state;
-    return !mkdtemp(made) || gx_image_start(NULL, 1, NULL);
+    return scratch_make(made, sizeof made) || gx_image_start(NULL, 1, NULL);
 }
 
 static int remove_folder(void **state)
 {
     (void)state;
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", made);
-    return system(command);
+    return scratch_remove(made);
 }
 
 int main(void)

@@ -258,17 +258,18 @@ static int check_tier(const struct op_case *c, const struct values *v, struct gx
     return wrong;
 }
 
-void check_parity(const char *name, const struct op_case *cases, int count)
+void check_parity(void **state)
 {
-    struct gx_weights *file = open_file(name);
+    const struct op_table *table = *state;
+    struct gx_weights *file = open_file(table->file);
     int wrong = 0;
-    check_names(file, cases, count);
-    for (int k = 0; k < count; k++) {
-        struct values v = read_values(file, cases[k].name);
+    check_names(file, table->cases, table->count);
+    for (int k = 0; k < table->count; k++) {
+        struct values v = read_values(file, table->cases[k].name);
         const struct gx_kernels *kernels;
         for (int tier = 0; (kernels = gx_kernels_at(tier)); tier++)
             for (int threads = 1; threads <= 2; threads++)
-                wrong += check_tier(&cases[k], &v, file, kernels, threads);
+                wrong += check_tier(&table->cases[k], &v, file, kernels, threads);
         clear_values(&v);
     }
     gx_weights_close(&file);
@@ -368,14 +369,15 @@ static void check_values(const struct op_case *c, const struct values *v)
     clear_probe(&p);
 }
 
-void check_differences(const char *name, const struct op_case *cases, int count)
+void check_differences(void **state)
 {
-    struct gx_weights *file = open_file(name);
-    for (int k = 0; k < count; k++) {
-        if (cases[k].flags & CASE_KINK)
+    const struct op_table *table = *state;
+    struct gx_weights *file = open_file(table->file);
+    for (int k = 0; k < table->count; k++) {
+        if (table->cases[k].flags & CASE_KINK)
             continue;
-        struct values v = read_values(file, cases[k].name);
-        check_values(&cases[k], &v);
+        struct values v = read_values(file, table->cases[k].name);
+        check_values(&table->cases[k], &v);
         clear_values(&v);
     }
     gx_weights_close(&file);

@@ -23,13 +23,20 @@ struct op_case {
     double slack; /* the second gradient's tolerance, in units of the value's; 0: 1 */
 };
 
+/* The cases of one file. The two tests below have it as their state. */
+struct op_table {
+    const char *file;
+    const struct op_case *cases;
+    int count;
+};
+
 /* Every case of tests/reference/op/FILE.safetensors is in the table and the other way round; value,
  * first and second gradients within 2e-6 (3e-5 where F(4x4,3x3) ran) of the largest magnitude of
  * each tensor, in every kernel tier, on one thread and on two. */
-void check_parity(const char *file, const struct op_case *cases, int count);
+void check_parity(void **state);
 
 /* The same inputs: first and second gradients against central differences. */
-void check_differences(const char *file, const struct op_case *cases, int count);
+void check_differences(void **state);
 
 /* Differences of one case over random inputs of the given shapes (a shape of n = 0 ends them). */
 void check_differences_at(const struct op_case *c, const struct gx_shape *shapes);

@@ -82,19 +82,7 @@ static const struct op_case cases[] = {
     ROW(nearest_3),      ROW(bilinear_double), ROW(bilinear_odd),   ROW(bilinear_down),
     ROW(bilinear_mixed), ROW(bilinear_same),   ROW(bilinear_point), ROW(bilinear_to_point),
 };
-enum { COUNT = sizeof cases / sizeof *cases };
-
-static void parity(void **state)
-{
-    (void)state;
-    check_parity("move", cases, COUNT);
-}
-
-static void differences(void **state)
-{
-    (void)state;
-    check_differences("move", cases, COUNT);
-}
+static struct op_table table = {"move", cases, sizeof cases / sizeof *cases};
 
 static void threads(void **state)
 {
@@ -128,8 +116,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parity),
-        cmocka_unit_test(differences),
+        cmocka_unit_test_prestate(check_parity, &table),
+        cmocka_unit_test_prestate(check_differences, &table),
         cmocka_unit_test(threads),
         cmocka_unit_test(refusals),
     };

@@ -37,19 +37,7 @@ static const struct op_case cases[] = {
     {"fixed_plain", build_fixed_plain},
     {"fixed_image", build_fixed},
 };
-enum { COUNT = sizeof cases / sizeof *cases };
-
-static void parity(void **state)
-{
-    (void)state;
-    check_parity("norm", cases, COUNT);
-}
-
-static void differences(void **state)
-{
-    (void)state;
-    check_differences("norm", cases, COUNT);
-}
+static struct op_table table = {"norm", cases, sizeof cases / sizeof *cases};
 
 static void refusals(void **state)
 {
@@ -63,8 +51,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parity),
-        cmocka_unit_test(differences),
+        cmocka_unit_test_prestate(check_parity, &table),
+        cmocka_unit_test_prestate(check_differences, &table),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,19 +125,7 @@ static const struct op_case cases[] = {
     {"broadcast_row", build_broadcast},
     {"broadcast_image", build_broadcast},
 };
-enum { COUNT = sizeof cases / sizeof *cases };
-
-static void parity(void **state)
-{
-    (void)state;
-    check_parity("pointwise", cases, COUNT);
-}
-
-static void differences(void **state)
-{
-    (void)state;
-    check_differences("pointwise", cases, COUNT);
-}
+static struct op_table table = {"pointwise", cases, sizeof cases / sizeof *cases};
 
 static void refusals(void **state)
 {
@@ -150,8 +138,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parity),
-        cmocka_unit_test(differences),
+        cmocka_unit_test_prestate(check_parity, &table),
+        cmocka_unit_test_prestate(check_differences, &table),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,19 +53,7 @@ static const struct op_case cases[] = {
     {"softmax", build_softmax},
     {"softmax_two", build_softmax},
 };
-enum { COUNT = sizeof cases / sizeof *cases };
-
-static void parity(void **state)
-{
-    (void)state;
-    check_parity("pool", cases, COUNT);
-}
-
-static void differences(void **state)
-{
-    (void)state;
-    check_differences("pool", cases, COUNT);
-}
+static struct op_table table = {"pool", cases, sizeof cases / sizeof *cases};
 
 static void threads(void **state)
 {
@@ -88,8 +76,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parity),
-        cmocka_unit_test(differences),
+        cmocka_unit_test_prestate(check_parity, &table),
+        cmocka_unit_test_prestate(check_differences, &table),
         cmocka_unit_test(threads),
         cmocka_unit_test(refusals),
     };

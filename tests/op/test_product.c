@@ -66,19 +66,7 @@ static const struct op_case cases[] = {
     {"linear", build_linear, CASE_LINEAR},
     {"linear_plain", build_linear_plain, CASE_LINEAR},
 };
-enum { COUNT = sizeof cases / sizeof *cases };
-
-static void parity(void **state)
-{
-    (void)state;
-    check_parity("product", cases, COUNT);
-}
-
-static void differences(void **state)
-{
-    (void)state;
-    check_differences("product", cases, COUNT);
-}
+static struct op_table table = {"product", cases, sizeof cases / sizeof *cases};
 
 static void refusals(void **state)
 {
@@ -98,8 +86,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parity),
-        cmocka_unit_test(differences),
+        cmocka_unit_test_prestate(check_parity, &table),
+        cmocka_unit_test_prestate(check_differences, &table),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

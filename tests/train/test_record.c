@@ -1,5 +1,6 @@
 /* Records: what is written comes back bit for bit, into the same places and nowhere else; a file
  * that is damaged or that belongs to another network changes nothing. */
+#include "../scratch.h"
 #include "../test.h"
 #include "train/record.h"
 #include "util/file.h"
@@ -22,9 +23,7 @@ static char path[256];
 static int make_path(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%s/ganx-record-XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(path))
+    if (scratch_make(path, sizeof path - sizeof "/r.safetensors"))
         return -1;
     strcat(path, "/r.safetensors");
     return 0;

@@ -1,11 +1,11 @@
 /* The report of a run: metrics read back as curves, the page whole, closed and escaped. */
+#include "../scratch.h"
 #include "../test.h"
 #include "train/chart.h"
 #include "train/metrics.h"
 #include "train/report.h"
 #include "util/file.h"
 
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,24 +16,16 @@
 static char root[256];
 static struct gx_err err;
 
-static int remove_one(const char *name, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st, (void)type, (void)at;
-    return remove(name);
-}
-
 static int setup(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(root, sizeof root, "%s/ganx-report-XXXXXX", base ? base : "/tmp");
-    return mkdtemp(root) ? 0 : -1;
+    return scratch_make(root, sizeof root);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return scratch_remove(root);
 }
 
 static const char *in_root(const char *name)

@@ -1,10 +1,10 @@
 /* Run folders: whose they are, what stays in them, and what is left after faults. */
+#include "../scratch.h"
 #include "../test.h"
 #include "train/run.h"
 #include "util/file.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,18 +30,10 @@ static void warn(void *user, const char *text)
     snprintf(warned[warnings++ % 4], sizeof warned[0], "%s", text);
 }
 
-static int remove_one(const char *name, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st, (void)type, (void)at;
-    return remove(name);
-}
-
 static int setup(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(root, sizeof root, "%s/ganx-run-XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(root))
+    if (scratch_make(root, sizeof root))
         return -1;
     snprintf(path, sizeof path, "%s/a/run", root);
     gx_record_init(&record);
@@ -54,7 +46,7 @@ static int teardown(void **state)
 {
     (void)state;
     gx_record_clear(&record);
-    return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return scratch_remove(root);
 }
 
 static void open_run(struct gx_run *run, bool resume)

@@ -1,9 +1,9 @@
 #include "tiny.h"
 
+#include "../scratch.h"
 #include "ganx/image.h"
 #include "util/file.h"
 
-#include <ftw.h>
 #include <jansson.h>
 #include <math.h>
 #include <signal.h>
@@ -56,9 +56,7 @@ int tiny_setup(void **state)
 {
     (void)state;
     struct gx_err err;
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/ganx-loop-XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(folder) || gx_image_start(NULL, 1, &err) ||
+    if (scratch_make(folder, sizeof folder) || gx_image_start(NULL, 1, &err) ||
         gx_folder_make(tiny_path("data/train"), &err) ||
         gx_folder_make(tiny_path("data/val"), &err) || gx_folder_make(tiny_path("one"), &err))
         return -1;
@@ -70,16 +68,10 @@ int tiny_setup(void **state)
     return 0;
 }
 
-static int remove_one(const char *name, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st, (void)type, (void)at;
-    return remove(name);
-}
-
 int tiny_teardown(void **state)
 {
     (void)state;
-    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return scratch_remove(folder);
 }
 
 /* ---- training ---- */

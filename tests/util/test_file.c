@@ -1,5 +1,6 @@
 /* Files: whole reads with a limit, staged writes that leave nothing behind, locks between
  * processes, links, folders. Everything happens in a folder of its own under $TMPDIR or /tmp. */
+#include "../scratch.h"
 #include "../test.h"
 #include "util/file.h"
 
@@ -25,9 +26,7 @@ static const char *in_root(const char *name)
 static int make_root(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(root, sizeof root, "%s/ganx-test-XXXXXX", base ? base : "/tmp");
-    return mkdtemp(root) ? 0 : -1;
+    return scratch_make(root, sizeof root);
 }
 
 /* Empties and removes the folder; hidden files (a forgotten temporary one) make rmdir fail. */
