@@ -3,7 +3,8 @@
  * An adversarial objective says what the discriminator and the generator minimise, given the
  * discriminator's raw outputs (no sigmoid): r on real and f on generated pictures, of any equal
  * shape. The formulas are rows of src/loss/list.h; each stays finite, with its gradient, for
- * outputs up to 1e4. */
+ * outputs up to 1e4, but for those that are exponential by nature (max_likelihood, f_kl,
+ * f_reverse_kl, f_hellinger): they overflow to infinity beyond 88. */
 #ifndef GANX_LOSS_H
 #define GANX_LOSS_H
 

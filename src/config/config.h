@@ -47,7 +47,7 @@ struct gx_config {
     } net;
 
     struct {               /* loss.* */
-        const char *gan;   /* non_saturating (also: vanilla), lsgan, hinge, wgan, wgan_gp */
+        const char *gan;   /* a row of loss/list.h; vanilla is non_saturating */
         const char *pixel; /* l1, l2, smooth_l1 */
         double gan_weight; /* of the adversarial loss in the generator's, 1; 0: none */
         double l1;         /* weight of the pixel loss, 100 */

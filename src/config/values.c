@@ -28,7 +28,7 @@ static int choice_of(const struct gx_option *option, const char *text)
 
 static int not_a_choice(const struct gx_option *option, const char *text, struct gx_err *err)
 {
-    char list[256] = "";
+    char list[640] = "";
     size_t used = 0;
     for (int i = 0; option->choices[i] && used < sizeof list; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "",

@@ -3,6 +3,8 @@
  *
  *                      discriminator                        generator
  *   non_saturating     E s(-r) + E s(f)                     E s(-f)        Goodfellow 2014
+ *   minimax            the same                             -E s(f)        Goodfellow 2014
+ *   max_likelihood     the same                             -E e^f         Goodfellow 2016
  *   lsgan              E (r-1)^2 + E f^2                    E (f-1)^2      Mao 2017
  *   hinge              E max(0, 1-r) + E max(0, 1+f)        -E f           Lim 2017, Miyato 2018
  *   wgan, wgan_gp      -E r + E f                           -E f           Arjovsky, Gulrajani 2017
@@ -10,10 +12,10 @@
  * No factor 1/2: families weigh the discriminator themselves. */
 #include "loss/loss.h"
 
-/* ---- non-saturating: binary cross-entropy with logits, labels 1 and 0 ---- */
+/* ---- binary cross-entropy with logits, labels 1 and 0; three generators ---- */
 
-static void non_saturating_d(struct gx_graph *g, struct gx_node *r, struct gx_node *f,
-                             struct gx_node **real, struct gx_node **fake)
+static void cross_entropy_d(struct gx_graph *g, struct gx_node *r, struct gx_node *f,
+                            struct gx_node **real, struct gx_node **fake)
 {
     *real = gx_expect(g, gx_softplus(g, gx_scale(g, r, -1)));
     *fake = gx_expect(g, gx_softplus(g, f));
@@ -29,8 +31,36 @@ const struct gx_adversarial gx_adversarial_non_saturating = {
     .name = "non_saturating",
     .alias = "vanilla",
     .help = "binary cross-entropy; the generator maximises what is taken for real",
-    .discriminator = non_saturating_d,
+    .discriminator = cross_entropy_d,
     .generator = non_saturating_g,
+};
+
+/* The zero-sum game: no gradient is left for the generator once the discriminator is sure. */
+static struct gx_node *minimax_g(struct gx_graph *g, struct gx_node *r, struct gx_node *f)
+{
+    (void)r;
+    return gx_scale(g, gx_expect(g, gx_softplus(g, f)), -1);
+}
+
+const struct gx_adversarial gx_adversarial_minimax = {
+    .name = "minimax",
+    .help = "binary cross-entropy; the generator undoes what the discriminator minimises",
+    .discriminator = cross_entropy_d,
+    .generator = minimax_g,
+};
+
+/* e^f = D / (1 - D), with D the sigmoid of f (NIPS 2016 tutorial, 3.2.4). */
+static struct gx_node *max_likelihood_g(struct gx_graph *g, struct gx_node *r, struct gx_node *f)
+{
+    (void)r;
+    return gx_scale(g, gx_expect(g, gx_exp(g, f)), -1);
+}
+
+const struct gx_adversarial gx_adversarial_max_likelihood = {
+    .name = "max_likelihood",
+    .help = "binary cross-entropy; the generator's gradient is that of maximum likelihood",
+    .discriminator = cross_entropy_d,
+    .generator = max_likelihood_g,
 };
 
 /* ---- least squares ---- */

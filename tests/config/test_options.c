@@ -83,6 +83,7 @@ static struct {
     {"data.load_size", "99999999999999999999", NULL, "not a whole number"},
     {"net.input_channels", "4", "4", NULL},
     {"net.input_channels", "2", NULL, "none of 1, 3, 4"},
+    {"loss.gan", "x", NULL, "f_gan, f_gan_ns"}, /* the longest list, to its end */
     {"train.steps", "10k", "10000", NULL},
     {"train.steps", "1.5M", "1500000", NULL},
     {"train.steps", "1.5", NULL, "like 3000 or 10k"},

@@ -395,8 +395,11 @@ static void everything_learns(void **state)
         "loss.gan=lsgan net.norm=batch net.generator=resnet_6blocks net.n_layers=2",
         "loss.gan=hinge net.norm=instance net.discriminator=pixel net.generator=resnet_9blocks",
         ("loss.gan=wgan_gp net.norm=none net.generator=resnet_6blocks net.output_channels=1 "
-         "net.init=xavier net.init_gain=1")};
-    for (int i = 0; i < 10; i++) {
+         "net.init=xavier net.init_gain=1"),
+        "loss.gan=relativistic net.norm=instance net.discriminator=pixel",
+        "loss.gan=relativistic_average_esrgan net.norm=batch train.n_critic=2",
+        "loss.gan=f_hellinger_ns net.norm=none"};
+    for (int i = 0; i < 13; i++) {
         static const char *const names[] = {"G_GAN", "G_L1", "D_real", "D_fake"};
         char run[16], words[512];
         double value[TINY_LINES], first = 0, last = 0;
