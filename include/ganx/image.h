@@ -70,6 +70,9 @@ GX_MUST_CHECK int gx_picture_read(struct gx_picture *picture, int channels, floa
 
 /* Whether a name looks like a picture that this process reads (by its suffix). */
 bool gx_picture_name(const char *name);
+/* The name of the format, by its suffix, that this process does not read since it was not asked to;
+ * else NULL. */
+const char *gx_picture_name_off(const char *name);
 
 /* ---- writing ---- */
 

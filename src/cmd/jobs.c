@@ -82,6 +82,21 @@ static bool is_out(const struct plan *p, const struct stat *s)
     return p->out_exists && s->st_dev == p->out_stat.st_dev && s->st_ino == p->out_stat.st_ino;
 }
 
+/* A file of a folder: what is no picture by its name is nobody's business, but a picture that is
+ * left out for its format is counted. */
+static void consider(struct plan *p, const char *path, const char *under)
+{
+    struct gx_jobs *jobs = p->jobs;
+    if (p->request->is_input(path)) {
+        append_under(p, path, under);
+    } else if (p->request->format_off(path)) {
+        if (!jobs->passed_over++) {
+            jobs->passed_over_name = path;
+            jobs->passed_over_format = p->request->format_off(path);
+        }
+    }
+}
+
 /* Files of a folder in byte order, then of its subfolders. OUT itself and loops of links are left
  * out; a folder that cannot be listed is one failed input. */
 static void walk(struct plan *p, const char *folder, const char *under, const struct level *up,
@@ -107,8 +122,8 @@ static void walk(struct plan *p, const char *folder, const char *under, const st
             bool is_folder = !stat(path, &s) && S_ISDIR(s.st_mode);
             if (is_folder != (folders == 1))
                 continue;
-            if (!is_folder && p->request->is_input(names.name[i]))
-                append_under(p, path, under);
+            if (!is_folder)
+                consider(p, path, under);
             if (is_folder && !is_out(p, &s) && !was_met(&level, &s) && depth < DEPTH_MAX)
                 walk(p, path,
                      gx_arena_format(arena, "%s%s%s", under, *under ? "/" : "", names.name[i]),
@@ -256,7 +271,8 @@ static int plan_single(struct plan *p, const char *in, const char *out)
     const char *own = strcmp(in, "-") && strcmp(out, "-") ? q->format_of(in) : NULL;
     job->out = gx_arena_text(&p->jobs->arena, out);
     job->format = *q->format ? q->format : said ? said : own ? own : q->fallback;
-    if (!*q->format && !said && strcmp(out, "-") && suffix_of(out) && q->is_input(out))
+    if (!*q->format && !said && strcmp(out, "-") && suffix_of(out) &&
+        (q->is_input(out) || q->format_off(out)))
         return gx_fail(p->err, GX_E_USAGE, "cannot write '.%s' files; name the output '.%s'",
                        suffix_of(out), q->fallback);
     return 0;

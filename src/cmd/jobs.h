@@ -29,6 +29,8 @@ struct gx_jobs {
     struct gx_job *job;
     int count;
     bool batch; /* OUT is a folder: one input that fails does not stop the others */
+    int passed_over; /* files of folders in formats that are off ... */
+    const char *passed_over_name, *passed_over_format; /* ... and the first of them */
 };
 
 struct gx_jobs_request {
@@ -39,7 +41,8 @@ struct gx_jobs_request {
     const char *format;                         /* asked for, or "" */
     const char *fallback;                       /* "png" */
     bool (*is_input)(const char *name);         /* by its suffix: which files of a folder count */
-    const char *(*format_of)(const char *name); /* what its suffix says, NULL: not writable */
+    const char *(*format_off)(const char *name); /* a format that is known but off, or NULL */
+    const char *(*format_of)(const char *name);  /* what its suffix says, NULL: not writable */
 };
 
 /* -GX_E_USAGE: too few words; several inputs for a file or for standard output; two inputs that

@@ -43,6 +43,7 @@ static int plan_jobs(const struct gx_config *c, struct gx_jobs *jobs, struct gx_
                                             .format = c->translate.format,
                                             .fallback = "png",
                                             .is_input = gx_picture_name,
+                                            .format_off = gx_picture_name_off,
                                             .format_of = gx_format_of_name};
     return gx_jobs_plan(jobs, &request, err);
 }
@@ -231,6 +232,11 @@ static int run_translate(struct gx_config *config, struct gx_report *report)
     struct gx_err err;
     int code = prepare(config, &batch, &jobs, &err);
     batch.report = report;
+    if (!code && jobs.passed_over)
+        gx_report(report, GX_WARNING, "passed_over",
+                  "passed over %d %s that --loaders would allow, such as '%s' (--loaders %s)",
+                  jobs.passed_over, jobs.passed_over == 1 ? "picture" : "pictures",
+                  jobs.passed_over_name, jobs.passed_over_format);
     if (code) {
         /* the list of --files-from is input */
         code = gx_fail_at(report, code, code == -GX_E_IO ? GX_AT_INPUT : GX_AT_START, &err);

@@ -191,7 +191,7 @@ const struct gx_option gx_options[] = {
 
     {"model", "model", 'm', PATH(translate.model), .initial = "", .metavar = "MODEL",
      .verbs = TRANSLATE, .flags = ONLY,
-     .help = "model file, or a run's folder; without it the installed default"},
+     .help = "model file, or a run's folder"},
     {"size", "size", INT(translate.size), .initial = "0", RANGE(0, 16384), .metavar = "N",
      .verbs = TRANSLATE, .flags = ONLY,
      .help = "work at this size, as in training, and scale the result back; 0: as it is"},

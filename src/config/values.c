@@ -91,8 +91,11 @@ static int parse_whole(const struct gx_option *option, const char *text, const s
                        : units == count_units ? ", like 3000 or 10k"
                                               : "");
     if (value < option->low || value > option->high)
-        return gx_fail(err, GX_E_CONFIG, "%s is out of range: from %.15g to %.15g", text,
-                       option->low, option->high);
+        return option->high < 1e15 || value > option->high
+                   ? gx_fail(err, GX_E_CONFIG, "%s is out of range: from %.15g to %.15g", text,
+                             option->low, option->high)
+                   : gx_fail(err, GX_E_CONFIG, "%s is out of range: at least %.15g", text,
+                             option->low);
     *to = (int64_t)value;
     return 0;
 }

@@ -218,6 +218,13 @@ bool gx_picture_name(const char *name)
     return format && (format->trusted || gx_format_is_on(format));
 }
 
+const char *gx_picture_name_off(const char *name)
+{
+    const char *suffix = suffix_of(name);
+    const struct gx_format *format = suffix ? gx_format_row(suffix) : NULL;
+    return format && !gx_picture_name(name) ? format->name : NULL;
+}
+
 const char *gx_format_find(const char *word)
 {
     const struct gx_format *format = gx_format_row(word);

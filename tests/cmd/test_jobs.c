@@ -32,6 +32,12 @@ static bool is_picture(const char *name)
                    !strcmp(dot, ".heic"));
 }
 
+static const char *format_off(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && !strcmp(dot, ".svg") ? "svg" : NULL;
+}
+
 static const char *format_of(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -69,6 +75,7 @@ static int plan(const char *words, struct gx_jobs_request q)
     q.format = q.format ? q.format : "";
     q.fallback = "png";
     q.is_input = is_picture;
+    q.format_off = format_off;
     q.format_of = format_of;
     int code = gx_jobs_plan(&jobs, &q, &err);
     size_t used = 0;

@@ -390,9 +390,13 @@ static void loaders(void **state)
     assert_int_equal(gx_image_start("svg, gibberish", 0, &err), -GX_E_USAGE);
     assert_non_null(strstr(err.text, "unknown loader 'gibberish'"));
     assert_false(gx_picture_name("x.SVG"));
+    assert_string_equal(gx_picture_name_off("x.SVG"), "svg");
+    assert_null(gx_picture_name_off("x.png"));
+    assert_null(gx_picture_name_off("notes.txt"));
     if (gx_image_start("svg", 0, &err))
         skip(); /* a libvips without librsvg */
     assert_true(gx_picture_name("x.SVG"));
+    assert_null(gx_picture_name_off("x.SVG"));
     struct gx_facts facts = read_floats(path, 3, 0, 255, at);
     assert_int_equal(facts.width, 9);
     assert_near(at[0], 255, 0);
