@@ -1,4 +1,4 @@
-/* A folder of a test's own, under $TMPDIR or /tmp, and its end. Both give 0, or not when it fails. */
+/* A folder of a test's own, under $TMPDIR or /tmp, and its end. Both give 0 when it is done. */
 #ifndef GX_TESTS_SCRATCH_H
 #define GX_TESTS_SCRATCH_H
 

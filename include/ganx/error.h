@@ -1,9 +1,9 @@
 /* Errors: how every fallible function of libganx reports.
  *
  * A function that can fail returns int: 0, or one of the negative codes below, and writes one line
- * of text into the caller's struct gx_err (which may be NULL: the text is then dropped). The line is
- * lowercase, has no full stop, and quotes names: "cannot open 'x.png': no such file or directory".
- * Nothing is kept between calls; there is no global state. */
+ * of text into the caller's struct gx_err (which may be NULL: the text is then dropped). The line
+ * is lowercase, has no full stop, and quotes names: "cannot open 'x.png': no such file or
+ * directory". Nothing is kept between calls; there is no global state. */
 #ifndef GANX_ERROR_H
 #define GANX_ERROR_H
 

@@ -172,7 +172,8 @@ struct gx_node *gx_conv2d(struct gx_graph *g, struct gx_node *x, struct gx_node 
  * ConvTranspose2d, whose weight (in, out, kh, kw) is (o, i, kh, kw) here. */
 struct gx_node *gx_conv2d_transposed(struct gx_graph *g, struct gx_node *x, struct gx_node *w,
                                      struct gx_node *bias, struct gx_conv conv);
-/* Rows (w) by columns (c) of each (n, h): a (n,h,m,k) b (n,h,k,p) -> (n,h,m,p); ta: a is (n,h,k,m). */
+/* Rows (w) by columns (c) of each (n, h): a (n,h,m,k) b (n,h,k,p) -> (n,h,m,p); ta: a is
+ * (n,h,k,m). */
 struct gx_node *gx_matmul(struct gx_graph *g, struct gx_node *a, struct gx_node *b, bool ta,
                           bool tb);
 /* x (n,1,1,i), w (1,1,o,i), bias (1,1,1,o) or NULL -> (n,1,1,o). */

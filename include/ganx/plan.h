@@ -30,8 +30,8 @@ struct gx_plan_facts {
 
 struct gx_plan;
 
-/* Takes over the graph: it may not grow afterwards, and must outlive the plan (the caller frees it).
- * -GX_E_SHAPE and others from the graph's own errors. */
+/* Takes over the graph: it may not grow afterwards, and must outlive the plan (the caller frees
+ * it). -GX_E_SHAPE and others from the graph's own errors. */
 GX_MUST_CHECK int gx_plan_new(struct gx_plan **plan, struct gx_graph *graph,
                               const struct gx_plan_settings *settings, struct gx_err *err);
 void gx_plan_free(struct gx_plan **plan);

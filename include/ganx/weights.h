@@ -32,8 +32,8 @@ struct gx_tensor_info {
 
 struct gx_weights; /* an open file */
 
-/* -GX_E_IO if it cannot be read; -GX_E_FORMAT, with the reason and the tensor's name, if it is not a
- * sound weight file (a Git-LFS pointer, an HTML page and the old .tar form are named as such). */
+/* -GX_E_IO if it cannot be read; -GX_E_FORMAT, with the reason and the tensor's name, if it is not
+ * a sound weight file (a Git-LFS pointer, an HTML page and the old .tar form are named as such). */
 GX_MUST_CHECK int gx_weights_open(struct gx_weights **weights, const char *path,
                                   struct gx_err *err);
 void gx_weights_close(struct gx_weights **weights);
@@ -55,9 +55,9 @@ GX_MUST_CHECK int gx_weights_read(struct gx_weights *w, int i, float *to, struct
 GX_MUST_CHECK int gx_weights_read_part(struct gx_weights *w, int i, int64_t from, int64_t count,
                                        float *to, struct gx_err *err);
 /* Checks the whole file against its checksums: in safetensors the metadata "ganx.crc32" (the writer
- * below puts it there: zlib's CRC-32 of the file with those eight digits as zeros, so that header and
- * data are covered; whoever relies on it checks first that the key is there), in zip files those of
- * the entries. 0 when there is none. */
+ * below puts it there: zlib's CRC-32 of the file with those eight digits as zeros, so that header
+ * and data are covered; whoever relies on it checks first that the key is there), in zip files
+ * those of the entries. 0 when there is none. */
 GX_MUST_CHECK int gx_weights_verify(struct gx_weights *w, struct gx_err *err);
 
 /* Writing safetensors: begin with all names and shapes, then each tensor's data in that order, then

@@ -163,7 +163,7 @@ static int measure_folders(struct eval *e, const char *out, const char *ref, str
                     gx_arena_format(&arena, "%s/%s", ref, name));
         else
             fail(e, gx_arena_format(&arena, "'%s/%s' has %s in '%s'", ref, name,
-                                     several ? "several partners" : "no partner", out));
+                                    several ? "several partners" : "no partner", out));
     }
     gx_names_free(&outs);
     gx_names_free(&refs);

@@ -28,7 +28,7 @@ struct gx_jobs {
     struct gx_arena arena;
     struct gx_job *job;
     int count;
-    bool batch; /* OUT is a folder: one input that fails does not stop the others */
+    bool batch;      /* OUT is a folder: one input that fails does not stop the others */
     int passed_over; /* files of folders in formats that are off ... */
     const char *passed_over_name, *passed_over_format; /* ... and the first of them */
 };
@@ -38,9 +38,9 @@ struct gx_jobs_request {
     int operands;
     const char *files_from; /* a file of names, one a line or ended by NUL, "-", or "" */
     bool recursive, force;
-    const char *format;                         /* asked for, or "" */
-    const char *fallback;                       /* "png" */
-    bool (*is_input)(const char *name);         /* by its suffix: which files of a folder count */
+    const char *format;                          /* asked for, or "" */
+    const char *fallback;                        /* "png" */
+    bool (*is_input)(const char *name);          /* by its suffix: which files of a folder count */
     const char *(*format_off)(const char *name); /* a format that is known but off, or NULL */
     const char *(*format_of)(const char *name);  /* what its suffix says, NULL: not writable */
 };

@@ -16,7 +16,13 @@
 
 enum gx_direction { GX_A_TO_B, GX_B_TO_A };
 
-struct gx_origin;
+enum gx_source { GX_FROM_DEFAULT, GX_FROM_SAVED, GX_FROM_FILE, GX_FROM_FLAG };
+
+struct gx_origin { /* where one value came from */
+    enum gx_source source;
+    const char *name; /* the file, or the flag as "--lr" or "--set optim.lr"; NULL for a default */
+    int line, column; /* in the file, from 1; else 0 */
+};
 
 struct gx_config {
     struct gx_arena arena;

@@ -2,7 +2,7 @@
 #ifndef GX_CONFIG_FLAGS_H
 #define GX_CONFIG_FLAGS_H
 
-#include "config/resolve.h"
+#include "config/options.h"
 
 struct gx_flag { /* one use of an option, in the order of the command line */
     const struct gx_option *option;

@@ -86,6 +86,10 @@ const struct gx_option *gx_option_by_key(const char *key);
 const struct gx_option *gx_option_by_flag(const char *flag, const char *family, unsigned verbs);
 const struct gx_option *gx_option_by_letter(char letter, const char *family, unsigned verbs);
 
+/* By key, for what a file or --set may set in this family; NULL and the reason (keys.c). */
+const struct gx_option *gx_config_key(struct gx_config *config, const char *key,
+                                      struct gx_err *err);
+
 /* A family's value for a key where it differs from the row's `initial`, else `initial`. */
 const char *gx_option_initial(const struct gx_option *option, const char *family);
 

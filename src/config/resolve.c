@@ -38,29 +38,6 @@ void gx_config_clear(struct gx_config *config)
     memset(config, 0, sizeof *config);
 }
 
-/* Keys and sections that a file may have: for "did you mean". */
-static const char *nearest_key(struct gx_config *config, const char *key)
-{
-    const char *names[256], *section = "";
-    int count = 0;
-    for (int i = 0; i < gx_options_count && count < 250; i++) {
-        const struct gx_option *option = &gx_options[i];
-        if ((option->flags & GX_OPTION_FLAG_ONLY) || !gx_option_applies(option, config->family))
-            continue;
-        const char *dot = strchr(option->key, '.');
-        if (dot && !strcmp(dot + 1, key)) /* the right name without its section */
-            return option->key;
-        names[count++] = option->key;
-        size_t length = dot ? (size_t)(dot - option->key) : 0;
-        if (dot && (strlen(section) != length || strncmp(section, option->key, length))) {
-            section = gx_arena_format(&config->arena, "%.*s", (int)length, option->key);
-            names[count++] = section;
-        }
-    }
-    names[count] = NULL;
-    return gx_suggest(key, names);
-}
-
 static bool is_section(const char *name)
 {
     size_t length = strlen(name);
@@ -83,24 +60,6 @@ static bool is_utf8(const char *text)
                 return false;
     }
     return true;
-}
-
-const struct gx_option *gx_config_key(struct gx_config *config, const char *key, struct gx_err *err)
-{
-    const struct gx_option *option = gx_option_by_key(key);
-    if (option && !(option->flags & GX_OPTION_FLAG_ONLY) &&
-        gx_option_applies(option, config->family))
-        return option;
-    const char *near = option ? NULL : nearest_key(config, key);
-    if (option && (option->flags & GX_OPTION_FLAG_ONLY))
-        gx_fail(err, GX_E_CONFIG, "'%s' is not a key but an option: --%s", key, option->flag);
-    else if (option)
-        gx_fail(err, GX_E_CONFIG, "'%s' is not a key of %s", key,
-                *config->family ? config->family : "this command");
-    else
-        gx_fail(err, GX_E_CONFIG, "unknown key '%s'%s%s%s", key, near ? "; did you mean '" : "",
-                near ? near : "", near ? "'?" : "");
-    return NULL;
 }
 
 int gx_config_set(struct gx_config *config, const char *key, const char *value,

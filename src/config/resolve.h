@@ -5,14 +5,6 @@
 
 #include "config/options.h"
 
-enum gx_source { GX_FROM_DEFAULT, GX_FROM_SAVED, GX_FROM_FILE, GX_FROM_FLAG };
-
-struct gx_origin { /* where one value came from */
-    enum gx_source source;
-    const char *name; /* the file, or the flag as "--lr" or "--set optim.lr"; NULL for a default */
-    int line, column; /* in the file, from 1; else 0 */
-};
-
 /* Every field at its default for the family ("" for a command without one). An unknown family is
  * -GX_E_USAGE, with the nearest name. On failure there is nothing to clear. */
 GX_MUST_CHECK int gx_config_init(struct gx_config *config, const char *family, struct gx_err *err);
@@ -30,9 +22,6 @@ GX_MUST_CHECK int gx_config_resolve(struct gx_config *config, const char *family
 /* Applies YAML text (at most 1 MiB; `name` is for messages). -GX_E_CONFIG. */
 GX_MUST_CHECK int gx_config_apply_yaml(struct gx_config *config, const char *text, size_t size,
                                        const char *name, enum gx_source source, struct gx_err *err);
-/* The option that a file or --set may set for this family; or NULL and the reason. */
-const struct gx_option *gx_config_key(struct gx_config *config, const char *key,
-                                      struct gx_err *err);
 /* Sets one value by key. -GX_E_CONFIG, naming the key but no place. */
 GX_MUST_CHECK int gx_config_set(struct gx_config *config, const char *key, const char *value,
                                 struct gx_origin origin, struct gx_err *err);

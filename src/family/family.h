@@ -3,8 +3,8 @@
  * the loop (src/train) never asks which one it runs.
  *
  * A step is a list of phases split by optimizer steps. The loop loads a batch, runs phase 0, lets
- * the networks that the phase names take an optimizer step, runs phase 1, and so on; what an earlier
- * phase computed stays readable in later ones. */
+ * the networks that the phase names take an optimizer step, runs phase 1, and so on; what an
+ * earlier phase computed stays readable in later ones. */
 #ifndef GX_FAMILY_FAMILY_H
 #define GX_FAMILY_FAMILY_H
 

@@ -2,7 +2,7 @@
  *
  * Where a gradient would be long, an operator may state `expand` instead: the same value from
  * primitive operators, which are then differentiated in its place (so a fused operator never has a
- * gradient of its own). src/op/ has one file an operator, each ending in a const row of this type. */
+ * gradient of its own). src/op/ has a file for each, ending in a const row of this type. */
 #ifndef GX_GRAPH_OPERATOR_H
 #define GX_GRAPH_OPERATOR_H
 

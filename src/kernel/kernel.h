@@ -1,15 +1,15 @@
 /* Kernels: the arithmetic under the operators, one table of functions per CPU tier.
  *
- * `gx_kernels_reference` is plain C, easy to read, and stays for ever: it defines what each function
- * means. The fast tiers are one source (simd/) compiled once for each instruction set, written with
- * vector extensions; cpu.c picks the best that this machine runs, or the one that --cpu names. Tests
- * hold every tier against the reference.
+ * `gx_kernels_reference` is plain C, easy to read, and stays for ever: it defines what each
+ * function means. The fast tiers are one source (simd/) compiled once for each instruction set,
+ * written with vector extensions; cpu.c picks the best that this machine runs, or the one that
+ * --cpu names. Tests hold every tier against the reference.
  *
  * Conventions. Tensors are NHWC float32, dense. Weights are (kh,kw,i,o). y never overlaps an input
  * unless it says "in place". Threads are OpenMP threads inside the call; the split of the work is a
  * function of the sizes and `threads` alone, so results are bit-identical for the same tier and
  * thread count. `scratch` is 64-byte aligned and holds what the matching _scratch function said.
- * Nothing allocates, nothing fails. OpenBLAS is called single-threaded from inside those threads. */
+ * Nothing allocates, nothing fails. OpenBLAS is called single-threaded from within those. */
 #ifndef GX_KERNEL_KERNEL_H
 #define GX_KERNEL_KERNEL_H
 
@@ -58,7 +58,7 @@ enum gx_binary_kind {
     GX_BINARY_KINDS
 };
 
-/* One operand's walk over an (outer, rows, cols) box: element offsets; 0 repeats. cols is 0 or 1. */
+/* One operand's walk over an (outer, rows, cols) box: element offsets; 0: repeated. cols: 0, 1. */
 struct gx_walk {
     int64_t outer, row, col;
 };
@@ -116,7 +116,7 @@ struct gx_kernels {
     /* s (groups,2,c) = sum over rows of g, and of g xhat, with xhat = (x - mean) rstd. */
     void (*norm_sums)(const float *g, const float *x, const float *m, float eps, float *s,
                       int64_t groups, int64_t rows, int64_t c, void *scratch, int threads);
-    /* dx = weight rstd (g - s0/rows - xhat s1/rows); weight (c) or NULL; in place over g allowed. */
+    /* dx = weight rstd (g - s0/rows - xhat s1/rows); weight (c) or NULL; dx may be g. */
     void (*norm_dx)(const float *g, const float *x, const float *m, const float *weight,
                     const float *s, float eps, float *dx, int64_t groups, int64_t rows, int64_t c,
                     int threads);

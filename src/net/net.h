@@ -11,7 +11,7 @@
 extern const char *const gx_norm_words[]; /* none, batch, instance: enum gx_norm_kind */
 extern const char *const gx_flag_words[]; /* no, yes */
 
-/* Rows of size tables that several networks have: a generator's pictures, a discriminator's, norm. */
+/* Rows that several size tables have: a generator's pictures, a discriminator's, the norm. */
 #define GX_SIZES_TRANSLATED                                                                        \
     {"cin", 3, 1, 64, NULL, "channels of the input"},                                              \
     {                                                                                              \

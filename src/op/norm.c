@@ -7,9 +7,9 @@
  * norm_sums:  dy, x, m -> s(groups,1,2,c): sums over rows of dy and of dy xhat
  * norm_dx:    dy, x, m, s [, weight] -> weight rstd (dy - s0/rows - xhat s1/rows)
  * gradient: norm's is the whole derivative, statistics included, so none flows to m:
- *   dx = norm_dx, d weight = s1, d bias = s0 (summed over groups). norm_fixed, norm_sums and norm_dx
- *   are differentiated through their expansions into primitives, where m is an input like any other
- *   and moments has a gradient of its own; that is what a gradient penalty runs through.
+ *   dx = norm_dx, d weight = s1, d bias = s0 (summed over groups). norm_fixed, norm_sums and
+ *   norm_dx are differentiated through their expansions into primitives, where m is an input like
+ *   any other and moments has a gradient of its own; that is what a gradient penalty runs through.
  * parity: torch.nn.BatchNorm2d, InstanceNorm2d, 2e-6 of max|y|
  * source: Ioffe and Szegedy 2015; Ulyanov et al. 2016 */
 #include "op/op.h"

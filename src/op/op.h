@@ -14,7 +14,7 @@
 /* Sums x over the dimensions in which it is larger than `shape`: the transpose of broadcasting. */
 struct gx_node *gx_sum_to(struct gx_graph *g, struct gx_node *x, struct gx_shape shape);
 
-/* Derivatives with a step in them: 1 where x > y, a half where equal; g where y > 0, else slope g. */
+/* Derivatives with a step in them: 1 where x > y, 1/2 where equal; g where y > 0, else slope g. */
 struct gx_node *gx_greater(struct gx_graph *g, struct gx_node *x, struct gx_node *y);
 struct gx_node *gx_leaky_gate(struct gx_graph *g, struct gx_node *x, struct gx_node *y,
                               float slope);

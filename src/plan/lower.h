@@ -11,8 +11,8 @@ struct gx_program {
     int count, capacity;
 };
 
-/* 3x3 convolutions with stride 1 become Winograd's, with the transformed weights as a value of their
- * own that is made once a phase (once for all in inference). */
+/* 3x3 convolutions with stride 1 become Winograd's, with the transformed weights as a value of
+ * their own that is made once a phase (once for all in inference). */
 void gx_lower_winograd(struct gx_graph *g, struct gx_program *program,
                        const struct gx_kernels *kernels);
 

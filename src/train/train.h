@@ -1,8 +1,8 @@
 /* Training: one run of one family, from a configuration to a folder of results.
  *
- * The loop is the same for every family: load a batch, run the phases of the step, let networks take
- * optimizer steps between them; log, validate, draw samples, save. A run that was stopped anywhere
- * and resumed gives the same bits as one that was not. */
+ * The loop is the same for every family: load a batch, run the phases of the step, let networks
+ * take optimizer steps between them; log, validate, draw samples, save. A run that was stopped
+ * anywhere and resumed gives the same bits as one that was not. */
 #ifndef GX_TRAIN_TRAIN_H
 #define GX_TRAIN_TRAIN_H
 

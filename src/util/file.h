@@ -1,4 +1,4 @@
-/* Files: reading whole ones, writing so that a final name never shows half a file, locks, folders. */
+/* Files: reading whole, writing so that a final name never shows half a file, locks, folders. */
 #ifndef GX_UTIL_FILE_H
 #define GX_UTIL_FILE_H
 
@@ -13,8 +13,8 @@ GX_MUST_CHECK int gx_file_read(const char *path, size_t limit, char **data, size
                                struct gx_err *err);
 
 /* A file being written beside its target: path + ".ganx-XXXXXX", mode as umask allows.
- *   gx_staged_open -> write through .file or .fd -> gx_staged_commit (flush, fsync, rename, fsync of
- *   the folder) or gx_staged_discard (remove). commit discards by itself when it fails.
+ *   gx_staged_open -> write through .file or .fd -> gx_staged_commit (flush, fsync, rename, fsync
+ *   of the folder) or gx_staged_discard (remove). commit discards by itself when it fails.
  * Staged files that are open when a signal kills the program are removed by gx_staged_remove_all,
  * which is async-signal-safe. */
 struct gx_staged {

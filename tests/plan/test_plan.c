@@ -49,7 +49,7 @@ static struct gx_plan *make_plan(struct gx_graph *g, struct gx_plan_settings set
     return plan;
 }
 
-/* loss = mean((tanh(w x))^2) over a chain of reuses; its gradient by w, and the gradient of that. */
+/* loss = mean((tanh(w x))^2) over a chain of reuses; its gradient by w, and that one's. */
 static void gradients(void **state)
 {
     (void)state;
@@ -148,7 +148,7 @@ static void inference_makes_weights_once(void **state)
     teardown(&f);
 }
 
-/* A chain over a picture of 1 MiB: reuse keeps it near two buffers; budgets refuse or go to disk. */
+/* A chain over a picture of 1 MiB: reuse keeps it near two buffers; budgets refuse or use disk. */
 static void budget(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* What a run leaves behind for others: links, the checkpoints that are kept, the configuration, and a
- * model that draws what training drew. */
+/* What a run leaves behind for others: links, the checkpoints that are kept, the configuration, and
+ * a model that draws what training drew. */
 #include "family/model_keys.h"
 #include "ganx/image.h"
 #include "ganx/plan.h"

@@ -1,5 +1,6 @@
-/* The training loop through pix2pix: a run that was stopped and resumed is the uninterrupted run, bit
- * for bit; and every setting of optimizers, schedules and data is seen to act in what a run leaves. */
+/* The training loop through pix2pix: a run that was stopped and resumed is the uninterrupted run,
+ * bit for bit; and every setting of optimizers, schedules and data is seen to act in what it
+ * leaves. */
 #include "tiny.h"
 
 #include "ganx/plan.h"
@@ -12,8 +13,9 @@
 
 /* ---- the same bits ---- */
 
-/* Everything that has a state is on: dropout, augmentation, shuffling, averages, two updates of D for
- * one of G, a schedule that learns from validation; 13 steps of 2 x 2 pairs are over 7 epochs of 7. */
+/* Everything that has a state is on: dropout, augmentation, shuffling, averages, two updates of D
+ * for one of G, a schedule that learns from validation; 13 steps of 2 x 2 pairs are over 7 epochs
+ * of 7. */
 static const char stateful[] =
     "train.steps=13 train.batch=2 train.n_critic=2 optim.ema=0.9 "
     "net.generator=resnet_6blocks net.dropout=true "
@@ -61,7 +63,7 @@ static void killed_before_a_checkpoint_starts_over(void **state)
     tiny_assert_same_metrics("uncut", "cut");
 }
 
-/* Between a checkpoint and what follows it a kill leaves the model and `best` of the save before. */
+/* Between a checkpoint and what follows it a kill leaves the model and `best` as they were. */
 static void killed_right_after_saving(void **state)
 {
     (void)state;
@@ -322,7 +324,7 @@ static void average_is_the_model(void **state)
     free(weight);
 }
 
-/* How far a network's trained weights moved in step 2, as a length; without norms all are trained. */
+/* How far a network's trained weights moved in step 2, as a length; without norms, all of them. */
 static double moved(const char *run, const char *prefix)
 {
     float *before, *after;

@@ -1,6 +1,6 @@
-/* PyTorch's runs, reached from configuration alone: the program trains on a fixture's pairs from its
- * first weights, and metrics.jsonl has its losses. (tests/parity builds the same steps by hand, and
- * compares gradients too.) */
+/* PyTorch's runs, reached from configuration alone: the program trains on a fixture's pairs from
+ * its first weights, and metrics.jsonl has its losses. (tests/parity builds the same steps by hand,
+ * and compares gradients too.) */
 #include "tiny.h"
 
 #include "util/file.h"

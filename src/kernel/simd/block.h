@@ -17,9 +17,9 @@ enum {
     GX_WORK = GX_BLOCK + GX_SLAB + GX_BLOCK_ROWS * GX_SLAB_COLS,
 };
 
-/* Windows: a kernel (kh,kw) at every position on a picture x (n,h,w,c): position (py, px) of (ph,pw)
- * has its first tap at picture row py step + oy, column px step + ox. Positions are numbered m, px
- * fastest, then py, then n. */
+/* Windows: a kernel (kh,kw) at every position on a picture x (n,h,w,c): position (py, px) of
+ * (ph,pw) has its first tap at picture row py step + oy, column px step + ox. Positions are
+ * numbered m, px fastest, then py, then n. */
 struct gx_windows {
     const float *x;
     int h, w, c, kh, kw, step, oy, ox, ph, pw;

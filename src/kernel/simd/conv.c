@@ -26,8 +26,8 @@ size_t GX_TIERED(conv2d_scratch)(const struct gx_conv_sizes *s, enum gx_conv_pro
 /* Packs the right matrix: rows k .. k + depth, columns n .. n + cols. */
 typedef void pack_function(const void *matrix, int k, int depth, int n, int cols, float *slab);
 
-/* One share of (windows) x (their kh kw c columns) times the packed matrix: columns n .. n + cols of
- * the windows m0 .. m1. */
+/* One share of (windows) x (their kh kw c columns) times the packed matrix: columns n .. n + cols
+ * of the windows m0 .. m1. */
 static void sweep(const struct gx_windows *windows, const struct gx_target *to, int64_t m0,
                   int64_t m1, int n, int cols, pack_function *pack, const void *matrix,
                   const float *bias, struct gx_work work)
