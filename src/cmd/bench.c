@@ -71,8 +71,28 @@ static int slower_first(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
+static void print_operator(const struct gx_node *node, double seconds, double share, bool json)
+{
+    double gflops = node->op->flops ? node->op->flops(node) / seconds * 1e-9 : 0;
+    const struct gx_shape s = node->shape;
+    if (!json) {
+        printf("%9.3f %5.1f%% %9.1f  %-16s %dx%dx%dx%d%s%s\n", seconds * 1e3, 100 * share, gflops,
+               node->op->name, s.n, s.h, s.w, s.c, node->name ? " " : "",
+               node->name ? node->name : "");
+        return;
+    }
+    json_t *o =
+        json_pack("{ss ss s[iiii] ss sf sf sf}", "what", "operator", "operator", node->op->name,
+                  "shape", s.n, s.h, s.w, s.c, "name", node->name ? node->name : "", "ms",
+                  seconds * 1e3, "share", share, "gflops", gflops);
+    char *text = json_dumps(o, JSON_REAL_PRECISION(9));
+    puts(text);
+    free(text);
+    json_decref(o);
+}
+
 /* Nodes by time, the slowest first: what a kernel's author looks at. */
-static void print_profile(const struct gx_plan *plan, int rounds)
+static void print_profile(const struct gx_plan *plan, int rounds, bool json)
 {
     int count = gx_plan_facts(plan).nodes;
     double *time = gx_new((size_t)count * sizeof *time), total = 0;
@@ -83,14 +103,15 @@ static void print_profile(const struct gx_plan *plan, int rounds)
         total += time[i];
     }
     qsort(order, (size_t)count, sizeof *order, slower_first);
-    printf("%9s %6s %9s  %-16s %s\n", "ms", "share", "GFLOP/s", "operator", "result");
-    for (int k = 0; k<count && * order[k]> total * 0.002; k++) {
+    if (!json)
+        printf("%9s %6s %9s  %-16s %s\n", "ms", "share", "GFLOP/s", "operator", "result");
+    double least = total * 0.002;
+    for (int k = 0; k < count; k++) {
         double seconds;
+        if (*order[k] <= least)
+            break;
         const struct gx_node *node = gx_plan_step(plan, (int)(order[k] - time), &seconds);
-        double flops = node->op->flops ? node->op->flops(node) * rounds / seconds * 1e-9 : 0;
-        printf("%9.3f %5.1f%% %9.1f  %-16s %dx%dx%dx%d %s\n", seconds / rounds * 1e3,
-               100 * seconds / total, flops, node->op->name, node->shape.n, node->shape.h,
-               node->shape.w, node->shape.c, node->name ? node->name : "");
+        print_operator(node, seconds / rounds, seconds / total, json);
     }
     free(order);
     free(time);
@@ -123,8 +144,8 @@ static int measure(struct bench *b, struct gx_graph *graph, struct gx_node *cons
         r->high = time[rounds - 1];
         r->facts = gx_plan_facts(plan);
         free(time);
-        if (b->config->bench.profile && !b->config->json)
-            print_profile(plan, rounds + 1);
+        if (b->config->bench.profile)
+            print_profile(plan, rounds + 1, b->config->json);
     }
     gx_plan_free(&plan);
     return code;

@@ -78,7 +78,8 @@ static bool say_one(const struct gx_batch *b, const struct gx_job *job, int64_t 
         const struct gx_number numbers[] = {
             {"width", facts->width}, {"height", facts->height}, {"bytes", (double)bytes}};
         gx_report_numbers(b->report, GX_INFO, "picture", numbers, 3,
-                          "%s -> %s: %d x %d, %.0f MiB of values", job->in, job->out, facts->width,
+                          "%s -> %s: %d x %d, %.1f MiB of values", job->in,
+                          strcmp(job->out, "-") ? job->out : "standard output", facts->width,
                           facts->height, (double)bytes / 0x1p20);
     }
     gx_picture_free(&picture);
@@ -95,8 +96,8 @@ static int say_all(const struct gx_batch *b)
     const struct gx_number numbers[] = {{"pictures", b->jobs->count},
                                         {"bytes", (double)(most + weights)}};
     gx_report_numbers(b->report, GX_INFO, "plan", numbers, 2,
-                      "%d of %d pictures can be read; memory: %.0f MiB of weights and at most "
-                      "%.0f MiB of values",
+                      "%d of %d pictures can be read; memory: %.1f MiB of weights and at most "
+                      "%.1f MiB of values",
                       sound, b->jobs->count, (double)weights / 0x1p20, (double)most / 0x1p20);
     return sound == b->jobs->count ? GX_EXIT_DONE : sound ? GX_EXIT_SOME_FAILED : GX_EXIT_NO_INPUT;
 }
