@@ -13,8 +13,7 @@
 
 enum gx_param_kind {
     GX_PARAM_CONV,            /* (kh,kw,i,o) in memory, (o,i,kh,kw) on disk */
-    GX_PARAM_CONV_TRANSPOSED, /* (kh,kw,i,o) in memory with i = out, o = in; (o,i,kh,kw) on disk too:
-                                 torch's (in,out,kh,kw) */
+    GX_PARAM_CONV_TRANSPOSED, /* the same with i = out, o = in: torch's (in,out,kh,kw) on disk */
     GX_PARAM_LINEAR,          /* (1,1,o,i); (o,i) on disk */
     GX_PARAM_BIAS,            /* (1,1,1,c); (c) on disk, and so below */
     GX_PARAM_NORM_WEIGHT,

@@ -1,3 +1,4 @@
+/* Which libvips: apart from the rest, for `ganx version` starts nothing. */
 #ifndef GX_IMAGE_VERSION_H
 #define GX_IMAGE_VERSION_H
 

@@ -1,6 +1,6 @@
 /* Objectives that estimate an f-divergence (Nowozin et al. 2016, "f-GAN"): with the output
- * activation g and the conjugate f*, the discriminator minimises -E g(r) + E f*(g(f)). The generator
- * minimises -E f*(g(f)), or, in the rows ending in _ns (section 3.2 there), -E g(f). Closed forms,
+ * activation g and the conjugate f*, the discriminator minimises -E g(r) + E f*(g(f)). The
+ * generator minimises -E f*(g(f)), or, in the rows ending in _ns (section 3.2 there), -E g(f). Closed forms,
  * as the composition of f* and g overflows; s(v) = log(1 + e^v):
  *
  *                      -g(v)              f*(g(v))

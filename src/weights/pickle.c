@@ -401,6 +401,12 @@ static int instance(struct gx_machine *m)
     return result ? result : unknown(m, 'i');
 }
 
+static int duplicate(struct gx_machine *m)
+{
+    struct gx_value *top = gx_machine_top(m);
+    return top ? gx_machine_push(m, top) : gx_machine_bad(m, "stack underflow");
+}
+
 /* clang-format off */
 /* One opcode, named as in Python's pickletools. */
 static int step(struct gx_machine *m, uint8_t opcode)
@@ -408,11 +414,11 @@ static int step(struct gx_machine *m, uint8_t opcode)
     switch (opcode) {
     case 0x80: return skip(m, 1);                                 /* PROTO */
     case 0x95: return skip(m, 8);                                 /* FRAME */
-    case '(':  return gx_machine_push_mark(m);                               /* MARK */
+    case '(':  return gx_machine_push_mark(m);                    /* MARK */
     case '0':  return discard(m, false);                          /* POP */
     case '1':  return discard(m, true);                           /* POP_MARK */
-    case '2':  return gx_machine_top(m) ? gx_machine_push(m, gx_machine_top(m)) : gx_machine_bad(m, "stack underflow"); /* DUP */
-    case 'N':  return gx_machine_push(m, &none);                             /* NONE */
+    case '2':  return duplicate(m);                               /* DUP */
+    case 'N':  return gx_machine_push(m, &none);                  /* NONE */
     case 0x88: return push_bool(m, true);                         /* NEWTRUE */
     case 0x89: return push_bool(m, false);                        /* NEWFALSE */
     case 'J':  return push_integer(m, 4);                         /* BININT */
@@ -446,11 +452,11 @@ static int step(struct gx_machine *m, uint8_t opcode)
     case 'd':  return collect(m, GX_V_DICT);                      /* DICT */
     case 's':  return add_items(m, GX_V_DICT, 2, false);          /* SETITEM */
     case 'u':  return add_items(m, GX_V_DICT, 0, true);           /* SETITEMS */
-    case 'q':  return with_index(m, 1, gx_machine_remember);                 /* BINPUT */
-    case 'r':  return with_index(m, 4, gx_machine_remember);                 /* LONG_BINPUT */
-    case 0x94: return gx_machine_remember(m, m->memo_count);                 /* MEMOIZE */
-    case 'h':  return with_index(m, 1, gx_machine_recall);                   /* BINGET */
-    case 'j':  return with_index(m, 4, gx_machine_recall);                   /* LONG_BINGET */
+    case 'q':  return with_index(m, 1, gx_machine_remember);      /* BINPUT */
+    case 'r':  return with_index(m, 4, gx_machine_remember);      /* LONG_BINPUT */
+    case 0x94: return gx_machine_remember(m, m->memo_count);      /* MEMOIZE */
+    case 'h':  return with_index(m, 1, gx_machine_recall);        /* BINGET */
+    case 'j':  return with_index(m, 4, gx_machine_recall);        /* LONG_BINGET */
     case 'i':  return instance(m);                                /* INST */
     case 'c':  return global_by_lines(m);                         /* GLOBAL */
     case 0x93: return global_by_stack(m);                         /* STACK_GLOBAL */
