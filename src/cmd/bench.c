@@ -265,7 +265,7 @@ const struct gx_command gx_command_bench = {
     .name = "bench",
     .verb = GX_VERB_BENCH,
     .of_family = true,
-    .summary = "time a network's inference and a training step on this machine",
+    .summary = "time a network's inference, or a training step, on this machine",
     .usage = (const char *const[]){"[--network NAME] [--size N] [options]", NULL},
     .run = run_bench,
 };

@@ -110,8 +110,8 @@ static int run_train(struct gx_config *config, struct gx_report *report)
                   "stopped after step %" PRId64 " and saved; go on with --resume", result.step);
         return GX_EXIT_SIGNAL + result.signal;
     }
-    gx_report(report, GX_INFO, "done", "%" PRId64 " steps done; the model is %s/model.safetensors",
-              result.step, config->train.run);
+    gx_report(report, GX_INFO, "done", "%" PRId64 " step%s done; the model is %s/model.safetensors",
+              result.step, result.step == 1 ? "" : "s", config->train.run);
     return GX_EXIT_DONE;
 }
 

@@ -175,6 +175,10 @@ static int run_steps(struct gx_training *t, struct gx_train_result *result, stru
 {
     int64_t first = t->done;
     show_progress(t, first);
+    if (t->done >= t->total)
+        gx_training_say(t, false, "resume",
+                        "nothing left to do: the run has %" PRId64 " steps and was to have %" PRId64,
+                        t->done, t->total);
     while (t->done < t->total) {
         double began = seconds_now(), lr = gx_training_rate(t, t->done);
         int code = take_step(t, lr, err);
@@ -200,15 +204,14 @@ static int run_steps(struct gx_training *t, struct gx_train_result *result, stru
 /* ---- the whole ---- */
 
 /* A resumed run takes what the saved one had, but for what may change and was given. */
-static int continue_config(struct gx_training *t, struct gx_config *config, struct gx_err *err)
+static int continue_config(struct gx_config *config, struct gx_err *err)
 {
-    char *path = gx_run_file(&t->run, "config.yaml"), *text = NULL;
+    const char *path = gx_arena_format(&config->arena, "%s/config.yaml", config->train.run);
+    char *text = NULL;
     size_t size;
     struct gx_config saved;
-    if (!gx_is_file(path)) { /* it was killed in its first moments: it starts as it is told now */
-        free(path);
+    if (!gx_is_file(path)) /* it was killed in its first moments: it starts as it is told now */
         return 0;
-    }
     int code = gx_file_read(path, 1 << 20, &text, &size, err) ? -GX_E_CONFIG : 0;
     if (!code)
         code = gx_config_read_text(&saved, text, size, path, err);
@@ -217,7 +220,6 @@ static int continue_config(struct gx_training *t, struct gx_config *config, stru
         gx_config_clear(&saved);
     }
     free(text);
-    free(path);
     return code;
 }
 
@@ -225,7 +227,9 @@ int gx_train_dry_run(struct gx_config *config, const struct gx_train_events *eve
                      struct gx_train_needs *needs, struct gx_err *err)
 {
     struct gx_training t = {.run = {.lock = -1, .metrics = -1}};
-    int code = gx_training_plan(&t, config, events, err);
+    int code = config->train.resume ? continue_config(config, err) : 0;
+    if (!code)
+        code = gx_training_plan(&t, config, events, err);
     if (!code)
         gx_training_needs(&t, needs);
     gx_training_clear(&t);
@@ -241,9 +245,11 @@ int gx_train(struct gx_config *config, const struct gx_train_events *events,
     /* A new run is planned before its folder is touched; an old one's folder says what to plan. */
     int code = resume ? gx_run_open(&t.run, config->train.run, true, &result->locked, err) : 0;
     if (!code && resume)
-        code = continue_config(&t, config, err);
+        code = continue_config(config, err);
     if (!code)
         code = gx_training_plan(&t, config, events, err);
+    if (!code && !resume)
+        code = gx_training_check_init(config, err);
     if (!code && !resume)
         code = gx_run_open(&t.run, config->train.run, false, &result->locked, err);
     t.run.keep = config->train.keep;

@@ -11,6 +11,7 @@
 #include "config/resolve.h"
 #include "family/model_keys.h"
 #include "util/arena.h"
+#include "util/file.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -185,15 +186,30 @@ static int read_texts(struct gx_training *t, struct gx_err *err)
     return 0;
 }
 
+/* A run without checkpoints has not come to its first one; but where there is a model, someone has
+ * removed them, and the model shall not be the price of it. */
+static int start_over(struct gx_training *t, struct gx_err *err)
+{
+    char *model = gx_run_file(&t->run, "model.safetensors");
+    bool lost = gx_is_file(model);
+    free(model);
+    if (lost)
+        return gx_fail(err, GX_E_FORMAT,
+                       "the run in '%s' has a model and no checkpoint to go on from; --init can start "
+                       "a new run with it",
+                       t->run.path);
+    gx_training_say(t, false, "resume", "the run has no checkpoint yet: starting over");
+    return 0;
+}
+
 int gx_training_restore(struct gx_training *t, struct gx_err *err)
 {
     int64_t step;
     int code = gx_run_restore(&t->run, &t->record, &step, warn, t, err);
-    if (code || step < 0) {
-        if (!code)
-            gx_training_say(t, false, "resume", "the run has no checkpoint yet: starting over");
+    if (code)
         return code == -GX_E_SHAPE ? -GX_E_FORMAT : code;
-    }
+    if (step < 0)
+        return start_over(t, err);
     code = read_texts(t, err);
     t->done = t->saved = step;
     /* A kill right after saving leaves `best` and the model one save behind. */

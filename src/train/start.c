@@ -3,21 +3,39 @@
 #include "train/training.h"
 
 #include "config/dump.h"
+#include "model/card.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* --init: a file with keys "G.…", "D.…" fills those networks; one with bare keys a generator. */
+/* --init: a file or a run's folder. One with keys "G.…", "D.…" fills those networks; one with bare keys a generator. */
+static int open_init(const struct gx_config *config, struct gx_weights **file, struct gx_err *err)
+{
+    char *path;
+    int code = gx_model_find(config->train.init, &path, err);
+    if (!code)
+        code = gx_weights_open(file, path, err);
+    free(path);
+    return code == -GX_E_IO ? -GX_E_FORMAT : code;
+}
+
+int gx_training_check_init(const struct gx_config *config, struct gx_err *err)
+{
+    struct gx_weights *file = NULL;
+    int code = *config->train.init ? open_init(config, &file, err) : 0;
+    gx_weights_close(&file);
+    return code;
+}
+
 static int load_init(struct gx_training *t, struct gx_err *err)
 {
-    const char *path = t->config->train.init;
-    if (!*path)
+    if (!*t->config->train.init)
         return 0;
     struct gx_weights *file;
-    int code = gx_weights_open(&file, path, err);
+    int code = open_init(t->config, &file, err);
     if (code)
-        return code == -GX_E_IO ? -GX_E_FORMAT : code;
+        return code;
     bool any = false;
     for (int i = 0; i < t->game.nets && !code; i++) {
         char prefix[16];
@@ -35,7 +53,7 @@ static int load_init(struct gx_training *t, struct gx_err *err)
     for (int i = 0; i < t->game.nets; i++)
         if (t->average[i].data)
             gx_average_restart(&t->average[i]);
-    return code ? gx_context(err, code, "'%s'", path) : 0;
+    return code ? gx_context(err, code, "'%s'", t->config->train.init) : 0;
 }
 
 static int allocate(struct gx_training *t, struct gx_err *err)

@@ -75,6 +75,8 @@ void gx_training_needs(const struct gx_training *t, struct gx_train_needs *needs
 
 /* ---- start.c ---- */
 
+/* Whether --init can be opened: asked before the run's folder is made. */
+GX_MUST_CHECK int gx_training_check_init(const struct gx_config *config, struct gx_err *err);
 GX_MUST_CHECK int gx_training_start(struct gx_training *t, struct gx_err *err);
 
 /* ---- save.c: registration of all state, saving, restoring, the model file ---- */
