@@ -47,8 +47,8 @@ static int finish(int code, struct gx_report *report)
 /* Two libraries read the environment when they are loaded, so a command that computes starts over
  * once with what they should find there (20 ms):
  *   OpenBLAS   the tier that --cpu names
- *   libgomp    threads that wait for each other spin only briefly: where other programs want the
- *              processor too, the default of some milliseconds makes every operator that much slower
+ *   libgomp    threads that wait for each other spin only briefly: where other programs want
+ *              the processor too, its default makes every operator milliseconds slower
  * What the user has set stays. Where it cannot be done, results are the same. */
 static void start_over(const struct gx_config *config, char **argv)
 {

@@ -177,7 +177,8 @@ static int run_steps(struct gx_training *t, struct gx_train_result *result, stru
     show_progress(t, first);
     if (t->done >= t->total)
         gx_training_say(t, false, "resume",
-                        "nothing left to do: the run has %" PRId64 " steps and was to have %" PRId64,
+                        "nothing left to do: the run has %" PRId64
+                        " steps and was to have %" PRId64,
                         t->done, t->total);
     while (t->done < t->total) {
         double began = seconds_now(), lr = gx_training_rate(t, t->done);

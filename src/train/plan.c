@@ -1,5 +1,5 @@
-/* From a configuration to a plan: data set, networks, a step's graph, rates, memory. Everything that a
- * run needs is known here, and nothing is allocated or written. */
+/* From a configuration to a plan: data set, networks, a step's graph, rates, memory. Everything
+ * that a run needs is known here, and nothing is allocated or written. */
 #include "train/training.h"
 
 #include <inttypes.h>

@@ -194,10 +194,11 @@ static int start_over(struct gx_training *t, struct gx_err *err)
     bool lost = gx_is_file(model);
     free(model);
     if (lost)
-        return gx_fail(err, GX_E_FORMAT,
-                       "the run in '%s' has a model and no checkpoint to go on from; --init can start "
-                       "a new run with it",
-                       t->run.path);
+        return gx_fail(
+            err, GX_E_FORMAT,
+            "the run in '%s' has a model and no checkpoint to go on from; --init can start "
+            "a new run with it",
+            t->run.path);
     gx_training_say(t, false, "resume", "the run has no checkpoint yet: starting over");
     return 0;
 }

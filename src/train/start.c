@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --init: a file or a run's folder. One with keys "G.…", "D.…" fills those networks; one with bare keys a generator. */
+/* The file behind --init, which may be a run's folder. */
 static int open_init(const struct gx_config *config, struct gx_weights **file, struct gx_err *err)
 {
     char *path;
@@ -28,6 +28,7 @@ int gx_training_check_init(const struct gx_config *config, struct gx_err *err)
     return code;
 }
 
+/* One with keys "G.…", "D.…" fills those networks; one with bare keys a generator. */
 static int load_init(struct gx_training *t, struct gx_err *err)
 {
     if (!*t->config->train.init)

@@ -1,5 +1,5 @@
-/* What every part of a run asks: what the configuration means for the loader, the optimizers and the
- * rate; telling; whether the weights are sound. */
+/* What every part of a run asks: what the configuration means for the loader, the optimizers and
+ * the rate; telling; whether the weights are sound. */
 #include "train/training.h"
 
 #include <stdio.h>
