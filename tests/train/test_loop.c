@@ -58,6 +58,7 @@ static void killed_before_a_checkpoint_starts_over(void **state)
     tiny_train("uncut", words);
     tiny_stop("cut", 1, words);
     assert_int_equal(unlink(tiny_path("runs/cut/checkpoints/000001.safetensors")), 0);
+    assert_int_equal(unlink(tiny_path("runs/cut/model.safetensors")), 0);
     tiny_train("cut", "--resume"); /* from --init, not from random weights */
     tiny_assert_same("uncut", "cut", "checkpoints/000003.safetensors");
     tiny_assert_same_metrics("uncut", "cut");
