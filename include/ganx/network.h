@@ -72,6 +72,9 @@ struct gx_network_spec gx_network_spec_of(const struct gx_network *network);
 int gx_spec_get(const struct gx_network_spec *spec, const char *name);
 GX_MUST_CHECK int gx_spec_set(struct gx_network_spec *spec, const char *name, int value,
                               struct gx_err *err);
+/* The same for a size whose values have words: "norm" = "instance". */
+GX_MUST_CHECK int gx_spec_set_word(struct gx_network_spec *spec, const char *name, const char *word,
+                                   struct gx_err *err);
 /* {"network": "unet", "cin": 3, ...} and back; gives a text to free. Unknown keys, wrong types and
  * values out of range are -GX_E_CONFIG. */
 char *gx_spec_to_json(const struct gx_network_spec *spec);
@@ -84,6 +87,9 @@ GX_MUST_CHECK int gx_spec_from_name(struct gx_network_spec *spec, const char *na
 /* Declares every parameter without keeping a graph. */
 GX_MUST_CHECK int gx_network_declare(const struct gx_network_spec *spec, struct gx_params *params,
                                      struct gx_err *err);
+
+/* "normal", "xavier", "kaiming", "orthogonal"; -1 for another name. */
+int gx_init_kind_named(const char *name);
 
 /* First weights. normal: N(0, gain) for convolutions, N(1, gain) for norm weights, 0 for biases, as
  * the reference implementation; the others scale by fan as torch.nn.init does. Running statistics

@@ -2,6 +2,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/stop.h"
+#include "util/clock.h"
 #include "util/file.h"
 #include "util/memory.h"
 
@@ -9,7 +10,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { QUEUE = 2 }; /* pictures that wait between two threads */
@@ -294,13 +294,6 @@ static void *write_all(void *argument)
 
 /* ---- the arithmetic between them ---- */
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void compute_all(struct work *w)
 {
     struct item *item;
@@ -310,10 +303,10 @@ static void compute_all(struct work *w)
             drop(w, item);
             continue;
         }
-        double began = now();
+        double began = gx_clock();
         int code =
             gx_model_translate(w->batch->model, item->data, item->w, item->h, item->data, &err);
-        item->seconds = now() - began;
+        item->seconds = gx_clock() - began;
         if (!code) {
             push(w, &w->computed, item);
             continue;

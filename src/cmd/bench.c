@@ -8,13 +8,13 @@
 #include "kernel/kernel.h"
 #include "optim/optim.h"
 #include "util/arena.h"
+#include "util/clock.h"
 #include "util/random.h"
 
 #include <jansson.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct bench {
     struct gx_config *config;
@@ -29,13 +29,6 @@ struct result {
     double median, low, high; /* seconds */
     struct gx_plan_facts facts;
 };
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 static int by_value(const void *a, const void *b)
 {
@@ -133,10 +126,11 @@ static int measure(struct bench *b, struct gx_graph *graph, struct gx_node *cons
         double *time = gx_new((size_t)rounds * sizeof *time);
         fill_random(plan, input, b->game.slots);
         run_round(b, plan, step, 0);
+        gx_plan_clear_times(plan);
         for (int i = 0; i < rounds; i++) {
-            double began = seconds_now();
+            double began = gx_clock();
             run_round(b, plan, step, i + 1);
-            time[i] = seconds_now() - began;
+            time[i] = gx_clock() - began;
         }
         qsort(time, (size_t)rounds, sizeof *time, by_value);
         r->median = time[rounds / 2];
@@ -145,7 +139,7 @@ static int measure(struct bench *b, struct gx_graph *graph, struct gx_node *cons
         r->facts = gx_plan_facts(plan);
         free(time);
         if (b->config->bench.profile)
-            print_profile(plan, rounds + 1, b->config->json);
+            print_profile(plan, rounds, b->config->json);
     }
     gx_plan_free(&plan);
     return code;
@@ -234,16 +228,13 @@ static int run_bench(struct gx_config *config, struct gx_report *report)
         return GX_EXIT_USAGE;
     }
     b.threads = config->threads > 0 ? config->threads : omp_get_num_procs();
-    b.kernels = strcmp(config->cpu, "auto") ? gx_kernels_named(config->cpu) : gx_kernels_best();
-    if (!b.kernels) {
-        gx_report(report, GX_ERROR, "error", "this CPU does not run the kernels '%s'", config->cpu);
-        return GX_EXIT_USAGE;
-    }
     if (*config->bench.network)
         config->net.generator = config->bench.network;
     if (config->bench.width)
         config->net.ngf = config->net.ndf = config->bench.width;
-    int code = gx_game_init(&b.game, gx_family_find(config->family), config, &err);
+    int code = gx_kernels_choose(&b.kernels, config->cpu, &err);
+    if (!code)
+        code = gx_game_init(&b.game, gx_family_find(config->family), config, &err);
     for (int i = 0; i < b.game.nets && !code; i++) {
         code = gx_params_allocate(&b.game.net[i].params, &err);
         if (!code)

@@ -1,4 +1,5 @@
 #include "cmd/report.h"
+#include "util/clock.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -6,15 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void gx_report_init(struct gx_report *report, const struct gx_config *config, FILE *to)
 {
@@ -170,7 +163,7 @@ static void draw(struct gx_report *report, int64_t done, int64_t total, double r
 void gx_report_progress(struct gx_report *report, int64_t done, int64_t total, const char *format,
                         ...)
 {
-    double clock = now();
+    double clock = gx_clock();
     if (report->quiet || !(report->json || report->terminal))
         return;
     flockfile(report->to);

@@ -10,24 +10,24 @@
 
 #include "ganx/loss.h"
 
-#include <string.h>
-
 enum { G, D };
 
-static int set_norm(struct gx_network_spec *spec, const char *word, struct gx_err *err)
+/* A network by the name that people use, in the role it is wanted for. */
+static int choose(struct gx_network_spec *spec, const char *name, bool generator,
+                  struct gx_err *err)
 {
-    static const char *const words[] = {"none", "batch", "instance"};
-    int kind = GX_NORM_BATCH;
-    for (int i = 0; i < 3; i++)
-        if (!strcmp(words[i], word))
-            kind = i;
-    return gx_spec_set(spec, "norm", kind, err);
+    int code = gx_spec_from_name(spec, name, err);
+    if (!code && spec->network->generator != generator)
+        code = gx_fail(err, GX_E_CONFIG, "'%s' is not a %s", name,
+                       generator ? "generator" : "discriminator");
+    return code;
 }
 
 static int setup(struct gx_game *game, struct gx_err *err)
 {
     const struct gx_config *c = game->config;
     int in = c->net.input_channels, out = c->net.output_channels;
+    struct gx_network_spec *g = &game->net[G].spec, *d = &game->net[D].spec;
     game->slots = 2;
     game->channels[0] = in;
     game->channels[1] = out;
@@ -36,33 +36,23 @@ static int setup(struct gx_game *game, struct gx_err *err)
     game->net[G].generator = true;
     game->net[D].name = "D";
 
-    struct gx_network_spec *g = &game->net[G].spec, *d = &game->net[D].spec;
-    int code = gx_spec_from_name(g, c->net.generator, err);
-    if (!code && !g->network->generator)
-        code = gx_fail(err, GX_E_CONFIG, "'%s' is not a generator", c->net.generator);
+    int code = choose(g, c->net.generator, true, err);
     if (!code)
-        code = gx_spec_from_name(d, c->net.discriminator, err);
-    if (!code && d->network->generator)
-        code = gx_fail(err, GX_E_CONFIG, "'%s' is not a discriminator", c->net.discriminator);
-    if (!code)
-        code = gx_spec_set(g, "cin", in, err);
-    if (!code)
-        code = gx_spec_set(g, "cout", out, err);
-    if (!code)
-        code = gx_spec_set(g, "ngf", c->net.ngf, err);
-    if (!code)
-        code = gx_spec_set(g, "drop", c->net.dropout, err);
-    if (!code)
-        code = set_norm(g, c->net.norm, err);
-    if (!code)
-        code = gx_spec_set(d, "cin", in + out, err);
-    if (!code)
-        code = gx_spec_set(d, "ndf", c->net.ndf, err);
-    if (!code && gx_spec_get(d, "n_layers"))
+        code = choose(d, c->net.discriminator, false, err);
+    const struct {
+        struct gx_network_spec *of;
+        const char *size;
+        int value;
+    } sizes[] = {{g, "cin", in},         {g, "cout", out},
+                 {g, "ngf", c->net.ngf}, {g, "drop", c->net.dropout},
+                 {d, "cin", in + out},   {d, "ndf", c->net.ndf}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] && !code; i++)
+        code = gx_spec_set(sizes[i].of, sizes[i].size, sizes[i].value, err);
+    if (!code && gx_spec_get(d, "n_layers")) /* the pixel discriminator has none */
         code = gx_spec_set(d, "n_layers", c->net.n_layers, err);
     if (!code)
-        code = set_norm(d, c->net.norm, err);
-    return code;
+        code = gx_spec_set_word(g, "norm", c->net.norm, err);
+    return code ? code : gx_spec_set_word(d, "norm", c->net.norm, err);
 }
 
 static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step)

@@ -76,6 +76,20 @@ const struct gx_kernels *gx_kernels_named(const char *name)
     return NULL;
 }
 
+int gx_kernels_choose(const struct gx_kernels **kernels, const char *name, struct gx_err *err)
+{
+    bool best = !name || !*name || !strcmp(name, "auto");
+    *kernels = best ? gx_kernels_best() : gx_kernels_named(name);
+    if (*kernels)
+        return 0;
+    char known[160] = "";
+    for (int i = 0; gx_kernels_at(i); i++) {
+        size_t end = strlen(known);
+        snprintf(known + end, sizeof known - end, "%s%s", i ? ", " : "", gx_kernels_at(i)->name);
+    }
+    return gx_fail(err, GX_E_USAGE, "this processor has no kernels '%s'; it has: %s", name, known);
+}
+
 const char *gx_kernels_blas_core(const struct gx_kernels *kernels)
 {
     static const struct {

@@ -13,6 +13,8 @@
 #ifndef GX_KERNEL_KERNEL_H
 #define GX_KERNEL_KERNEL_H
 
+#include "ganx/error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -148,6 +150,9 @@ const char *gx_kernels_blas_core(const struct gx_kernels *kernels);
 const struct gx_kernels *gx_kernels_best(void);
 /* The tier of that name, or NULL when it is unknown or this CPU does not run it. */
 const struct gx_kernels *gx_kernels_named(const char *name);
+/* What --cpu names: a tier, or "auto", "" or NULL for the best. -GX_E_USAGE lists what there is. */
+GX_MUST_CHECK int gx_kernels_choose(const struct gx_kernels **kernels, const char *name,
+                                    struct gx_err *err);
 /* The i-th tier that this CPU runs, the reference first; NULL past the end. */
 const struct gx_kernels *gx_kernels_at(int i);
 

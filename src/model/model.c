@@ -7,21 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int choose_kernels(struct gx_model *model, struct gx_err *err)
-{
-    const char *name = model->settings.kernels;
-    bool best = !name || !*name || !strcmp(name, "auto");
-    model->kernels = best ? gx_kernels_best() : gx_kernels_named(name);
-    if (model->kernels)
-        return 0;
-    char known[160] = "";
-    for (int i = 0; gx_kernels_at(i); i++) {
-        size_t end = strlen(known);
-        snprintf(known + end, sizeof known - end, "%s%s", i ? ", " : "", gx_kernels_at(i)->name);
-    }
-    return gx_fail(err, GX_E_USAGE, "this processor has no kernels '%s'; it has: %s", name, known);
-}
-
 static int check_family(const struct gx_model *model, struct gx_err *err)
 {
     const char *asked = model->settings.family;
@@ -138,7 +123,7 @@ int gx_model_open(struct gx_model **out, const char *path, const struct gx_model
     *out = NULL;
     gx_params_init(&model->params);
     copy_settings(model, settings);
-    int code = choose_kernels(model, err);
+    int code = gx_kernels_choose(&model->kernels, model->settings.kernels, err);
     if (!code)
         code = gx_model_find(path, &found, err);
     if (!code)

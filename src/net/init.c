@@ -8,6 +8,19 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+int gx_init_kind_named(const char *name)
+{
+    static const char *const names[] = {[GX_INIT_NORMAL] = "normal",
+                                        [GX_INIT_XAVIER] = "xavier",
+                                        [GX_INIT_KAIMING] = "kaiming",
+                                        [GX_INIT_ORTHOGONAL] = "orthogonal"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!strcmp(names[i], name))
+            return (int)i;
+    return -1;
+}
 
 /* FNV-1a over both names; a zero byte keeps ("ab", "c") and ("a", "bc") apart. */
 static uint64_t stream_key(const char *network, const char *name)

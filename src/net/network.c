@@ -102,6 +102,16 @@ static int set_word(struct gx_network_spec *spec, const struct gx_size_rule *rul
                    rule->name, spec->network->name, word, known);
 }
 
+int gx_spec_set_word(struct gx_network_spec *spec, const char *name, const char *word,
+                     struct gx_err *err)
+{
+    int i = size_index(spec, name);
+    if (i < 0 || !spec->network->sizes[i].words)
+        return gx_fail(err, GX_E_CONFIG, "network '%s' has no words for '%.40s'",
+                       spec->network->name, name);
+    return set_word(spec, &spec->network->sizes[i], word, err);
+}
+
 static int set_from_json(struct gx_network_spec *spec, const char *key, const json_t *value,
                          struct gx_err *err)
 {

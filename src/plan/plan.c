@@ -9,6 +9,7 @@
 #include "plan/lower.h"
 #include "plan/memory.h"
 #include "util/arena.h"
+#include "util/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { NOT_RUN = -1 };
@@ -334,12 +334,9 @@ static void run_step(struct gx_plan *plan, int i, uint64_t seed, uint64_t step)
     int scratch = plan->place[node->id].scratch;
     if (scratch >= 0)
         call.scratch = plan->arena + plan->buffer[scratch].offset;
-    struct timespec from, to;
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    double began = gx_clock();
     node->op->forward(&call);
-    clock_gettime(CLOCK_MONOTONIC, &to);
-    plan->seconds[i] +=
-        (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) * 1e-9;
+    plan->seconds[i] += gx_clock() - began;
 }
 
 void gx_plan_run(struct gx_plan *plan, int phase, uint64_t seed, uint64_t step)
@@ -356,6 +353,11 @@ void gx_plan_refresh(struct gx_plan *plan)
     for (int i = 0; i < plan->program.count; i++)
         if (plan->place[plan->program.node[i]->id].once)
             run_step(plan, i, 0, 0);
+}
+
+void gx_plan_clear_times(struct gx_plan *plan)
+{
+    memset(plan->seconds, 0, (size_t)plan->program.count * sizeof *plan->seconds);
 }
 
 const struct gx_node *gx_plan_step(const struct gx_plan *plan, int i, double *seconds)

@@ -2,6 +2,7 @@
 
 #include "config/resolve.h"
 #include "train/report.h"
+#include "util/clock.h"
 #include "util/file.h"
 
 #include <inttypes.h>
@@ -9,14 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 /* ---- numbers that are none ---- */
 
@@ -181,9 +174,9 @@ static int run_steps(struct gx_training *t, struct gx_train_result *result, stru
                         " steps and was to have %" PRId64,
                         t->done, t->total);
     while (t->done < t->total) {
-        double began = seconds_now(), lr = gx_training_rate(t, t->done);
+        double began = gx_clock(), lr = gx_training_rate(t, t->done);
         int code = take_step(t, lr, err);
-        double seconds = seconds_now() - began;
+        double seconds = gx_clock() - began;
         if (!code && (due(t->done, t->config->train.log_every) || t->done == t->total))
             code = log_step(t, lr, seconds, err);
         if (code)

@@ -189,12 +189,11 @@ int gx_training_plan(struct gx_training *t, struct gx_config *config,
     t->events = events;
     t->saved = -1;
     t->threads = config->threads > 0 ? config->threads : omp_get_num_procs();
-    t->kernels = strcmp(config->cpu, "auto") ? gx_kernels_named(config->cpu) : gx_kernels_best();
     gx_record_init(&t->record);
-    if (!t->kernels)
-        return gx_fail(err, GX_E_CONFIG, "this CPU does not run the kernels '%s'", config->cpu);
     const struct gx_family *family = gx_family_find(config->family);
-    int code = gx_game_init(&t->game, family, config, err);
+    int code = gx_kernels_choose(&t->kernels, config->cpu, err);
+    if (!code)
+        code = gx_game_init(&t->game, family, config, err);
     if (!code)
         code = open_data(t, err);
     if (!code)

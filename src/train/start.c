@@ -60,11 +60,8 @@ static int load_init(struct gx_training *t, struct gx_err *err)
 static int allocate(struct gx_training *t, struct gx_err *err)
 {
     const struct gx_config *c = t->config;
-    static const char *const kinds[] = {"normal", "xavier", "kaiming", "orthogonal"};
-    enum gx_init_kind kind = GX_INIT_NORMAL;
-    for (int i = 0; i < 4; i++)
-        if (!strcmp(kinds[i], c->net.init))
-            kind = (enum gx_init_kind)i;
+    enum gx_init_kind kind =
+        (enum gx_init_kind)gx_init_kind_named(c->net.init); /* a checked word */
     for (int i = 0; i < t->game.nets; i++) {
         struct gx_trainee *net = &t->game.net[i];
         struct gx_optim_settings settings = gx_training_optimizer(t, i);
