@@ -23,12 +23,16 @@ struct gx_view {
     enum gx_half half;
 };
 
-/* Views of one purpose, by slot, sorted by name: view[k][i] of all slots belong together, so the
- * counts agree. */
+/* Views of one purpose, by slot, sorted by name. In an aligned layout view[k][i] of all slots belong
+ * together, so the counts agree; else each slot has pictures and a count of its own (none is 0
+ * unless all are), and sizes of the files may differ. */
 struct gx_split {
     struct gx_view *view[GX_SLOTS];
     size_t count[GX_SLOTS];
 };
+
+/* Samples in an epoch: the most that a slot has. */
+size_t gx_split_samples(const struct gx_split *split);
 
 struct gx_dataset {
     struct gx_arena arena; /* owns every text and list */
@@ -46,6 +50,7 @@ struct gx_dataset_options {
 struct gx_layout {
     const char *name;
     int slots;
+    bool aligned;         /* the slots of a sample belong together: one cut and flip for all */
     const char *expected; /* for error texts: "pix2pix expects ..." */
     int (*find)(struct gx_dataset *set, const struct gx_dataset_options *options,
                 struct gx_err *err);
@@ -54,6 +59,8 @@ struct gx_layout {
 /* Opens a folder by the layout of that name:
  *   "pairs"  (pix2pix) PATH/train/ of side-by-side pairs or with A/ and B/ paired by name, PATH/A/
  *            and PATH/B/, or pairs in PATH itself; validation in PATH/val/ or PATH/test/
+ *   "unpaired" (cycle) PATH/trainA/ and PATH/trainB/, PATH/train/A/ and PATH/train/B/, or PATH/A/
+ *            and PATH/B/; validation in the same under val or test
  * -GX_E_CONFIG says what was found and what was expected; it also names a file that
  * cannot be one. On failure the set is empty; gx_dataset_clear is legal then. */
 GX_MUST_CHECK int gx_dataset_open(struct gx_dataset *set, const char *layout, const char *path,
@@ -79,19 +86,26 @@ struct gx_raster {
 
 size_t gx_raster_bytes(const struct gx_raster *raster);
 
-/* Decodes and scales the views of one sample; gives raster[slots] (free each .samples). All slots
- * come out at one size, or it is -GX_E_CONFIG. */
+/* Decodes and scales views that belong together; gives raster[slots] (free each .samples), for
+ * prepare->channels[0..slots-1]. All come out at one size, or it is -GX_E_CONFIG. */
 GX_MUST_CHECK int gx_sample_decode(const struct gx_view *view, int slots,
                                    const struct gx_prepare *prepare, struct gx_raster *raster,
                                    struct gx_err *err);
 
-/* Cuts, mirrors and converts: to[slot] gets height x width x channels floats. The same cut for all
- * slots, keyed by (seed, epoch, index), never by the order of calls. -GX_E_CONFIG when the sample,
- * which is called `name`, does not come out as height x width. */
+/* What the random choices for a sample depend on, and nothing else: never the order of calls. */
+struct gx_chance {
+    uint64_t seed;
+    int64_t epoch, index; /* the sample's number in the epoch */
+    int slot;             /* of an unaligned layout; else 0 */
+};
+
+/* Cuts, mirrors and converts: to[slot] gets height x width x channels floats. One cut for all slots
+ * given. -GX_E_CONFIG when the sample, which is called `name`, does not come out as height x
+ * width. */
 GX_MUST_CHECK int gx_sample_place(const struct gx_raster *raster, int slots,
-                                  const struct gx_prepare *prepare, uint64_t seed, int64_t epoch,
-                                  int64_t index, int height, int width, float *const *to,
-                                  const char *name, struct gx_err *err);
+                                  const struct gx_prepare *prepare, const struct gx_chance *chance,
+                                  int height, int width, float *const *to, const char *name,
+                                  struct gx_err *err);
 
 /* The size that samples come out at: crop_size, else load_size, else that of `view`'s file. */
 GX_MUST_CHECK int gx_sample_size(const struct gx_view *view, const struct gx_prepare *prepare,

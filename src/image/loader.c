@@ -22,7 +22,8 @@ struct gx_loader {
     const struct gx_split *split;
     struct gx_loader_options o;
     int slots, height, width, depth;
-    size_t count, floats[GX_SLOTS]; /* a sample's, by slot */
+    size_t count; /* samples in an epoch */
+    size_t floats[GX_SLOTS];
     struct batch *ring;
 
     pthread_mutex_t lock;
@@ -33,7 +34,7 @@ struct gx_loader {
     int job_item;
     uint32_t *order; /* of order_epoch; NULL: by name */
     int64_t order_epoch;
-    struct gx_raster *cache; /* count x slots; samples NULL: not there */
+    struct gx_raster *cache[GX_SLOTS]; /* by picture; samples NULL: not there */
     size_t cached;
     int code; /* of the error that ended it */
     struct gx_err err;
@@ -45,7 +46,8 @@ struct gx_loader {
 struct job {
     int64_t step, epoch;
     int item;
-    size_t index;
+    size_t index;          /* of the sample in the epoch */
+    size_t view[GX_SLOTS]; /* of its pictures */
 };
 
 /* ---- handing out work (under the lock) ---- */
@@ -63,6 +65,19 @@ static size_t index_at(struct gx_loader *l, struct gx_place place)
     return l->order[place.position];
 }
 
+/* Pictures that do not belong together meet by chance: slot 0 goes through its list, the partners
+ * are drawn, as the reference does it; without shuffling all go through theirs. */
+static void choose_views(const struct gx_loader *l, struct job *job)
+{
+    const size_t *count = l->split->count;
+    bool drawn = l->o.shuffle && !l->set->layout->aligned;
+    struct gx_random random = gx_random_at(l->o.seed, GX_STREAM_PARTNER,
+                                           (uint64_t)job->epoch << 32 | (uint32_t)job->index);
+    for (int k = 0; k < l->slots; k++)
+        job->view[k] =
+            k && drawn ? gx_random_below(&random, (uint32_t)count[k]) : job->index % count[k];
+}
+
 static bool take_job(struct gx_loader *l, struct job *job)
 {
     while (!l->stop && l->job_step >= l->step + l->depth)
@@ -71,7 +86,8 @@ static bool take_job(struct gx_loader *l, struct job *job)
         return false;
     struct gx_place place =
         gx_place_at((int64_t)l->count, l->job_step, l->o.batch, l->job_item, l->o.rank, l->o.ranks);
-    *job = (struct job){l->job_step, place.epoch, l->job_item, index_at(l, place)};
+    *job = (struct job){l->job_step, place.epoch, l->job_item, index_at(l, place), {0}};
+    choose_views(l, job);
     if (++l->job_item == l->o.batch) {
         l->job_item = 0;
         l->job_step++;
@@ -83,7 +99,7 @@ static void finish_job(struct gx_loader *l, const struct job *job, int code,
                        const struct gx_err *err)
 {
     struct batch *b = &l->ring[job->step % l->depth];
-    b->name[job->item] = l->split->view[0][job->index].path;
+    b->name[job->item] = l->split->view[0][job->view[0]].path;
     if (code && (b->failed < 0 || job->item < b->failed)) {
         b->failed = job->item;
         b->code = code;
@@ -95,52 +111,82 @@ static void finish_job(struct gx_loader *l, const struct job *job, int code,
 
 /* ---- doing it ---- */
 
-/* The cache's copy, or a fresh one, which the cache takes if it has room (*owned: it has not). */
-static int fetch(struct gx_loader *l, size_t index, struct gx_raster *raster, bool *owned,
-                 struct gx_err *err)
+/* Pictures that belong together: slots first..first + slots - 1, all of them in an aligned layout,
+ * else each on its own. */
+struct group {
+    int first, slots;
+    size_t index;
+    struct gx_prepare prepare; /* channels[0] is of slot `first` */
+    struct gx_raster raster[GX_SLOTS];
+};
+
+/* Copies rasters between the group and the cache (under the lock). */
+static void copy_rasters(struct gx_loader *l, struct group *g, bool keep)
 {
-    struct gx_raster *kept = l->cache + index * l->slots;
+    for (int k = 0; k < g->slots; k++) {
+        struct gx_raster *kept = &l->cache[g->first + k][g->index];
+        *(keep ? kept : &g->raster[k]) = *(keep ? &g->raster[k] : kept);
+    }
+}
+
+/* The cache's copy, or a fresh one, which the cache takes if it has room (*owned: it has not). */
+static int fetch(struct gx_loader *l, struct group *g, bool *owned, struct gx_err *err)
+{
+    const struct gx_raster *kept = &l->cache[g->first][g->index];
     struct gx_view view[GX_SLOTS];
     size_t bytes = 0;
     pthread_mutex_lock(&l->lock);
-    bool hit = kept->samples;
-    memcpy(raster, kept, (size_t)l->slots * sizeof *raster);
+    copy_rasters(l, g, false);
     pthread_mutex_unlock(&l->lock);
     *owned = false;
-    if (hit)
+    if (g->raster[0].samples)
         return 0;
-    for (int k = 0; k < l->slots; k++)
-        view[k] = l->split->view[k][index];
-    int result = gx_sample_decode(view, l->slots, &l->o.prepare, raster, err);
+    for (int k = 0; k < g->slots; k++)
+        view[k] = l->split->view[g->first + k][g->index];
+    int result = gx_sample_decode(view, g->slots, &g->prepare, g->raster, err);
     if (result)
         return result;
-    for (int k = 0; k < l->slots; k++)
-        bytes += gx_raster_bytes(&raster[k]);
+    for (int k = 0; k < g->slots; k++)
+        bytes += gx_raster_bytes(&g->raster[k]);
     pthread_mutex_lock(&l->lock);
     *owned = kept->samples || l->cached + bytes > l->o.cache_bytes;
     if (!*owned) {
-        memcpy(kept, raster, (size_t)l->slots * sizeof *raster);
+        copy_rasters(l, g, true);
         l->cached += bytes;
     }
     pthread_mutex_unlock(&l->lock);
     return 0;
 }
 
-static int make(struct gx_loader *l, const struct job *job, struct gx_err *err)
+static int make_group(struct gx_loader *l, const struct job *job, struct group *g,
+                      struct gx_err *err)
 {
-    struct gx_raster raster[GX_SLOTS];
+    const struct batch *b = &l->ring[job->step % l->depth];
+    const struct gx_chance chance = {l->o.seed, job->epoch, (int64_t)job->index, g->first};
     float *to[GX_SLOTS];
     bool owned;
-    struct batch *b = &l->ring[job->step % l->depth];
-    for (int k = 0; k < l->slots; k++)
-        to[k] = b->data[k] + (size_t)job->item * l->floats[k];
-    int result = fetch(l, job->index, raster, &owned, err);
-    if (!result) {
-        result = gx_sample_place(raster, l->slots, &l->o.prepare, l->o.seed, job->epoch,
-                                 (int64_t)job->index, l->height, l->width, to,
-                                 l->split->view[0][job->index].path, err);
-        for (int k = 0; k < l->slots && owned; k++)
-            free(raster[k].samples);
+    g->index = job->view[g->first];
+    g->prepare = l->o.prepare;
+    for (int k = 0; k < g->slots; k++) {
+        g->prepare.channels[k] = l->o.prepare.channels[g->first + k];
+        to[k] = b->data[g->first + k] + (size_t)job->item * l->floats[g->first + k];
+    }
+    int result = fetch(l, g, &owned, err);
+    if (result)
+        return result;
+    result = gx_sample_place(g->raster, g->slots, &g->prepare, &chance, l->height, l->width, to,
+                             l->split->view[g->first][g->index].path, err);
+    for (int k = 0; k < g->slots && owned; k++)
+        free(g->raster[k].samples);
+    return result;
+}
+
+static int make(struct gx_loader *l, const struct job *job, struct gx_err *err)
+{
+    int slots = l->set->layout->aligned ? l->slots : 1, result = 0;
+    for (int k = 0; k < l->slots && !result; k += slots) {
+        struct group group = {.first = k, .slots = slots};
+        result = make_group(l, job, &group, err);
     }
     return result && result != -GX_E_NOMEM ? -GX_E_CONFIG : result;
 }
@@ -168,7 +214,8 @@ static int reserve(struct gx_loader *l, struct gx_err *err)
 {
     bool failed = false;
     l->ring = gx_new((size_t)l->depth * sizeof *l->ring);
-    l->cache = gx_new(l->count * l->slots * sizeof *l->cache);
+    for (int k = 0; k < l->slots; k++)
+        l->cache[k] = gx_new(l->split->count[k] * sizeof *l->cache[k]);
     l->order = l->o.shuffle ? gx_new(l->count * sizeof *l->order) : NULL;
     l->thread = gx_new((size_t)l->o.workers * sizeof *l->thread);
     for (int i = 0; i < l->depth; i++) {
@@ -224,7 +271,7 @@ int gx_loader_new(struct gx_loader **loader, const struct gx_dataset *set,
     l->set = set;
     l->o = settle(options);
     l->slots = set->layout->slots;
-    l->count = split->count[0];
+    l->count = gx_split_samples(split);
     l->step = l->job_step = options->first_step;
     l->order_epoch = -1;
     l->depth = depth_of(&l->o);
@@ -260,13 +307,15 @@ void gx_loader_free(struct gx_loader **loader)
             free(l->ring[i].data[k]);
         free(l->ring[i].name);
     }
-    for (size_t i = 0; i < l->count * l->slots && l->cache; i++)
-        free(l->cache[i].samples);
+    for (int k = 0; k < l->slots; k++) {
+        for (size_t i = 0; i < l->split->count[k] && l->cache[k]; i++)
+            free(l->cache[k][i].samples);
+        free(l->cache[k]);
+    }
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->room);
     pthread_cond_destroy(&l->ready);
     free(l->ring);
-    free(l->cache);
     free(l->order);
     free(l->thread);
     free(l);
@@ -283,7 +332,7 @@ size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *spli
         size_t sample = (size_t)height * (size_t)width * channels;
         ring += (size_t)depth_of(&o) * (size_t)o.batch * sample * sizeof(float);
         cache +=
-            split->count[0] * (side ? side * side * channels : sample) * 2; /* 16 bits at most */
+            split->count[k] * (side ? side * side * channels : sample) * 2; /* 16 bits at most */
     }
     bool known = side || !o.prepare.crop_size;
     return ring + (known && cache < o.cache_bytes ? cache : o.cache_bytes);

@@ -9,7 +9,9 @@
 struct gx_loader_options {
     struct gx_prepare prepare;
     uint64_t seed;
-    bool shuffle; /* a new order each epoch, by (seed, epoch); else by name */
+    bool
+        shuffle; /* a new order each epoch, by (seed, epoch), unaligned partners drawn; else by name,
+                     a shorter slot begun again */
     int batch, rank, ranks;
     int64_t first_step; /* of the first gx_loader_next */
     int workers;        /* threads; 0: one */

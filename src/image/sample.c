@@ -1,5 +1,6 @@
 /* One sample: decode, scale, cut, mirror, to floats. As pytorch-CycleGAN-and-pix2pix prepares it:
- * bicubic to load_size squared (rounded to whole levels), one random cut and flip for A and B. */
+ * bicubic to load_size squared (rounded to whole levels), then one random cut and flip for all that
+ * belongs together. */
 #include "ganx/image.h"
 #include "image/dataset.h"
 #include "util/random.h"
@@ -150,8 +151,8 @@ static void place_slot(const struct gx_raster *raster, const struct cut *cut, fl
 }
 
 int gx_sample_place(const struct gx_raster *raster, int slots, const struct gx_prepare *prepare,
-                    uint64_t seed, int64_t epoch, int64_t index, int height, int width,
-                    float *const *to, const char *name, struct gx_err *err)
+                    const struct gx_chance *chance, int height, int width, float *const *to,
+                    const char *name, struct gx_err *err)
 {
     struct cut cut = {.height = raster->height, .width = raster->width};
     if (prepare->crop_size)
@@ -168,7 +169,9 @@ int gx_sample_place(const struct gx_raster *raster, int slots, const struct gx_p
     cut.y = down / 2;
     if (prepare->augment) {
         struct gx_random random =
-            gx_random_at(seed, GX_STREAM_AUGMENT, (uint64_t)epoch << 32 | (uint32_t)index);
+            gx_random_at(chance->seed, GX_STREAM_AUGMENT,
+                         (uint64_t)chance->epoch << 32 | (uint32_t)chance->index);
+        random.index = (uint64_t)chance->slot << 32;
         cut.x = (int)gx_random_below(&random, (uint32_t)right + 1);
         cut.y = (int)gx_random_below(&random, (uint32_t)down + 1);
         bool mirrored = gx_random_below(&random, 2);

@@ -81,7 +81,7 @@ static int plan_schedule(struct gx_training *t, struct gx_err *err)
 {
     const struct gx_config *c = t->config;
     t->by_epoch = !c->train.steps;
-    int64_t samples = (int64_t)t->data.train.count[0];
+    int64_t samples = (int64_t)gx_split_samples(&t->data.train);
     t->total = c->train.steps ? c->train.steps
                               : gx_steps_of_epochs(samples, c->train.epochs,
                                                    c->train.batch * t->batches_per_step, 1);
@@ -172,7 +172,7 @@ static void say_plan(const struct gx_training *t)
 {
     struct gx_train_needs n;
     char networks[256];
-    double samples = (double)t->data.train.count[0];
+    double samples = (double)gx_split_samples(&t->data.train);
     double seen = (double)t->total * t->batches_per_step * t->config->train.batch;
     gx_training_needs(t, &n);
     describe_networks(t, networks, sizeof networks);

@@ -61,7 +61,7 @@ struct gx_optim_settings gx_training_optimizer(const struct gx_training *t, int 
 
 int64_t gx_training_epoch(const struct gx_training *t, int64_t step)
 {
-    return gx_place_at((int64_t)t->data.train.count[0], step * t->batches_per_step,
+    return gx_place_at((int64_t)gx_split_samples(&t->data.train), step * t->batches_per_step,
                        t->config->train.batch, 0, 0, 1)
         .epoch;
 }

@@ -32,7 +32,7 @@ int gx_validation_plan(struct gx_training *t, struct gx_err *err)
     struct gx_shape s = t->step.input[0]->shape;
     v->metric = gx_metric_find(t->config->val.metric);
     v->best = NAN;
-    v->count = (int64_t)t->data.held.count[0];
+    v->count = (int64_t)gx_split_samples(&t->data.held);
     if (!v->metric)
         return gx_fail(err, GX_E_CONFIG, "val.metric '%s' is unknown", t->config->val.metric);
     if (!v->count) {

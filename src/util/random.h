@@ -13,7 +13,8 @@ enum gx_stream {
     GX_STREAM_ORDER,    /* order of the samples in an epoch */
     GX_STREAM_AUGMENT,  /* crop, flip */
     GX_STREAM_DROPOUT,  /* dropout and random operators of a graph */
-    GX_STREAM_TEST
+    GX_STREAM_TEST,
+    GX_STREAM_PARTNER /* which pictures of unpaired sets meet */
 };
 
 struct gx_random {

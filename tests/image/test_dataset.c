@@ -38,11 +38,13 @@ static void empty_folder(void)
     assert_int_equal(mkdir(folder, 0700), 0);
 }
 
+static const char *layout = "pairs"; /* that open_ok and says ask for */
+
 static void open_ok(struct gx_dataset *set, bool swap, int holdout)
 {
     struct gx_err err = {""};
     const struct gx_dataset_options options = {swap, holdout};
-    if (gx_dataset_open(set, "pairs", folder, &options, &err))
+    if (gx_dataset_open(set, layout, folder, &options, &err))
         fail_msg("%s", err.text);
 }
 
@@ -51,7 +53,7 @@ static void says(const char *text)
     struct gx_err err = {""};
     struct gx_dataset set;
     const struct gx_dataset_options options = {0};
-    assert_int_equal(gx_dataset_open(&set, "pairs", folder, &options, &err), -GX_E_CONFIG);
+    assert_int_equal(gx_dataset_open(&set, layout, folder, &options, &err), -GX_E_CONFIG);
     if (!strstr(err.text, text))
         fail_msg("'%s' does not say '%s'", err.text, text);
     gx_dataset_clear(&set);
@@ -167,6 +169,77 @@ static void explained(void **state)
     assert_int_equal(gx_dataset_open(&set, "heaps", folder, &options, &err), -GX_E_CONFIG);
 }
 
+static void said_of(const struct gx_dataset *set, const char *text)
+{
+    if (!strstr(set->said, text))
+        fail_msg("'%s' does not say '%s'", set->said, text);
+}
+
+static void unpaired(void **state)
+{
+    (void)state;
+    struct gx_dataset set;
+    char name[32];
+    layout = "unpaired";
+    empty_folder();
+    make_folder("trainA");
+    flat("trainA/0.png", SIDE, SIDE, 1);
+    says("has trainA/ but no trainB/; cycle expects trainA/ and trainB/");
+    make_folder("trainB");
+    says("/trainB' (it has nothing)");
+    for (int i = 0; i < 5; i++) {
+        snprintf(name, sizeof name, "trainB/%d.png", i);
+        flat(name, SIDE + i, SIDE, i);
+    }
+    flat("trainA/1.png", SIDE, SIDE, 1);
+    open_ok(&set, false, 2);
+    assert_int_equal(set.train.count[0], 1);
+    assert_int_equal(set.train.count[1], 3);
+    assert_int_equal(gx_split_samples(&set.train), 3);
+    assert_non_null(strstr(set.held.view[0][0].path, "trainA/1.png"));
+    assert_non_null(strstr(set.held.view[1][1].path, "trainB/3.png"));
+    said_of(&set, "': trainA 2 pictures, trainB 5; no testA/ and testB/, so one picture in 2 "
+                  "(1 and 2) is held out for validation");
+    gx_dataset_clear(&set);
+    open_ok(&set, true, 3); /* too few in trainA */
+    assert_int_equal(set.train.count[0], 5);
+    assert_int_equal(set.train.count[1], 2);
+    assert_int_equal(gx_split_samples(&set.held), 0);
+    said_of(&set, "none held out");
+    gx_dataset_clear(&set);
+    make_folder("test/A");
+    make_folder("test/B");
+    flat("test/A/x.png", SIDE, SIDE, 1);
+    flat("test/B/y.png", SIDE, SIDE, 1);
+    open_ok(&set, false, 2);
+    assert_int_equal(set.train.count[0], 2);
+    assert_non_null(strstr(set.held.view[1][0].path, "test/B/y.png"));
+    said_of(&set, "; test/A 1, test/B 1 for validation");
+    gx_dataset_clear(&set);
+    make_folder("testA");
+    says("has testA/ but no testB/");
+
+    empty_folder();
+    says("found no two folders of pictures in");
+    make_folder("train");
+    halves("train/x.png", SIDE, 1);
+    says("a set for ganx pix2pix; cycle expects");
+    make_folder("train/A");
+    make_folder("train/B");
+    flat("train/A/x.png", SIDE, SIDE, 1);
+    flat("train/B/x.png", SIDE, SIDE, 1);
+    open_ok(&set, false, 2);
+    said_of(&set, "': train/A 1 pictures, train/B 1; none held out");
+    gx_dataset_clear(&set);
+    empty_folder();
+    make_folder("train/cats");
+    make_folder("train/dogs");
+    flat("train/cats/a.png", SIDE, SIDE, 1);
+    flat("train/dogs/a.png", SIDE, SIDE, 1);
+    says("a set for ganx star; cycle expects");
+    layout = "pairs";
+}
+
 static float a[64 * 64 * 4], b[64 * 64 * 4];
 static float *const to[2] = {a, b};
 
@@ -179,7 +252,8 @@ static int first_sample(const struct gx_dataset *set, const struct gx_prepare *p
     int result = gx_sample_decode(view, 2, prepare, raster, err);
     if (result)
         return result;
-    result = gx_sample_place(raster, 2, prepare, 1, epoch, 0, height, width, to, view[0].path, err);
+    const struct gx_chance chance = {1, epoch, 0, 0};
+    result = gx_sample_place(raster, 2, prepare, &chance, height, width, to, view[0].path, err);
     free(raster[0].samples);
     free(raster[1].samples);
     return result;
@@ -315,10 +389,11 @@ static void places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(side_by_side),    cmocka_unit_test(by_name),
-        cmocka_unit_test(direct),          cmocka_unit_test(explained),
-        cmocka_unit_test(samples),         cmocka_unit_test(augmentation),
-        cmocka_unit_test(different_sizes), cmocka_unit_test(places),
+        cmocka_unit_test(side_by_side), cmocka_unit_test(by_name),
+        cmocka_unit_test(direct),       cmocka_unit_test(explained),
+        cmocka_unit_test(unpaired),     cmocka_unit_test(samples),
+        cmocka_unit_test(augmentation), cmocka_unit_test(different_sizes),
+        cmocka_unit_test(places),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

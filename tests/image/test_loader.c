@@ -53,14 +53,14 @@ struct record {
 };
 
 /* Steps first..last-1 into record[first..]. */
-static void load(const struct gx_loader_options *options, int first, int last,
-                 struct record *record)
+static void load_from(const struct gx_dataset *from, const struct gx_loader_options *options,
+                      int first, int last, struct record *record)
 {
     struct gx_loader *loader;
     struct gx_err err = {""};
     struct gx_loader_options o = *options;
     o.first_step = first;
-    if (gx_loader_new(&loader, &set, &set.train, &o, &err))
+    if (gx_loader_new(&loader, from, &from->train, &o, &err))
         fail_msg("%s", err.text);
     for (int step = first; step < last; step++) {
         float *const to[2] = {record[step].a, record[step].b};
@@ -71,6 +71,12 @@ static void load(const struct gx_loader_options *options, int first, int last,
     }
     gx_loader_free(&loader);
     assert_null(loader);
+}
+
+static void load(const struct gx_loader_options *options, int first, int last,
+                 struct record *record)
+{
+    load_from(&set, options, first, last, record);
 }
 
 static void same_for_all(void **state)
@@ -130,6 +136,94 @@ static void by_name(void **state)
     assert_memory_equal(record[0].a, record[3].a + FLOATS / BATCH, FLOATS / BATCH * sizeof(float));
 }
 
+enum { ALONE_A = 3, ALONE_B = 5, EPOCHS = 24 };
+
+static void make_alone(struct gx_dataset *alone)
+{
+    struct gx_err err = {""};
+    const struct gx_dataset_options none = {0};
+    if (gx_folder_make(in_folder("alone/trainA"), &err) ||
+        gx_folder_make(in_folder("alone/trainB"), &err))
+        fail_msg("%s", err.text);
+    for (int i = 0; i < ALONE_A + ALONE_B; i++) { /* channels: which picture, x, y */
+        bool b = i >= ALONE_A;
+        int side = b ? SIDE + 2 : SIDE, number = b ? i - ALONE_A : i;
+        char name[32];
+        snprintf(name, sizeof name, "alone/train%c/%d.png", b ? 'B' : 'A', number);
+        VipsImage *image = make_image(side, side, 3);
+        for (int k = 0; k < side * side; k++) {
+            unsigned char *pixel = VIPS_IMAGE_ADDR(image, k % side, k / side);
+            pixel[0] = (unsigned char)number;
+            pixel[1] = (unsigned char)(k % side);
+            pixel[2] = (unsigned char)(k / side);
+        }
+        save_image(image, name);
+    }
+    if (gx_dataset_open(alone, "unpaired", in_folder("alone"), &none, &err))
+        fail_msg("%s", err.text);
+}
+
+/* What a picture of `make_alone` shows: its number, where it was cut, whether it was mirrored. */
+struct seen {
+    int number, x, y;
+    bool flip;
+};
+
+static struct seen look(const float *pixels)
+{
+    bool flip = pixels[1] > pixels[4];
+    return (struct seen){(int)pixels[0], (int)pixels[flip ? 3 * (CROP - 1) + 1 : 1], (int)pixels[2],
+                         flip};
+}
+
+/* Sizes and counts differ; partners are drawn, each side has its own cut, and nothing depends on
+ * workers, the cache, or where it began. */
+static void unpaired(void **state)
+{
+    (void)state;
+    static struct record one[EPOCHS * ALONE_B / BATCH], other[EPOCHS * ALONE_B / BATCH];
+    enum { BATCHES = EPOCHS * ALONE_B / BATCH };
+    struct gx_dataset alone;
+    struct gx_loader_options options = usual();
+    options.prepare.lo = 0;
+    options.prepare.hi = 255;
+    make_alone(&alone);
+    load_from(&alone, &options, 0, BATCHES, one);
+    options.workers = 3;
+    options.cache_bytes = 1 << 20;
+    load_from(&alone, &options, 0, 7, other);
+    load_from(&alone, &options, 7, BATCHES, other);
+    assert_memory_equal(one, other, sizeof one);
+
+    int met[ALONE_A][ALONE_B] = {{0}}, differ[3] = {0}, far = 0;
+    for (int i = 0; i < EPOCHS * ALONE_B; i++) {
+        int at = i % BATCH * CROP * CROP * 3;
+        struct seen a = look(one[i / BATCH].a + at), b = look(one[i / BATCH].b + at);
+        assert_int_equal(strrchr(one[i / BATCH].name[i % BATCH], '/')[1], '0' + a.number);
+        met[a.number][b.number]++;
+        assert_in_range(a.x, 0, SIDE - CROP);
+        assert_in_range(b.y, 0, SIDE + 2 - CROP);
+        differ[0] += a.x != b.x;
+        differ[1] += a.y != b.y;
+        differ[2] += a.flip != b.flip;
+        far += b.x > SIDE - CROP;
+    }
+    for (int i = 0; i < ALONE_A * ALONE_B; i++)
+        assert_in_range(met[i / ALONE_B][i % ALONE_B], 1, 30); /* 8 on average */
+    for (int k = 0; k < 3; k++)
+        assert_in_range(differ[k], 30, EPOCHS * ALONE_B);
+    assert_true(far > 20);
+
+    options.shuffle = options.prepare.augment = false;
+    load_from(&alone, &options, 0, 5, one);
+    for (int i = 0; i < 5 * BATCH; i++) {
+        int at = i % BATCH * CROP * CROP * 3;
+        assert_int_equal(look(one[i / BATCH].a + at).number, i % ALONE_B % ALONE_A);
+        assert_int_equal(look(one[i / BATCH].b + at).number, i % ALONE_B);
+    }
+    gx_dataset_clear(&alone);
+}
+
 static void errors_name_the_file(void **state)
 {
     (void)state;
@@ -165,6 +259,7 @@ int main(void)
         cmocka_unit_test(same_for_all),
         cmocka_unit_test(ranks_share_the_work),
         cmocka_unit_test(by_name),
+        cmocka_unit_test(unpaired),
         cmocka_unit_test(errors_name_the_file),
     };
     return cmocka_run_group_tests(tests, make_set, drop_set);

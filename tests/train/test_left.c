@@ -143,6 +143,7 @@ static double measure(struct model *m)
     const struct gx_prepare prepare = {
         .load_size = TINY_CROP, .channels = {3, 3}, .lo = -1, .hi = 1};
     const struct gx_dataset_options options = {0};
+    const struct gx_chance none = {0};
     struct gx_dataset set;
     struct gx_err err = {""};
     double sum = 0;
@@ -154,7 +155,7 @@ static double measure(struct model *m)
         struct gx_raster raster[2];
         float *to[2] = {gx_plan_value(m->plan, m->x), b};
         if (gx_sample_decode(view, 2, &prepare, raster, &err) ||
-            gx_sample_place(raster, 2, &prepare, 0, 0, 0, TINY_CROP, TINY_CROP, to, "x", &err))
+            gx_sample_place(raster, 2, &prepare, &none, TINY_CROP, TINY_CROP, to, "x", &err))
             fail_msg("%s", err.text);
         gx_plan_run(m->plan, 0, 0, 0);
         struct gx_pair pair = {gx_plan_value(m->plan, m->y), b, 1, TINY_CROP, TINY_CROP, 3, -1, 1};

@@ -1,0 +1,37 @@
+/* What the layouts of data sets (dataset_*.c) share; the rest of the program sees dataset.h. */
+#ifndef GX_IMAGE_LAYOUT_H
+#define GX_IMAGE_LAYOUT_H
+
+#include "image/dataset.h"
+
+/* A folder's pictures. */
+struct gx_pictures {
+    const char **path, **stem; /* sorted by stem; the set's arena's */
+    size_t count;
+};
+
+/* FOLDER/NAME, in the set's arena. */
+const char *gx_layout_join(struct gx_dataset *set, const char *folder, const char *name);
+/* Whether that is a folder. */
+bool gx_layout_has(struct gx_dataset *set, const char *folder, const char *name);
+
+GX_MUST_CHECK int gx_layout_list(struct gx_dataset *set, const char *folder,
+                                 struct gx_pictures *found, struct gx_err *err);
+
+/* "A/, b/, 3 pictures, 2 other files": what lies in a folder, for texts of errors. */
+const char *gx_layout_describe(struct gx_dataset *set, const char *folder);
+
+/* Whether pictures lie in several folders one level deeper: train/DOMAIN/. */
+bool gx_layout_has_domains(struct gx_dataset *set, const char *folder);
+
+/* Moves every n-th view of each slot from train to held. false, and nothing is moved, when a slot
+ * has fewer than n, or n is less than 2. */
+bool gx_layout_hold_out(struct gx_dataset *set, int n);
+
+/* Rows of the table in dataset.c. */
+int gx_find_pairs(struct gx_dataset *set, const struct gx_dataset_options *options,
+                  struct gx_err *err);
+int gx_find_unpaired(struct gx_dataset *set, const struct gx_dataset_options *options,
+                     struct gx_err *err);
+
+#endif
