@@ -20,7 +20,7 @@ int main(int argc, char **argv)
         struct gx_pixels out = {NULL, w, h, m->channels_out, m->low, m->high};
         out.data = data = malloc(4 * sizeof *data * (size_t)w * (size_t)h); /* 4 channels at most */
         failed = !data || gx_picture_read(in, m->channels_in, m->low, m->high, data, &err) ||
-                 gx_model_translate(model, data, w, h, data, &err) ||
+                 gx_model_translate(model, data, w, h, NULL, data, &err) ||
                  gx_picture_write(&out, in, &gx_write_defaults, argv[3], &err);
     }
     if (failed)

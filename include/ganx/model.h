@@ -30,6 +30,7 @@ struct gx_model_settings { /* all zero: the model's own ways, all threads, any f
     uint64_t seed;                 /* of dropout: each picture gets the same draws */
     int size;                      /* work at size x size, as in training; 0: as the picture is */
     int threads;                   /* 0: all that this process may use */
+    const char *domains;           /* "a,b,c": other names for the domains; NULL: the file's own */
     const char *kernels;           /* "v3", ... as `ganx version` names them; NULL: the best */
     int64_t max_memory; /* bytes for weights and values; 0: most of what the machine has free */
     const char *temp_folder; /* values beyond it lie in a file here; NULL: such work is refused */
@@ -47,11 +48,18 @@ struct gx_model_facts {
     int trained_size;              /* side of the training squares; 0: unknown */
     int multiple;                  /* pictures are padded to a multiple of this */
     int64_t parameters;
+    /* A network for several domains (StarGAN's) is told by a label, a number for each, which one it
+     * shall make: mostly 1 for those that shall be and 0 for the others. */
+    int domains;               /* numbers in a label; 0: the model takes none */
+    const char *const *domain; /* their names, in that order; "1", "2" ... if the file has none */
+    const int *domain_group;   /* at most one of those with the same number is true of a picture;
+                                * from 1, 0 for a domain that goes with every other */
 };
 
 /* Opens and loads the model. `path` and the texts of `settings` are copied; settings may be NULL.
  * -GX_E_IO, -GX_E_FORMAT: no model, or of another family, or it does not fit its network: the text
- * names the file and the first differences; -GX_E_USAGE: unknown kernels; -GX_E_NOMEM. */
+ * names the file and the first differences; -GX_E_USAGE: unknown kernels, or settings->domains has
+ * another number of names than the network domains; -GX_E_NOMEM. */
 GX_MUST_CHECK int gx_model_open(struct gx_model **model, const char *path,
                                 const struct gx_model_settings *settings, struct gx_err *err);
 void gx_model_close(struct gx_model **model);
@@ -60,7 +68,8 @@ void gx_model_close(struct gx_model **model);
 const struct gx_model_facts *gx_model_facts(const struct gx_model *model);
 
 /* Translates one picture: in is h x w x channels_in floats from low to high, rows from the top; out
- * gets h x w x channels_out, and may be `in`. Nothing depends on what was translated before.
+ * gets h x w x channels_out, and may be `in`. label has facts->domains numbers, and is NULL where that
+ * is 0. Nothing depends on what was translated before.
  *
  * Sides that are no multiple of facts->multiple are continued to the right and below by mirroring
  * (again and again where the picture is small; one pixel is repeated), and the result is cut back;
@@ -70,9 +79,9 @@ const struct gx_model_facts *gx_model_facts(const struct gx_model *model);
  *
  * -GX_E_NOMEM, -GX_E_IO: the work does not fit the budget or the temporary folder; the text has the
  * numbers. -GX_E_NUMERIC: the result holds values that are not finite; out is then unspecified.
- * -GX_E_SHAPE: a side below 1. */
+ * -GX_E_SHAPE: a side below 1, a label where there must be none, or none where there must. */
 GX_MUST_CHECK int gx_model_translate(struct gx_model *model, const float *in, int w, int h,
-                                     float *out, struct gx_err *err);
+                                     const float *label, float *out, struct gx_err *err);
 
 /* Bytes that gx_model_translate of such a picture needs besides weights and both pictures, known
  * without the work. */

@@ -304,8 +304,8 @@ static void compute_all(struct work *w)
             continue;
         }
         double began = gx_clock();
-        int code =
-            gx_model_translate(w->batch->model, item->data, item->w, item->h, item->data, &err);
+        int code = gx_model_translate(w->batch->model, item->data, item->w, item->h, NULL,
+                                      item->data, &err);
         item->seconds = gx_clock() - began;
         if (!code) {
             push(w, &w->computed, item);

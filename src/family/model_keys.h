@@ -9,8 +9,11 @@
 #define GX_KEY_DROPOUT    "ganx.dropout"    /* "on", "off": likewise */
 #define GX_KEY_SIZE       "ganx.size"       /* pictures in training had sides of this many pixels */
 #define GX_KEY_RANGE      "ganx.value_range" /* "-1,1" */
-#define GX_KEY_STEP       "ganx.step"        /* generator updates */
-#define GX_KEY_CONFIG     "ganx.config"      /* checkpoints: the resolved configuration, YAML */
+#define GX_KEY_DOMAINS    "ganx.domains"     /* ["black_hair", ...]: names in the label's order */
+#define GX_KEY_DOMAIN_GROUPS                                                                       \
+    "ganx.domain_groups"            /* [["black_hair", "blond_hair"]]: one of each at most */
+#define GX_KEY_STEP   "ganx.step"   /* generator updates */
+#define GX_KEY_CONFIG "ganx.config" /* checkpoints: the resolved configuration, YAML */
 
 /* What names of a checkpoint's tensors start with; where there are averaged weights ("average.G.")
  * they are the model. A model file of one generator has bare names. */

@@ -127,6 +127,8 @@ int gx_card_read(struct gx_card *card, const struct gx_weights *file, struct gx_
     card->said = family;
     card->family = family ? family : use ? use : "";
     card->direction = direction ? direction : "";
+    card->domains = gx_weights_metadata(file, GX_KEY_DOMAINS);
+    card->groups = gx_weights_metadata(file, GX_KEY_DOMAIN_GROUPS);
     /* As the reference implementation at test time: dropout is on where the network has it, and
      * batch norm takes the picture's own statistics. */
     card->dropout = gx_spec_get(&card->spec, "drop");
@@ -158,6 +160,10 @@ void gx_card_texts(struct gx_card_texts *texts, const struct gx_card *card)
         add(texts, GX_KEY_DIRECTION, card->direction);
     add(texts, GX_KEY_NORM_STATS, card->running ? "running" : "image");
     add(texts, GX_KEY_DROPOUT, card->dropout ? "on" : "off");
+    if (card->domains)
+        add(texts, GX_KEY_DOMAINS, card->domains);
+    if (card->groups)
+        add(texts, GX_KEY_DOMAIN_GROUPS, card->groups);
     if (card->size)
         add(texts, GX_KEY_SIZE, texts->size);
     add(texts, GX_KEY_RANGE, texts->range);

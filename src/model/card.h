@@ -6,15 +6,17 @@
 #include "ganx/network.h"
 
 struct gx_card {
-    const char *family;          /* the likeliest one where the file does not say */
-    bool said;                   /* the file says it */
-    const char *prefix;          /* of the generator's tensors */
-    struct gx_network_spec spec; /* of the generator */
-    const char *direction;       /* AtoB, BtoA; "" where that means nothing */
-    bool running;                /* normalise by the stored statistics */
-    bool dropout;                /* stays on */
-    int size;                    /* of the training squares; 0: unknown */
-    float low, high;             /* values of black and white */
+    const char *family;           /* the likeliest one where the file does not say */
+    bool said;                    /* the file says it */
+    const char *prefix;           /* of the generator's tensors */
+    struct gx_network_spec spec;  /* of the generator */
+    const char *direction;        /* AtoB, BtoA; "" where that means nothing */
+    bool running;                 /* normalise by the stored statistics */
+    bool dropout;                 /* stays on */
+    const char *domains, *groups; /* names of the label's numbers, and which exclude each other: as
+                                   * the file has them (model/domains.h), NULL where it says nothing */
+    int size;                     /* of the training squares; 0: unknown */
+    float low, high;              /* values of black and white */
 };
 
 /* Texts are constants or belong to `file`. -GX_E_FORMAT: no generator that is known, or metadata
@@ -27,7 +29,7 @@ bool gx_card_fits(const struct gx_card *card, const char *family);
 
 /* The metadata of a model file with bare names: GX_CARD_TEXTS_MAX pairs at most, `count` of them
  * set. Free the texts with gx_card_texts_free. */
-enum { GX_CARD_TEXTS_MAX = 8 };
+enum { GX_CARD_TEXTS_MAX = 10 };
 struct gx_card_texts {
     struct gx_text_pair pair[GX_CARD_TEXTS_MAX];
     int count;

@@ -14,10 +14,14 @@ static int check_family(const struct gx_model *model, struct gx_err *err)
     if (*asked && !gx_card_fits(card, asked))
         return gx_fail(err, GX_E_FORMAT, "it is a model of family '%s' (network '%s'), not '%s'",
                        card->family, card->spec.network->name, asked);
-    if (gx_spec_get(&card->spec, "c_dim"))
-        return gx_fail(err, GX_E_FORMAT, "its network '%s' translates between named domains",
-                       card->spec.network->name);
     return 0;
+}
+
+/* A network without such a size is made for colour. */
+static int channels_of(const struct gx_card *card, const char *size)
+{
+    int channels = gx_spec_get(&card->spec, size);
+    return channels ? channels : 3;
 }
 
 static bool for_pictures(int channels)
@@ -35,7 +39,7 @@ static int settle(struct gx_model *model, const struct gx_weights *file, struct 
     if (s->dropout != GX_MODEL_DROPOUT_OWN)
         card->dropout = s->dropout == GX_MODEL_DROPOUT_ON;
     card->dropout = card->dropout && gx_spec_get(&card->spec, "drop");
-    int in = gx_spec_get(&card->spec, "cin"), out = gx_spec_get(&card->spec, "cout");
+    int in = channels_of(card, "cin"), out = channels_of(card, "cout");
     if (!for_pictures(in) || !for_pictures(out))
         return gx_fail(err, GX_E_FORMAT,
                        "it makes %d channels of %d, and pictures here have 1, 3 or 4", out, in);
@@ -51,6 +55,20 @@ static int settle(struct gx_model *model, const struct gx_weights *file, struct 
     return 0;
 }
 
+/* The names are part of the facts, and the card's texts go with the file. */
+static int read_domains(struct gx_model *model, struct gx_err *err)
+{
+    struct gx_card *card = &model->card;
+    int count = gx_spec_get(&card->spec, "c_dim");
+    const char *asked = model->settings.domains;
+    int code = 0;
+    if (count)
+        code = gx_domains_read(&model->domains, &model->arena, count, card->domains, card->groups,
+                               *asked ? asked : NULL, err);
+    card->domains = card->groups = NULL;
+    return code;
+}
+
 static void fill_facts(struct gx_model *model, const char *path)
 {
     const struct gx_card *card = &model->card;
@@ -61,13 +79,16 @@ static void fill_facts(struct gx_model *model, const char *path)
         .family = card->family,
         .network = card->spec.network->name,
         .direction = card->direction,
-        .channels_in = gx_spec_get(&card->spec, "cin"),
-        .channels_out = gx_spec_get(&card->spec, "cout"),
+        .channels_in = channels_of(card, "cin"),
+        .channels_out = channels_of(card, "cout"),
         .low = card->low,
         .high = card->high,
         .running = card->running,
         .dropout = card->dropout,
         .trained_size = card->size,
+        .domains = model->domains.count,
+        .domain = model->domains.name,
+        .domain_group = model->domains.group,
         .multiple = card->spec.network->multiple(&card->spec),
     };
     for (int i = 0; i < model->params.count; i++)
@@ -94,7 +115,7 @@ static int load(struct gx_model *model, struct gx_weights *file, const char *pat
     int code = gx_card_read(&model->card, file, err);
     if (code || (code = check_family(model, err)) ||
         (code = gx_network_declare(&model->card.spec, &model->params, err)) ||
-        (code = settle(model, file, err)) ||
+        (code = settle(model, file, err)) || (code = read_domains(model, err)) ||
         (code = gx_params_fit(&model->params, file, model->card.prefix, err)))
         return code;
     gx_params_layout(&model->params);
@@ -110,6 +131,7 @@ static void copy_settings(struct gx_model *model, const struct gx_model_settings
     struct gx_model_settings *s = &model->settings;
     *s = settings ? *settings : none;
     s->family = gx_arena_text(&model->arena, s->family ? s->family : "");
+    s->domains = gx_arena_text(&model->arena, s->domains ? s->domains : "");
     s->kernels = s->kernels ? gx_arena_text(&model->arena, s->kernels) : NULL;
     s->temp_folder = s->temp_folder ? gx_arena_text(&model->arena, s->temp_folder) : NULL;
 }

@@ -5,6 +5,7 @@
 #include "ganx/model.h"
 #include "ganx/plan.h"
 #include "model/card.h"
+#include "model/domains.h"
 #include "util/arena.h"
 
 enum { GX_MODEL_PLANS = 4 };
@@ -13,7 +14,7 @@ struct gx_model_plan { /* ready for pictures of one size */
     int w, h;
     struct gx_graph *graph;
     struct gx_plan *plan;
-    struct gx_node *in, *out;
+    struct gx_node *in, *label, *out; /* label: NULL where the network takes none */
     int64_t bytes;
     uint64_t used; /* at which translation, for keeping the latest ones */
 };
@@ -23,6 +24,7 @@ struct gx_model {
     struct gx_model_settings settings;
     struct gx_model_facts facts;
     struct gx_card card;
+    struct gx_domains domains; /* count 0: the network takes no label */
     struct gx_params params;
     const struct gx_kernels *kernels;
     int64_t budget; /* bytes for values */

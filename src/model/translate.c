@@ -46,7 +46,9 @@ static int build(struct gx_model *model, int w, int h, struct gx_model_plan *p, 
     bool padded = pad.bottom || pad.right;
     p->in = gx_input(g, (struct gx_shape){1, h, w, facts->channels_in}, "picture");
     struct gx_node *x = padded ? gx_pad_reflect(g, p->in, pad) : p->in;
-    model->card.spec.network->build(&how, x, NULL, out);
+    if (facts->domains)
+        p->label = gx_input(g, (struct gx_shape){1, 1, 1, facts->domains}, "label");
+    model->card.spec.network->build(&how, x, p->label, out);
     const struct gx_shape corner = {0}, cut = {1, h, w, facts->channels_out};
     p->out = gx_keep(padded ? gx_slice(g, out[0], corner, cut) : out[0]);
     const struct gx_plan_settings settings = {.kernels = model->kernels,
@@ -127,8 +129,8 @@ static bool all_finite(const float *x, int64_t count)
     return sum == 0;
 }
 
-static int translate_as_it_is(struct gx_model *model, const float *in, int w, int h, float *out,
-                              struct gx_err *err)
+static int translate_as_it_is(struct gx_model *model, const float *in, int w, int h,
+                              const float *label, float *out, struct gx_err *err)
 {
     struct gx_model_plan *p;
     int code = prepare(model, w, h, &p, err);
@@ -136,6 +138,9 @@ static int translate_as_it_is(struct gx_model *model, const float *in, int w, in
         return code;
     int64_t count = gx_count(p->out->shape);
     memcpy(gx_plan_value(p->plan, p->in), in, (size_t)gx_count(p->in->shape) * sizeof *in);
+    if (p->label)
+        memcpy(gx_plan_value(p->plan, p->label), label,
+               (size_t)model->facts.domains * sizeof *label);
     gx_plan_run(p->plan, 0, model->settings.seed, 0);
     memcpy(out, gx_plan_value(p->plan, p->out), (size_t)count * sizeof *out);
     if (!all_finite(out, count))
@@ -159,8 +164,8 @@ static int scale(const struct gx_model_facts *facts, const float *from, int w, i
     return code;
 }
 
-static int translate_scaled(struct gx_model *model, const float *in, int w, int h, float *out,
-                            struct gx_err *err)
+static int translate_scaled(struct gx_model *model, const float *in, int w, int h,
+                            const float *label, float *out, struct gx_err *err)
 {
     const struct gx_model_facts *facts = &model->facts;
     int size = model->settings.size, ci = facts->channels_in, co = facts->channels_out;
@@ -171,21 +176,25 @@ static int translate_scaled(struct gx_model *model, const float *in, int w, int 
     result = small + pixels * (size_t)ci;
     int code = scale(facts, in, w, h, ci, small, size, size, err);
     if (!code)
-        code = translate_as_it_is(model, small, size, size, result, err);
+        code = translate_as_it_is(model, small, size, size, label, result, err);
     if (!code)
         code = scale(facts, result, size, size, co, out, w, h, err);
     free(small);
     return code;
 }
 
-int gx_model_translate(struct gx_model *model, const float *in, int w, int h, float *out,
-                       struct gx_err *err)
+int gx_model_translate(struct gx_model *model, const float *in, int w, int h, const float *label,
+                       float *out, struct gx_err *err)
 {
-    int size = model->settings.size;
+    int size = model->settings.size, domains = model->facts.domains;
     if (w < 1 || h < 1)
         return gx_fail(err, GX_E_SHAPE, "a picture of %d x %d", w, h);
-    return size > 0 && (w != size || h != size) ? translate_scaled(model, in, w, h, out, err)
-                                                : translate_as_it_is(model, in, w, h, out, err);
+    if (!label != !domains)
+        return domains ? gx_fail(err, GX_E_SHAPE, "the model needs a label of %d numbers", domains)
+                       : gx_fail(err, GX_E_SHAPE, "the model takes no label");
+    return size > 0 && (w != size || h != size)
+               ? translate_scaled(model, in, w, h, label, out, err)
+               : translate_as_it_is(model, in, w, h, label, out, err);
 }
 
 int gx_model_needs(struct gx_model *model, int w, int h, int64_t *bytes, struct gx_err *err)

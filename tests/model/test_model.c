@@ -2,6 +2,7 @@
  * files that must be refused. */
 #include "../scratch.h"
 #include "../test.h"
+#include "making.h"
 
 #include "ganx/image.h"
 #include "ganx/model.h"
@@ -49,51 +50,9 @@ static float *translate(struct gx_model *model, const float *in, int w, int h)
 {
     struct gx_err err;
     float *out = picture(w, h, gx_model_facts(model)->channels_out, 99);
-    if (gx_model_translate(model, in, w, h, out, &err))
+    if (gx_model_translate(model, in, w, h, NULL, out, &err))
         fail_msg("%d x %d: %s", w, h, err.text);
     return out;
-}
-
-/* ---- a model file of our own ---- */
-
-struct recipe {
-    const char *network, *sizes; /* "ngf=4,downs=6" */
-    const char *key, *value;     /* one more text, or NULL */
-    float gain;
-};
-
-static const char *make_model(const char *name, const struct recipe *recipe)
-{
-    static char path[512];
-    struct gx_network_spec spec;
-    struct gx_params params;
-    struct gx_entries rows = {0};
-    struct gx_weights_writer *writer;
-    struct gx_err err = {""};
-    assert_int_equal(gx_spec_from_name(&spec, recipe->network, &err), 0);
-    for (const char *p = recipe->sizes; *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
-        char key[32];
-        int value;
-        assert_int_equal(sscanf(p, "%31[^=]=%d", key, &value), 2);
-        assert_int_equal(gx_spec_set(&spec, key, value, &err), 0);
-    }
-    gx_params_init(&params);
-    assert_int_equal(gx_network_declare(&spec, &params, &err), 0);
-    assert_int_equal(gx_params_allocate(&params, &err), 0);
-    gx_params_initialise(&params, GX_INIT_NORMAL, recipe->gain > 0 ? recipe->gain : 0.2, 1, "G");
-    char *json = gx_spec_to_json(&spec);
-    const struct gx_text_pair texts[] = {{"ganx.network", json}, {recipe->key, recipe->value}};
-    snprintf(path, sizeof path, "%s/%s", made, name);
-    gx_params_entries(&rows, &params, GX_PARTS_ALL, "", GX_F32);
-    assert_int_equal(
-        gx_weights_write_begin(&writer, path, rows.row, rows.count, texts, 1 + !!recipe->key, &err),
-        0);
-    assert_int_equal(gx_params_write(&params, GX_PARTS_ALL, params.data, writer, &err), 0);
-    assert_int_equal(gx_weights_write_commit(&writer, &err), 0);
-    gx_entries_clear(&rows);
-    gx_params_clear(&params);
-    free(json);
-    return path;
 }
 
 static const struct recipe dropping = {"unet_64", "ngf=4,downs=6"};
@@ -165,7 +124,7 @@ static void test_any_size(void **state)
     }
     struct gx_err err;
     float none = 0;
-    assert_int_equal(gx_model_translate(model, &none, 0, 5, &none, &err), -GX_E_SHAPE);
+    assert_int_equal(gx_model_translate(model, &none, 0, 5, NULL, &none, &err), -GX_E_SHAPE);
     gx_model_close(&model);
 }
 
@@ -174,7 +133,7 @@ static void test_neighbours_do_not_matter(void **state)
 {
     (void)state;
     enum { SIZES = 6 };
-    struct gx_model *model = open_model(make_model("drop", &dropping), NULL);
+    struct gx_model *model = open_model(make_model(made, "drop", &dropping), NULL);
     float *first[SIZES];
     assert_true(gx_model_facts(model)->dropout);
     for (int round = 0; round < 3; round++)
@@ -201,7 +160,7 @@ static void test_out_may_be_in(void **state)
         struct gx_model_settings settings = {.size = work_at[i]};
         struct gx_model *model = open_model(UNET "weights.pth", &settings);
         float *in = picture(20, 10, 4, 1), *out = translate(model, in, 20, 10);
-        assert_int_equal(gx_model_translate(model, in, 20, 10, in, NULL), 0);
+        assert_int_equal(gx_model_translate(model, in, 20, 10, NULL, in, NULL), 0);
         assert_memory_equal(in, out, 20 * 10 * 4 * sizeof *in);
         free(in);
         free(out);
@@ -254,7 +213,7 @@ static void test_dropout(void **state)
                                              {.seed = 3, .dropout = GX_MODEL_DROPOUT_OFF},
                                              {.seed = 4, .dropout = GX_MODEL_DROPOUT_OFF}};
     struct gx_model *m[4];
-    const char *path = make_model("drop", &dropping);
+    const char *path = make_model(made, "drop", &dropping);
     for (int i = 0; i < 4; i++)
         m[i] = open_model(path, &with[i]);
     struct gx_model *again = open_model(path, &with[0]);
@@ -263,7 +222,7 @@ static void test_dropout(void **state)
     assert_false(same(m[0], m[2]));
     assert_true(same(m[2], m[3]));
     gx_model_close(&again);
-    again = open_model(make_model("off", &off), &with[0]);
+    again = open_model(make_model(made, "off", &off), &with[0]);
     assert_false(gx_model_facts(again)->dropout);
     assert_true(same(again, m[2]));
     gx_model_close(&again);
@@ -281,7 +240,7 @@ static void test_budget(void **state)
 {
     (void)state;
     struct gx_err err;
-    const char *path = make_model("drop", &dropping);
+    const char *path = make_model(made, "drop", &dropping);
     struct gx_model *plain = open_model(path, NULL);
     int64_t bytes = 0, weights = 0;
     float *in = picture(200, 100, 3, 1), *want = translate(plain, in, 200, 100);
@@ -292,7 +251,7 @@ static void test_budget(void **state)
     struct gx_model_settings settings = {.max_memory = weights + bytes - bytes / 8};
     struct gx_model *model = open_model(path, &settings);
     float *out = picture(200, 100, 3, 2);
-    assert_int_equal(gx_model_translate(model, in, 200, 100, out, &err), -GX_E_NOMEM);
+    assert_int_equal(gx_model_translate(model, in, 200, 100, NULL, out, &err), -GX_E_NOMEM);
     assert_non_null(strstr(err.text, "MiB"));
     free(translate(model, in, 16, 16)); /* a small one still can */
     gx_model_close(&model);
@@ -306,7 +265,7 @@ static void test_budget(void **state)
 
     settings.max_temp = 4096;
     model = open_model(path, &settings);
-    assert_int_equal(gx_model_translate(model, in, 200, 100, out, &err), -GX_E_NOMEM);
+    assert_int_equal(gx_model_translate(model, in, 200, 100, NULL, out, &err), -GX_E_NOMEM);
     gx_model_close(&model);
 
     settings.max_memory = weights / 2;
@@ -327,7 +286,7 @@ static void test_refusals(void **state)
         strstr(refused("tests/reference/forward/star_g/weights.pth", &settings, -GX_E_FORMAT),
                "family 'star'"));
     const struct recipe cycle = {"resnet_6blocks", "ngf=2", "ganx.family", "cycle"};
-    const char *path = make_model("cycle", &cycle);
+    const char *path = make_model(made, "cycle", &cycle);
     assert_non_null(strstr(refused(path, &settings, -GX_E_FORMAT),
                            "cycle': it is a model of family 'cycle' (network 'resnet'), not"));
     settings.family = "cycle";
@@ -347,12 +306,12 @@ static void test_refusals(void **state)
                  {"ganx.size", "big", "must be a size"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct recipe wrong = {"resnet_6blocks", "ngf=2", cases[i].key, cases[i].value};
-        const char *said = refused(make_model("wrong", &wrong), NULL, -GX_E_FORMAT);
+        const char *said = refused(make_model(made, "wrong", &wrong), NULL, -GX_E_FORMAT);
         if (!strstr(said, cases[i].text))
             fail_msg("%s", said);
     }
     const struct recipe wide = {"resnet_6blocks", "ngf=2,cin=5"};
-    assert_non_null(strstr(refused(make_model("wide", &wide), NULL, -GX_E_FORMAT),
+    assert_non_null(strstr(refused(make_model(made, "wide", &wide), NULL, -GX_E_FORMAT),
                            "3 channels of 5, and pictures here have 1, 3 or 4"));
     assert_non_null(strstr(refused(made, NULL, -GX_E_IO), "the folder holds no model.safetensors"));
 }
@@ -362,10 +321,10 @@ static void test_result_not_finite(void **state)
 {
     (void)state;
     const struct recipe huge = {"unet_16", "ngf=2,downs=4", NULL, NULL, 1e30F};
-    struct gx_model *model = open_model(make_model("huge", &huge), NULL);
+    struct gx_model *model = open_model(make_model(made, "huge", &huge), NULL);
     struct gx_err err;
     float *in = picture(16, 16, 3, 1);
-    assert_int_equal(gx_model_translate(model, in, 16, 16, in, &err), -GX_E_NUMERIC);
+    assert_int_equal(gx_model_translate(model, in, 16, 16, NULL, in, &err), -GX_E_NUMERIC);
     free(in);
     gx_model_close(&model);
 }
@@ -379,7 +338,7 @@ static void test_no_running_statistics(void **state)
     struct gx_weights_writer *writer;
     struct gx_entries rows = {0};
     char path[512], source[512];
-    snprintf(source, sizeof source, "%s", make_model("tracked", &batch));
+    snprintf(source, sizeof source, "%s", make_model(made, "tracked", &batch));
     snprintf(path, sizeof path, "%s/untracked", made);
     assert_int_equal(gx_weights_open(&file, source, NULL), 0);
     for (int pass = 0; pass < 2; pass++) {

@@ -62,6 +62,30 @@ def old_tensor(t):
     return Call(torch._utils._rebuild_tensor, t.storage(), t.storage_offset(), tuple(t.shape), t.stride())
 
 
+def star(dim, domains, blocks, seed):
+    """StarGAN's generator as its authors saved it: bare names, and norms without running statistics."""
+    torch.manual_seed(seed)
+    weights = OrderedDict()
+
+    def layer(conv, norm, shape, channels):
+        weights[conv + ".weight"] = 0.2 * torch.randn(shape)
+        if norm:
+            weights[norm + ".weight"] = 1 + 0.2 * torch.randn(channels)
+            weights[norm + ".bias"] = 0.2 * torch.randn(channels)
+
+    layer("main.0", "main.1", (dim, 3 + domains, 7, 7), dim)
+    layer("main.3", "main.4", (2 * dim, dim, 4, 4), 2 * dim)
+    layer("main.6", "main.7", (4 * dim, 2 * dim, 4, 4), 4 * dim)
+    for i in range(9, 9 + blocks):
+        layer("main.%d.main.0" % i, "main.%d.main.1" % i, (4 * dim, 4 * dim, 3, 3), 4 * dim)
+        layer("main.%d.main.3" % i, "main.%d.main.4" % i, (4 * dim, 4 * dim, 3, 3), 4 * dim)
+    i = 9 + blocks
+    layer("main.%d" % i, "main.%d" % (i + 1), (4 * dim, 2 * dim, 4, 4), 2 * dim)
+    layer("main.%d" % (i + 3), "main.%d" % (i + 4), (2 * dim, dim, 4, 4), dim)
+    layer("main.%d" % (i + 6), None, (3, dim, 7, 7), 0)
+    return weights
+
+
 def save(name, what, **options):
     torch.save(what, os.path.join(HERE, name), **options)
 
@@ -91,6 +115,7 @@ def main():
     save("no_crc.pth", state(7))
     torch.serialization.set_crc32_options(True)
     save("python2_legacy.pth", Call(OrderedDict, [[k, old_tensor(v)] for k, v in state(8).items()]), **legacy)
+    save("star.ckpt", star(dim=2, domains=3, blocks=1, seed=9), **legacy)
     script = torch.jit.script(torch.nn.ReLU())
     script.save(os.path.join(HERE, "script.pt"))
     try:
