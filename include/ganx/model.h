@@ -25,6 +25,9 @@ enum gx_model_dropout { GX_MODEL_DROPOUT_OWN, GX_MODEL_DROPOUT_ON, GX_MODEL_DROP
 
 struct gx_model_settings { /* all zero: the model's own ways, all threads, any family */
     const char *family;    /* a model of another one is refused; NULL or "": any */
+    const char *direction; /* "AtoB" or "BtoA": which of a two-way model's generators; NULL or "":
+                            * the model's own choice. A model that only does the other is refused;
+                            * one that does not say what it does is taken at this word. */
     enum gx_model_stats norm_stats;
     enum gx_model_dropout dropout; /* GX_MODEL_DROPOUT_ON: where the network has it */
     uint64_t seed;                 /* of dropout: each picture gets the same draws */
@@ -58,8 +61,8 @@ struct gx_model_facts {
 
 /* Opens and loads the model. `path` and the texts of `settings` are copied; settings may be NULL.
  * -GX_E_IO, -GX_E_FORMAT: no model, or of another family, or it does not fit its network: the text
- * names the file and the first differences; -GX_E_USAGE: unknown kernels, or settings->domains has
- * another number of names than the network domains; -GX_E_NOMEM. */
+ * names the file and the first differences; -GX_E_USAGE: unknown kernels or direction, or
+ * settings->domains has another number of names than the network domains; -GX_E_NOMEM. */
 GX_MUST_CHECK int gx_model_open(struct gx_model **model, const char *path,
                                 const struct gx_model_settings *settings, struct gx_err *err);
 void gx_model_close(struct gx_model **model);

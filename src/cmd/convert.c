@@ -1,7 +1,8 @@
 /* ganx convert: weights from one file into another, a safetensors file.
  *
- * A known generator becomes a model: bare names and the metadata that translation reads; of a
- * checkpoint the generator alone is kept. Other files keep every tensor, name and text. */
+ * Known generators become a model: the metadata that translation reads, and bare names where there
+ * is one, or one was asked for; of a checkpoint the generators alone are kept. Other files keep
+ * every tensor, name and text. */
 #include "cmd/cmd.h"
 #include "family/model_keys.h"
 #include "model/card.h"
@@ -18,9 +19,13 @@ struct conversion {
     const char *out;
     enum gx_dtype dtype;
     struct gx_card card;
-    const char *prefix; /* of the tensors that are kept; dropped from their names */
     bool known;
+    struct {                     /* tensors that are kept: */
+        const char *prefix, *to; /* their names start with one, and then with the other */
+    } part[GX_GENERATORS_MAX];
+    int parts;
     int64_t largest; /* values in the largest tensor that is kept */
+    struct gx_arena arena;
 };
 
 static enum gx_dtype dtype_of(const char *word)
@@ -33,9 +38,13 @@ static bool is_float(enum gx_dtype type)
     return type == GX_F32 || type == GX_F16 || type == GX_BF16 || type == GX_F64;
 }
 
-static bool is_kept(const struct conversion *c, const struct gx_tensor_info *t)
+/* Which part a tensor belongs to; -1: it is left out. */
+static int part_of(const struct conversion *c, const struct gx_tensor_info *t)
 {
-    return !strncmp(t->name, c->prefix, strlen(c->prefix));
+    for (int i = 0; i < c->parts; i++)
+        if (!strncmp(t->name, c->part[i].prefix, strlen(c->part[i].prefix)))
+            return i;
+    return -1;
 }
 
 /* ---- before anything is read ---- */
@@ -57,26 +66,56 @@ static int check_names(const struct gx_config *config, const char *in, struct gx
                : gx_fail(err, GX_E_USAGE, "'%s' exists; --force writes over it", out);
 }
 
-/* Whether the generator that the file seems to hold fits its network; if not it is converted as it
- * stands, and the reason is told. */
-static void recognise(struct conversion *c, struct gx_report *report)
+/* Whether the weights are there that a generator needs. */
+static int check_fit(const struct conversion *c, const struct gx_generator *g, struct gx_err *err)
 {
     struct gx_params params;
-    struct gx_err err;
     gx_params_init(&params);
-    c->prefix = "";
-    int code = gx_card_read(&c->card, c->from, &err);
+    int code = gx_network_declare(&g->spec, &params, err);
     if (!code)
-        code = gx_network_declare(&c->card.spec, &params, &err);
-    if (!code)
-        code = gx_params_fit(&params, c->from, c->card.prefix, &err);
+        code = gx_params_fit(&params, c->from, g->prefix, err);
+    gx_params_clear(&params);
+    return code;
+}
+
+/* Keeps the card's generators, or the asked one alone. */
+static int keep_generators(struct conversion *c, const char *direction, struct gx_err *err)
+{
+    struct gx_card *card = &c->card;
+    int code = gx_card_choose(card, direction, err);
+    for (int i = 0; !code && *direction && i < card->generators; i++)
+        if (!strcmp(card->generator[i].direction, direction)) {
+            card->generator[0] = card->generator[i];
+            card->generators = 1;
+        }
+    for (int i = 0; i < card->generators; i++) {
+        const struct gx_generator *g = &card->generator[i];
+        c->part[i].prefix = g->prefix;
+        c->part[i].to = card->generators > 1 ? gx_arena_format(&c->arena, "%s.", g->name) : "";
+    }
+    c->parts = card->generators;
+    return code;
+}
+
+/* Which tensors are kept. If the generators that the file seems to hold do not fit their networks,
+ * all are, as they stand, and the reason is told. */
+static int recognise(struct conversion *c, const char *direction, struct gx_report *report,
+                     struct gx_err *err)
+{
+    struct gx_err why;
+    int code = gx_card_read(&c->card, c->from, &why);
+    for (int i = 0; i < c->card.generators && !code; i++)
+        code = check_fit(c, &c->card.generator[i], &why);
     c->known = !code;
     if (c->known)
-        c->prefix = c->card.prefix;
-    else
-        gx_report(report, GX_WARNING, "unknown",
-                  "no generator that ganx knows (%s): every tensor is kept as it is", err.text);
-    gx_params_clear(&params);
+        return keep_generators(c, direction, err);
+    if (*direction)
+        return gx_fail(err, GX_E_FORMAT, "no generator that ganx knows: %s", why.text);
+    gx_report(report, GX_WARNING, "unknown",
+              "no generator that ganx knows (%s): every tensor is kept as it is", why.text);
+    c->part[0].prefix = c->part[0].to = "";
+    c->parts = 1;
+    return 0;
 }
 
 /* ---- the new file ---- */
@@ -85,10 +124,12 @@ static void list_tensors(struct conversion *c, struct gx_entries *rows)
 {
     for (int i = 0; i < gx_weights_count(c->from); i++) {
         const struct gx_tensor_info *t = gx_weights_info(c->from, i);
-        if (!is_kept(c, t))
+        int part = part_of(c, t);
+        if (part < 0)
             continue;
-        gx_entries_add(rows, t->name + strlen(c->prefix), is_float(t->dtype) ? c->dtype : GX_I64,
-                       t->rank, t->dims);
+        const char *name = gx_arena_format(&c->arena, "%s%s", c->part[part].to,
+                                           t->name + strlen(c->part[part].prefix));
+        gx_entries_add(rows, name, is_float(t->dtype) ? c->dtype : GX_I64, t->rank, t->dims);
         c->largest = t->count > c->largest ? t->count : c->largest;
     }
 }
@@ -147,7 +188,7 @@ static int copy_tensors(struct conversion *c, struct gx_weights_writer *writer,
     int code = 0;
     for (int i = 0; i < gx_weights_count(c->from) && !code; i++) {
         const struct gx_tensor_info *t = gx_weights_info(c->from, i);
-        if (!is_kept(c, t))
+        if (part_of(c, t) < 0)
             continue;
         *stage = GX_AT_MODEL;
         code = gx_weights_read(c->from, i, values, err);
@@ -176,6 +217,18 @@ static int convert(struct conversion *c, enum gx_stage *stage, struct gx_err *er
     return code;
 }
 
+/* "resnet AtoB, resnet BtoA" */
+static const char *networks_of(struct conversion *c)
+{
+    const char *text = "";
+    for (int i = 0; c->known && i < c->card.generators; i++) {
+        const struct gx_generator *g = &c->card.generator[i];
+        text = gx_arena_format(&c->arena, "%s%s%s%s%s", text, i ? ", " : "", g->spec.network->name,
+                               *g->direction ? " " : "", g->direction);
+    }
+    return c->known ? text : "unknown network";
+}
+
 static int run_convert(struct gx_config *config, struct gx_report *report)
 {
     struct conversion c = {.dtype = dtype_of(config->convert.dtype)};
@@ -195,17 +248,17 @@ static int run_convert(struct gx_config *config, struct gx_report *report)
         code = gx_weights_open(&c.from, path, &err);
     if (!code)
         code = gx_weights_verify(c.from, &err);
-    if (!code) {
-        recognise(&c, report);
+    if (!code)
+        code = recognise(&c, config->convert.direction, report, &err);
+    if (!code)
         code = convert(&c, &stage, &err);
-    }
     if (code)
         code = gx_fail_at(report, code, stage, &err);
     else
         gx_report(report, GX_INFO, "converted", "%s -> %s: %s, %.1f MiB", path, c.out,
-                  c.known ? c.card.spec.network->name : "unknown network",
-                  stat(c.out, &s) ? 0 : (double)s.st_size / 0x1p20);
+                  networks_of(&c), stat(c.out, &s) ? 0 : (double)s.st_size / 0x1p20);
     gx_weights_close(&c.from);
+    gx_arena_clear(&c.arena);
     free(path);
     return code;
 }
@@ -215,6 +268,8 @@ const struct gx_command gx_command_convert = {
     .verb = GX_VERB_CONVERT,
     .alone = true,
     .summary = "turn a .pth, a checkpoint or a model into a .safetensors model",
-    .usage = (const char *const[]){"[--dtype f32|f16|bf16] [--force] IN OUT.safetensors", NULL},
+    .usage =
+        (const char *const[]){
+            "[--dtype f32|f16|bf16] [--direction AtoB|BtoA] [--force] IN OUT.safetensors", NULL},
     .run = run_convert,
 };

@@ -13,7 +13,7 @@
 enum { NETWORKS_MAX = 8, TENSORS_SHOWN = 12 };
 
 struct network { /* one that the file holds */
-    const char *prefix;
+    const char *prefix, *direction;
     struct gx_network_spec spec;
     int64_t parameters;
 };
@@ -37,7 +37,13 @@ static void add_network(struct contents *c, const char *prefix, const struct gx_
     if (c->networks == NETWORKS_MAX)
         return;
     struct network *n = &c->network[c->networks++];
-    *n = (struct network){.prefix = prefix, .spec = *spec};
+    *n = (struct network){.prefix = prefix, .spec = *spec, .direction = ""};
+    for (int i = 0; c->usable && i < c->card.generators; i++) {
+        const struct gx_generator *g = &c->card.generator[i];
+        size_t length = strlen(g->name);
+        if (!strncmp(prefix, g->name, length) && !strcmp(prefix + length, length ? "." : ""))
+            n->direction = g->direction;
+    }
     gx_params_init(&params);
     if (!gx_network_declare(spec, &params, NULL))
         for (int i = 0; i < params.count; i++)
@@ -65,7 +71,7 @@ static void find_said(struct contents *c)
 /* What names and shapes say. */
 static void find_inferred(struct contents *c)
 {
-    static const char *const prefixes[] = {"", "G.", "D."};
+    static const char *const prefixes[] = {"", "G.", "D.", "G_A.", "G_B.", "D_A.", "D_B."};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         struct gx_network_spec spec;
         if (!gx_network_infer(&spec, c->file, prefixes[i], NULL))
@@ -135,8 +141,32 @@ static void print_network(struct contents *c, const struct network *n)
                    : gx_arena_format(&c->arena, "%s%s%s %d", text, comma, sizes[i].name, value);
     }
     const char *prefix = *n->prefix ? gx_arena_format(&c->arena, " (%s)", n->prefix) : "";
-    line("network", "%s%s", text, clean(c, prefix));
+    const char *does = *n->prefix && *n->direction ? n->direction : "";
+    line("network", "%s%s%s%s", text, clean(c, prefix), *does ? " " : "", does);
     line("parameters", "%" PRId64 "%s", n->parameters, clean(c, prefix));
+}
+
+/* "AtoB, BtoA" */
+static const char *directions_of(struct contents *c)
+{
+    const char *text = "";
+    for (int i = 0; i < c->card.generators; i++)
+        text = gx_arena_format(&c->arena, "%s%s%s", text, i ? ", " : "",
+                               c->card.generator[i].direction);
+    return text;
+}
+
+/* The names that the metadata list, a JSON array: "black_hair, young"; "" for none. */
+static const char *domains_of(struct contents *c)
+{
+    const char *json = gx_weights_metadata(c->file, GX_KEY_DOMAINS), *text = "";
+    json_t *list = json ? json_loads(json, 0, NULL) : NULL;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        text = gx_arena_format(&c->arena, "%s%s%s", text, i ? ", " : "", name ? name : "?");
+    }
+    json_decref(list);
+    return text;
 }
 
 static void print_tensors(struct contents *c, int most)
@@ -188,7 +218,10 @@ static void print_text(struct contents *c, bool tensors)
         line("network", "unknown: no network here has these tensors");
     if (c->usable) {
         if (*c->card.direction)
-            line("direction", "%s", c->card.direction);
+            line("direction", "%s", directions_of(c));
+        const char *domains = domains_of(c);
+        if (*domains)
+            line("domains", "%s", clean(c, domains));
         line("norm stats", "%s", c->card.running ? "running" : "image");
         line("dropout", "%s", c->card.dropout ? "on" : "off");
         if (c->card.size)
@@ -234,6 +267,7 @@ static json_t *networks_json(struct contents *c)
         json_t *object = json_loads(spec, 0, NULL);
         free(spec);
         json_object_set_new(object, "prefix", json_text(c, c->network[i].prefix));
+        json_object_set_new(object, "direction", json_string(c->network[i].direction));
         json_object_set_new(object, "parameters", json_integer(c->network[i].parameters));
         json_array_append_new(list, object);
     }
@@ -273,6 +307,14 @@ static void set_usage(struct contents *c, json_t *object)
     json_object_set_new(object, "family", json_text(c, card->family));
     json_object_set_new(object, "family_inferred", json_boolean(!card->said));
     json_object_set_new(object, "direction", json_string(card->direction));
+    json_t *directions = json_array();
+    for (int i = 0; i < card->generators && *card->direction; i++)
+        json_array_append_new(directions, json_string(card->generator[i].direction));
+    json_object_set_new(object, "directions", directions);
+    const char *domains = gx_weights_metadata(c->file, GX_KEY_DOMAINS);
+    json_t *names = domains ? json_loads(domains, 0, NULL) : NULL;
+    if (names)
+        json_object_set_new(object, "domains", names);
     json_object_set_new(object, "norm_stats", json_string(card->running ? "running" : "image"));
     json_object_set_new(object, "dropout", json_boolean(card->dropout));
     json_object_set_new(object, "size", json_integer(card->size));

@@ -16,6 +16,7 @@ static struct gx_model_settings settings_of(const struct gx_config *c)
     const char *dropout = c->translate.dropout;
     return (struct gx_model_settings){
         .family = c->family,
+        .direction = c->translate.direction,
         .norm_stats = !strcmp(stats, "image")     ? GX_MODEL_STATS_IMAGE
                       : !strcmp(stats, "running") ? GX_MODEL_STATS_RUNNING
                                                   : GX_MODEL_STATS_OWN,

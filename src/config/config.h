@@ -95,6 +95,7 @@ struct gx_config {
 
     struct {                    /* translate: flags only */
         const char *model;      /* -m, --model */
+        const char *direction;  /* --direction AtoB|BtoA; "": the model's own */
         int size;               /* --size: work at this size, then scale back; 0: as it is */
         const char *format;     /* --format png|jpg|webp|tiff|gif|ppm */
         int quality;            /* --quality; 0: the format's own */
@@ -115,8 +116,9 @@ struct gx_config {
         bool tensors; /* --tensors: list them all */
     } info;
 
-    struct {               /* convert: flags only */
-        const char *dtype; /* --dtype f32|f16|bf16 */
+    struct {                   /* convert: flags only */
+        const char *dtype;     /* --dtype f32|f16|bf16 */
+        const char *direction; /* --direction: only that generator; "": all of them */
         bool force;
     } convert;
 

@@ -45,32 +45,101 @@ static bool has_names(const struct gx_weights *file, const char *prefix)
     return false;
 }
 
-/* ---- which network ---- */
+/* ---- which networks ---- */
 
-static int read_spec(struct gx_card *card, const char *key, const char *json, struct gx_err *err)
+static const char a_to_b[] = "AtoB", b_to_a[] = "BtoA";
+
+static int read_spec(struct gx_network_spec *spec, const char *key, const char *json,
+                     struct gx_err *err)
 {
-    int code = gx_spec_from_json(&card->spec, json, err);
+    int code = gx_spec_from_json(spec, json, err);
     if (!code)
         return 0;
     gx_context(err, code, "its metadata '%s'", key);
     return -GX_E_FORMAT;
 }
 
-static int find_network(struct gx_card *card, const struct gx_weights *file, struct gx_err *err)
+/* Names of generators, and what the names of their tensors start with. */
+enum place { LONE, THERE, BACK, BARE };
+static const struct {
+    const char *name, *key, *averaged, *plain;
+} places[] = {
+    [LONE] = {"G", GX_KEY_NETWORK ".G", GX_PREFIX_AVERAGE "G.", "G."},
+    [THERE] = {"G_A", GX_KEY_NETWORK ".G_A", GX_PREFIX_AVERAGE "G_A.", "G_A."},
+    [BACK] = {"G_B", GX_KEY_NETWORK ".G_B", GX_PREFIX_AVERAGE "G_B.", "G_B."},
+    [BARE] = {"", GX_KEY_NETWORK, NULL, ""},
+};
+
+/* Adds the generator of that place if the file has it; a bare one must be there. */
+static int add_generator(struct gx_card *card, const struct gx_weights *file, enum place place,
+                         struct gx_err *err)
 {
-    static const char checkpoint_key[] = GX_KEY_NETWORK ".G";
-    const char *bare = gx_weights_metadata(file, GX_KEY_NETWORK);
-    const char *generator = gx_weights_metadata(file, checkpoint_key);
-    card->prefix = "";
-    if (bare)
-        return read_spec(card, GX_KEY_NETWORK, bare, err);
-    bool nested = has_names(file, GX_PREFIX_G);
-    if (nested || generator)
-        card->prefix = has_names(file, GX_PREFIX_AVERAGE GX_PREFIX_G)
-                           ? GX_PREFIX_AVERAGE GX_PREFIX_G
-                           : GX_PREFIX_G;
-    return generator ? read_spec(card, checkpoint_key, generator, err)
-                     : gx_network_infer(&card->spec, file, card->prefix, err);
+    const char *json = gx_weights_metadata(file, places[place].key);
+    bool averaged = place != BARE && has_names(file, places[place].averaged);
+    const char *prefix = averaged ? places[place].averaged : places[place].plain;
+    if (!json && place != BARE && !has_names(file, prefix))
+        return 0;
+    struct gx_generator *g = &card->generator[card->generators++];
+    *g = (struct gx_generator){.name = places[place].name, .prefix = prefix, .direction = ""};
+    int code = json ? read_spec(&g->spec, places[place].key, json, err)
+                    : gx_network_infer(&g->spec, file, prefix, err);
+    if (!code && !g->spec.network->generator)
+        code = gx_fail(err, GX_E_FORMAT, "it holds a discriminator ('%s'), no generator",
+                       g->spec.network->name);
+    return code;
+}
+
+static int find_generators(struct gx_card *card, const struct gx_weights *file, struct gx_err *err)
+{
+    if (gx_weights_metadata(file, GX_KEY_NETWORK)) /* whatever the names look like */
+        return add_generator(card, file, BARE, err);
+    int code = add_generator(card, file, LONE, err);
+    if (!code && !card->generators)
+        code = add_generator(card, file, THERE, err);
+    if (!code && (!card->generators || card->generator[0].name == places[THERE].name))
+        code = add_generator(card, file, BACK, err);
+    if (!code && !card->generators)
+        code = add_generator(card, file, BARE, err);
+    return code;
+}
+
+/* What each does: a lone one what the file says, of two G_A that, and G_B the opposite. */
+static void set_directions(struct gx_card *card, bool said, bool backwards)
+{
+    const char *ahead = backwards ? b_to_a : a_to_b, *back = backwards ? a_to_b : b_to_a;
+    for (int i = 0; i < card->generators; i++) {
+        struct gx_generator *g = &card->generator[i];
+        if (g->name == places[BACK].name)
+            g->direction = back;
+        else
+            g->direction = said || g->name == places[THERE].name ? ahead : "";
+    }
+}
+
+static void use(struct gx_card *card, const struct gx_generator *g)
+{
+    card->prefix = g->prefix;
+    card->spec = g->spec;
+    card->direction = g->direction;
+}
+
+int gx_card_choose(struct gx_card *card, const char *direction, struct gx_err *err)
+{
+    if (!direction || !*direction)
+        return 0;
+    if (strcmp(direction, a_to_b) != 0 && strcmp(direction, b_to_a) != 0)
+        return gx_fail(err, GX_E_USAGE, "no direction '%.40s'; there are %s and %s", direction,
+                       a_to_b, b_to_a);
+    for (int i = 0; i < card->generators; i++) {
+        struct gx_generator *g = &card->generator[i];
+        if (!*g->direction)
+            g->direction = !strcmp(direction, a_to_b) ? a_to_b : b_to_a;
+        if (!strcmp(g->direction, direction)) {
+            use(card, g);
+            return 0;
+        }
+    }
+    return gx_fail(err, GX_E_FORMAT, "it translates %s only, not %s", card->direction, direction);
 }
 
 /* ---- how it is used ---- */
@@ -112,32 +181,37 @@ static int read_size(struct gx_card *card, const struct gx_weights *file, struct
     return 0;
 }
 
+static bool any_drops(const struct gx_card *card)
+{
+    for (int i = 0; i < card->generators; i++)
+        if (gx_spec_get(&card->generator[i].spec, "drop"))
+            return true;
+    return false;
+}
+
 int gx_card_read(struct gx_card *card, const struct gx_weights *file, struct gx_err *err)
 {
     *card = (struct gx_card){.low = -1, .high = 1};
-    int code = find_network(card, file, err);
+    int code = find_generators(card, file, err);
     if (code)
         return code;
-    if (!card->spec.network->generator)
-        return gx_fail(err, GX_E_FORMAT, "it holds a discriminator ('%s'), no generator",
-                       card->spec.network->name);
     const char *family = gx_weights_metadata(file, GX_KEY_FAMILY);
-    const char *use = use_of(card->spec.network->name, 0);
-    const char *direction = gx_weights_metadata(file, GX_KEY_DIRECTION);
+    const char *likely = use_of(card->generator[0].spec.network->name, 0);
     card->said = family;
-    card->family = family ? family : use ? use : "";
-    card->direction = direction ? direction : "";
+    card->family = family ? family : likely ? likely : "";
     card->domains = gx_weights_metadata(file, GX_KEY_DOMAINS);
     card->groups = gx_weights_metadata(file, GX_KEY_DOMAIN_GROUPS);
     /* As the reference implementation at test time: dropout is on where the network has it, and
      * batch norm takes the picture's own statistics. */
-    card->dropout = gx_spec_get(&card->spec, "drop");
+    card->dropout = any_drops(card);
     bool backwards = false;
-    if ((code = read_choice(file, GX_KEY_DIRECTION, "AtoB", "BtoA", &backwards, err)) ||
+    if ((code = read_choice(file, GX_KEY_DIRECTION, a_to_b, b_to_a, &backwards, err)) ||
         (code = read_choice(file, GX_KEY_NORM_STATS, "image", "running", &card->running, err)) ||
         (code = read_choice(file, GX_KEY_DROPOUT, "off", "on", &card->dropout, err)) ||
         (code = read_range(card, file, err)))
         return code;
+    set_directions(card, gx_weights_metadata(file, GX_KEY_DIRECTION), backwards);
+    use(card, &card->generator[0]);
     return read_size(card, file, err);
 }
 
@@ -150,14 +224,20 @@ static void add(struct gx_card_texts *texts, const char *key, const char *value)
 
 void gx_card_texts(struct gx_card_texts *texts, const struct gx_card *card)
 {
-    *texts = (struct gx_card_texts){.network = gx_spec_to_json(&card->spec)};
+    *texts = (struct gx_card_texts){.count = 0};
     snprintf(texts->size, sizeof texts->size, "%d", card->size);
     snprintf(texts->range, sizeof texts->range, "%.9g,%.9g", card->low, card->high);
     if (card->said) /* a guess would shut out the other families of its network */
         add(texts, GX_KEY_FAMILY, card->family);
-    add(texts, GX_KEY_NETWORK, texts->network);
-    if (*card->direction)
-        add(texts, GX_KEY_DIRECTION, card->direction);
+    for (int i = 0; i < card->generators; i++) {
+        const char *name = card->generators > 1 ? card->generator[i].name : "";
+        texts->network[i] = gx_spec_to_json(&card->generator[i].spec);
+        snprintf(texts->key[i], sizeof texts->key[i], "%s%s%s", GX_KEY_NETWORK, *name ? "." : "",
+                 name);
+        add(texts, texts->key[i], texts->network[i]);
+    }
+    if (*card->generator[0].direction)
+        add(texts, GX_KEY_DIRECTION, card->generator[0].direction);
     add(texts, GX_KEY_NORM_STATS, card->running ? "running" : "image");
     add(texts, GX_KEY_DROPOUT, card->dropout ? "on" : "off");
     if (card->domains)
@@ -171,7 +251,8 @@ void gx_card_texts(struct gx_card_texts *texts, const struct gx_card *card)
 
 void gx_card_texts_free(struct gx_card_texts *texts)
 {
-    free(texts->network);
+    for (int i = 0; i < GX_GENERATORS_MAX; i++)
+        free(texts->network[i]);
     *texts = (struct gx_card_texts){.count = 0};
 }
 

@@ -114,6 +114,7 @@ static int load(struct gx_model *model, struct gx_weights *file, const char *pat
 {
     int code = gx_card_read(&model->card, file, err);
     if (code || (code = check_family(model, err)) ||
+        (code = gx_card_choose(&model->card, model->settings.direction, err)) ||
         (code = gx_network_declare(&model->card.spec, &model->params, err)) ||
         (code = settle(model, file, err)) || (code = read_domains(model, err)) ||
         (code = gx_params_fit(&model->params, file, model->card.prefix, err)))
@@ -132,6 +133,7 @@ static void copy_settings(struct gx_model *model, const struct gx_model_settings
     *s = settings ? *settings : none;
     s->family = gx_arena_text(&model->arena, s->family ? s->family : "");
     s->domains = gx_arena_text(&model->arena, s->domains ? s->domains : "");
+    s->direction = gx_arena_text(&model->arena, s->direction ? s->direction : "");
     s->kernels = s->kernels ? gx_arena_text(&model->arena, s->kernels) : NULL;
     s->temp_folder = s->temp_folder ? gx_arena_text(&model->arena, s->temp_folder) : NULL;
 }
