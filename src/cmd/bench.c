@@ -184,7 +184,7 @@ static int bench_step(struct bench *b, struct result *r, struct gx_err *err)
     }
     if (code)
         return code;
-    b->game.family->build_step(&b->game, c->bench.batch, c->bench.size, c->bench.size, &step);
+    gx_game_build_step(&b->game, c->bench.batch, c->bench.size, c->bench.size, &step);
     code = measure(b, step.graph, step.input, &step, r, err);
     gx_graph_free(&step.graph);
     for (int i = 0; i < b->game.nets; i++)
@@ -234,7 +234,7 @@ static int run_bench(struct gx_config *config, struct gx_report *report)
         config->net.ngf = config->net.ndf = config->bench.width;
     int code = gx_kernels_choose(&b.kernels, config->cpu, &err);
     if (!code)
-        code = gx_game_init(&b.game, gx_family_find(config->family), config, &err);
+        code = gx_game_init(&b.game, gx_family_find(config->family), config, NULL, &err);
     for (int i = 0; i < b.game.nets && !code; i++) {
         code = gx_params_allocate(&b.game.net[i].params, &err);
         if (!code)

@@ -42,10 +42,10 @@ static int print_plan(struct gx_config *config, const struct gx_train_events *ev
     if (config->json) {
         printf("{\"steps\":%" PRId64 ",\"width\":%d,\"height\":%d,\"weights\":%" PRId64
                ",\"gradients\":%" PRId64 ",\"moments\":%" PRId64 ",\"average\":%" PRId64
-               ",\"step_arena\":%" PRId64 ",\"preview_arena\":%" PRId64 ",\"loader\":%" PRId64
+               ",\"step_arena\":%" PRId64 ",\"preview_arena\":%" PRId64 ",\"loader\":%" PRId64 ",\"pool\":%" PRId64
                ",\"total\":%" PRId64 ",\"gflop_per_step\":%.6g}\n",
                n.steps, n.width, n.height, n.weights, n.gradients, n.moments, n.average,
-               n.step_arena, n.preview_arena, n.loader, n.total, n.flops * 1e-9);
+               n.step_arena, n.preview_arena, n.loader, n.pool, n.total, n.flops * 1e-9);
         return GX_EXIT_DONE;
     }
     printf("%" PRId64 " steps over pictures of %d x %d, %.1f GFLOP each\n", n.steps, n.width,
@@ -57,6 +57,8 @@ static int print_plan(struct gx_config *config, const struct gx_train_events *ev
     printf("step        %9.1f MiB  activations and scratch, after reuse\n", mib(n.step_arena));
     printf("validation  %9.1f MiB\n", mib(n.preview_arena));
     printf("pictures    %9.1f MiB  decoded ahead, and kept while there is room\n", mib(n.loader));
+    if (n.pool)
+        printf("pool        %9.1f MiB  of earlier generated pictures\n", mib(n.pool));
     printf("total       %9.1f MiB\n", mib(n.total));
     return GX_EXIT_DONE;
 }

@@ -56,7 +56,10 @@ struct gx_config {
         const char *gan;   /* a row of loss/list.h; vanilla is non_saturating */
         const char *pixel; /* l1, l2, smooth_l1 */
         double gan_weight; /* of the adversarial loss in the generator's, 1; 0: none */
-        double l1;         /* weight of the pixel loss, 100 */
+        double l1;         /* pix2pix: weight of the pixel loss, 100 */
+        double cycle;      /* cycle: weight of the way there and back, 10 */
+        double identity;   /* cycle: weight of leaving alone what is there, times `cycle`, 0.5 */
+        double cls, rec;   /* star: weights of the domain's recognition, 1, and of the way back, 10 */
         double d;          /* weight of the discriminator's loss, 0.5 */
         double gp;         /* weight of the gradient penalty, 10 (wgan_gp) */
         double clip;       /* weight clipping of D after each step; 0: none (wgan: 0.01) */
@@ -82,6 +85,7 @@ struct gx_config {
         int64_t steps;    /* --steps: generator updates; 0: by epochs */
         int64_t epochs;   /* --epochs */
         int batch;
+        int pool; /* earlier generated pictures that discriminators see */
         uint64_t seed;
         int n_critic;
         int log_every, sample_every, checkpoint_every, keep;

@@ -24,6 +24,21 @@ static const struct recipe_line recipes[] = {
     {"pix2pix", "optim.decay_from", "0.5"},
     {"pix2pix", "train.batch", "1"},
     {"pix2pix", "train.epochs", "200"},
+
+    /* Zhu et al. 2017, horse2zebra: nine blocks, instance norm, LSGAN, cycle 10, identity 0.5, a
+     * pool of 50, Adam 2e-4 (0.5, 0.999), batch 1, 100 + 100 epochs. */
+    {"cycle", "train.run", "runs/cycle"},
+    {"cycle", "net.generator", "resnet_9blocks"},
+    {"cycle", "net.norm", "instance"},
+    {"cycle", "loss.gan", "lsgan"},
+    {"cycle", "loss.d", "0.5"},
+    {"cycle", "optim.lr", "0.0002"},
+    {"cycle", "optim.beta1", "0.5"},
+    {"cycle", "optim.schedule", "linear"},
+    {"cycle", "optim.decay_from", "0.5"},
+    {"cycle", "train.batch", "1"},
+    {"cycle", "train.pool", "50"},
+    {"cycle", "train.epochs", "200"},
 };
 
 const char *gx_option_initial(const struct gx_option *option, const char *family)

@@ -236,28 +236,45 @@ const char *gx_config_where(struct gx_config *config, const char *key)
     return gx_arena_format(&config->arena, "%s:%d:%d", o->name, o->line, o->column);
 }
 
+/* "pix2pix.yaml:3:9: ", or "" for a value that is in no file. */
+static const char *place_of(const struct gx_origin *origin, char *text, size_t size)
+{
+    *text = '\0';
+    if (origin->line)
+        snprintf(text, size, "%s:%d:%d: ", origin->name, origin->line, origin->column);
+    return text;
+}
+
+static bool asked_for(const struct gx_origin *origin)
+{
+    return origin->source == GX_FROM_FILE || origin->source == GX_FROM_FLAG;
+}
+
 int gx_config_check(const struct gx_config *config, struct gx_err *err)
 {
     const struct gx_origin *crop = origin_of(config, "data.crop_size");
     const struct gx_origin *load = origin_of(config, "data.load_size");
     const struct gx_origin *closest = load->source > crop->source ? load : crop;
-    char place[320] = "";
-    if (closest->line)
-        snprintf(place, sizeof place, "%s:%d:%d: ", closest->name, closest->line, closest->column);
+    const struct gx_origin *schedule = origin_of(config, "optim.schedule");
+    const struct gx_origin *identity = origin_of(config, "loss.identity");
+    char place[320];
     if (config->data.load_size && config->data.crop_size > config->data.load_size)
         return gx_fail(err, GX_E_CONFIG,
                        "%sdata.crop_size (%d) is larger than data.load_size (%d); lower it, or set "
                        "data.load_size to 0 to leave pictures as they are",
-                       place, config->data.crop_size, config->data.load_size);
-    const struct gx_origin *schedule = origin_of(config, "optim.schedule");
-    if (!strcmp(config->optim.schedule, "multistep") && !*config->optim.milestones) {
-        place[0] = '\0';
-        if (schedule->line)
-            snprintf(place, sizeof place, "%s:%d:%d: ", schedule->name, schedule->line,
-                     schedule->column);
+                       place_of(closest, place, sizeof place), config->data.crop_size,
+                       config->data.load_size);
+    if (!strcmp(config->optim.schedule, "multistep") && !*config->optim.milestones)
         return gx_fail(err, GX_E_CONFIG, "%soptim.schedule multistep needs optim.milestones",
-                       place);
-    }
+                       place_of(schedule, place, sizeof place));
+    /* Left at its default it is simply not there then (family/cycle.c). */
+    if (config->net.input_channels != config->net.output_channels && config->loss.identity > 0 &&
+        asked_for(identity))
+        return gx_fail(err, GX_E_CONFIG,
+                       "%sloss.identity compares input with output, which have %d and %d channels; "
+                       "set it to 0",
+                       place_of(identity, place, sizeof place), config->net.input_channels,
+                       config->net.output_channels);
     return 0;
 }
 

@@ -21,9 +21,12 @@ const struct gx_family *gx_family_find(const char *name)
 }
 
 int gx_game_init(struct gx_game *game, const struct gx_family *family,
-                 const struct gx_config *config, struct gx_err *err)
+                 const struct gx_config *config, const struct gx_label_kind *labels,
+                 struct gx_err *err)
 {
     *game = (struct gx_game){.family = family, .config = config};
+    if (labels)
+        game->labels = *labels;
     int code = family->setup(game, err);
     for (int i = 0; i < game->nets && !code; i++) {
         gx_params_init(&game->net[i].params);
@@ -42,8 +45,54 @@ void gx_game_clear(struct gx_game *game)
     game->nets = 0;
 }
 
-static struct gx_node *apply(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *x,
-                             bool training)
+/* ---- choosing networks ---- */
+
+int gx_game_choose(struct gx_trainee *net, const char *name, bool generator, struct gx_err *err)
+{
+    int code = gx_spec_from_name(&net->spec, name, err);
+    if (!code && net->spec.network->generator != generator)
+        code = gx_fail(err, GX_E_CONFIG, "'%s' is not a %s", name,
+                       generator ? "generator" : "discriminator");
+    net->generator = generator;
+    return code;
+}
+
+int gx_game_choose_translator(struct gx_game *game, int net, int cin, int cout, struct gx_err *err)
+{
+    const struct gx_config *c = game->config;
+    struct gx_network_spec *spec = &game->net[net].spec;
+    int code = gx_game_choose(&game->net[net], c->net.generator, true, err);
+    if (code || (code = gx_spec_set(spec, "cin", cin, err)) ||
+        (code = gx_spec_set(spec, "cout", cout, err)) ||
+        (code = gx_spec_set(spec, "ngf", c->net.ngf, err)) ||
+        (code = gx_spec_set(spec, "drop", c->net.dropout, err)))
+        return code;
+    return gx_spec_set_word(spec, "norm", c->net.norm, err);
+}
+
+int gx_game_choose_judge(struct gx_game *game, int net, int cin, struct gx_err *err)
+{
+    const struct gx_config *c = game->config;
+    struct gx_network_spec *spec = &game->net[net].spec;
+    int code = gx_game_choose(&game->net[net], c->net.discriminator, false, err);
+    if (code || (code = gx_spec_set(spec, "cin", cin, err)) ||
+        (code = gx_spec_set(spec, "ndf", c->net.ndf, err)))
+        return code;
+    if (gx_spec_get(spec, "n_layers")) /* the pixel discriminator has none */
+        code = gx_spec_set(spec, "n_layers", c->net.n_layers, err);
+    return code ? code : gx_spec_set_word(spec, "norm", c->net.norm, err);
+}
+
+/* ---- building ---- */
+
+void gx_game_build_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step)
+{
+    *step = (struct gx_step){.health = -1};
+    game->family->build_step(game, batch, h, w, step);
+}
+
+void gx_game_apply(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *x,
+                   struct gx_node *label, bool training, struct gx_node *out[GX_OUTPUTS_MAX])
 {
     struct gx_trainee *t = &game->net[net];
     struct gx_build build = {.graph = g,
@@ -52,23 +101,50 @@ static struct gx_node *apply(struct gx_game *game, struct gx_graph *g, int net, 
                              .stats = GX_STATS_BATCH,
                              .dropout = game->config->net.dropout,
                              .update_running = training};
-    struct gx_node *out[GX_OUTPUTS_MAX];
-    t->spec.network->build(&build, x, NULL, out);
-    return out[0];
+    t->spec.network->build(&build, x, label, out);
 }
 
 struct gx_node *gx_game_train(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *x)
 {
-    return apply(game, g, net, x, true);
+    struct gx_node *out[GX_OUTPUTS_MAX];
+    gx_game_apply(game, g, net, x, NULL, true, out);
+    return out[0];
 }
 
 struct gx_node *gx_game_use(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *x)
 {
-    return apply(game, g, net, x, false);
+    struct gx_node *out[GX_OUTPUTS_MAX];
+    gx_game_apply(game, g, net, x, NULL, false, out);
+    return out[0];
 }
 
 struct gx_node *gx_step_log(struct gx_step *step, const char *name, struct gx_node *value)
 {
     step->loss[step->losses++] = (struct gx_loss){name, gx_keep(value)};
     return value;
+}
+
+struct gx_node *gx_step_measure(struct gx_step *step, const char *name, struct gx_node *value)
+{
+    step->measure[step->measures++] = (struct gx_loss){name, gx_keep(value)};
+    return value;
+}
+
+struct gx_node *gx_step_pool(struct gx_game *game, struct gx_step *step, struct gx_node *made)
+{
+    if (!game->config->train.pool)
+        return gx_stop_gradient(step->graph, made);
+    struct gx_node *shown = gx_input(step->graph, made->shape, "pooled");
+    step->pool[step->pools++] = (struct gx_pool_tap){gx_keep(made), shown};
+    return shown;
+}
+
+void gx_step_watch(struct gx_step *step, const struct gx_watch *watch)
+{
+    gx_keep(watch->r);
+    gx_keep(watch->f);
+    gx_keep(watch->input);
+    gx_keep(watch->output);
+    gx_keep(watch->target);
+    step->watch[step->watches++] = *watch;
 }

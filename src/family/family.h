@@ -4,7 +4,9 @@
  *
  * A step is a list of phases split by optimizer steps. The loop loads a batch, runs phase 0, lets
  * the networks that the phase names take an optimizer step, runs phase 1, and so on; what an
- * earlier phase computed stays readable in later ones. */
+ * earlier phase computed stays readable in later ones. Between phases, generated pictures may go
+ * through a pool of earlier ones. After the last phase, every now and then, comes one that only
+ * looks at the game's health. */
 #ifndef GX_FAMILY_FAMILY_H
 #define GX_FAMILY_FAMILY_H
 
@@ -16,7 +18,16 @@ enum {
     GX_SLOTS_MAX = 2, /* pictures in a sample: A and B */
     GX_PHASES_MAX = 4,
     GX_LOSSES_MAX = 16,
-    GX_COLUMNS_MAX = 8
+    GX_POOLS_MAX = 2,
+    GX_WATCHES_MAX = 2,
+    GX_COLUMNS_MAX = 12
+};
+
+/* What the pictures of a data set are labelled with: named domains or attributes. */
+struct gx_label_kind {
+    int count;      /* numbers in a label; 0: no labels */
+    bool exclusive; /* each picture belongs to exactly one: softmax; else attributes: sigmoid */
+    const char *const *name; /* [count], borrowed; NULL: numbered (benchmarks) */
 };
 
 /* A network that is being trained. */
@@ -30,6 +41,7 @@ struct gx_trainee {
 struct gx_game {
     const struct gx_family *family;
     const struct gx_config *config; /* borrowed */
+    struct gx_label_kind labels;
     struct gx_trainee net[GX_TRAINEES_MAX];
     int nets;
     int slots, channels[GX_SLOTS_MAX]; /* of the pictures in a sample, in [-1, 1] */
@@ -45,25 +57,55 @@ struct gx_loss {
     struct gx_node *value; /* (1,1,1,1), kept */
 };
 
+/* After the phase that made it, a picture goes through the pool of train.pool pictures (Shrivastava
+ * et al. 2017), and what comes out is written into an input of a later phase. */
+struct gx_pool_tap {
+    struct gx_node *made;  /* (batch,h,w,c), kept */
+    struct gx_node *shown; /* an input of the same shape */
+};
+
+/* What the health measures look at: one discriminator and the generator that it plays against. */
+struct gx_watch {
+    const char *name; /* "" or what tells it from the others: "A", "B" */
+    int net;          /* the discriminator */
+    struct gx_node *r, *f; /* its raw outputs in its own turn, kept */
+    struct gx_node *input, *output, *target; /* pictures of the generator's turn, kept: what it saw,
+                                                what it made, real ones of that kind */
+    struct gx_node *real, *fake; /* what D sees of target and output in the generator's turn */
+    struct gx_node *gradient; /* of the health phase, kept, (1,1,1,1): the length of the adversarial
+                                 loss's gradient to `output` */
+};
+
 struct gx_step {
     struct gx_graph *graph;
     struct gx_node *input[GX_SLOTS_MAX];
+    /* (batch,1,1,labels.count): the pictures' labels, and those that they shall get, which are a
+     * permutation of the batch's; NULL for families without. */
+    struct gx_node *label, *wanted;
+    struct gx_pool_tap pool[GX_POOLS_MAX];
+    int pools;
+    struct gx_watch watch[GX_WATCHES_MAX];
+    int watches;
+    int health; /* number of the health phase, which is not among `phases`; -1: none */
     struct gx_phase phase[GX_PHASES_MAX];
     int phases;
     struct gx_loss loss[GX_LOSSES_MAX];
     int losses;
+    struct gx_loss measure[GX_LOSSES_MAX]; /* logged beside the losses: accuracies */
+    int measures;
 };
 
 /* Columns of a sample grid; the pair that validation measures. */
 struct gx_preview {
     struct gx_graph *graph;
     struct gx_node *input[GX_SLOTS_MAX];
+    struct gx_node *label; /* of the picture; NULL for families without */
     struct {
         const char *title;
         struct gx_node *value; /* kept */
     } column[GX_COLUMNS_MAX];
     int columns;
-    struct gx_node *output, *target;
+    struct gx_node *output, *target; /* target is of use where held-out pictures are pairs */
 };
 
 struct gx_family {
@@ -81,17 +123,43 @@ struct gx_family {
 extern const struct gx_family *const gx_families[]; /* ends with NULL */
 const struct gx_family *gx_family_find(const char *name);
 
-/* setup, then every network's parameters declared and laid out; nothing is allocated. */
+/* setup, then every network's parameters declared and laid out; nothing is allocated. `labels`: of
+ * the data set; NULL: it has none. */
 GX_MUST_CHECK int gx_game_init(struct gx_game *game, const struct gx_family *family,
-                               const struct gx_config *config, struct gx_err *err);
+                               const struct gx_config *config, const struct gx_label_kind *labels,
+                               struct gx_err *err);
 void gx_game_clear(struct gx_game *game);
 
-/* For families: the k-th network applied to x, as training does (batch statistics, dropout, running
- * statistics moved) or as translation does. Gives its first output. */
+/* The family's build_step, and the health phase behind it. */
+void gx_game_build_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step);
+
+/* ---- for families ---- */
+
+/* A network by the name that people use, in the role it is wanted for. -GX_E_CONFIG. */
+GX_MUST_CHECK int gx_game_choose(struct gx_trainee *net, const char *name, bool generator,
+                                 struct gx_err *err);
+/* The same for translators between pictures of c channels and their judges: name, channels, and the
+ * sizes that net.* says for it. */
+GX_MUST_CHECK int gx_game_choose_translator(struct gx_game *game, int net, int cin, int cout,
+                                            struct gx_err *err);
+GX_MUST_CHECK int gx_game_choose_judge(struct gx_game *game, int net, int cin, struct gx_err *err);
+
+/* The k-th network applied to x, as training does (batch statistics, dropout, running statistics
+ * moved) or as translation does. Gives its first output. */
 struct gx_node *gx_game_train(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *x);
 struct gx_node *gx_game_use(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *x);
+/* The same for networks with a label (NULL: none) or several outputs. */
+void gx_game_apply(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *x,
+                   struct gx_node *label, bool training, struct gx_node *out[GX_OUTPUTS_MAX]);
 
 /* Adds a loss that is logged: named, kept, and given back. */
 struct gx_node *gx_step_log(struct gx_step *step, const char *name, struct gx_node *value);
+/* Likewise a measure: no player minimises it. */
+struct gx_node *gx_step_measure(struct gx_step *step, const char *name, struct gx_node *value);
+/* The picture that a pool of train.pool earlier ones gives for `made`: an input that the loop fills
+ * between phases. `made` itself, without gradient, where train.pool is 0. */
+struct gx_node *gx_step_pool(struct gx_game *game, struct gx_step *step, struct gx_node *made);
+/* Names what the health measures shall look at. */
+void gx_step_watch(struct gx_step *step, const struct gx_watch *watch);
 
 #endif

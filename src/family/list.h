@@ -1,2 +1,3 @@
 /* Every family of networks: a row each. */
 GX_FAMILY(pix2pix)
+GX_FAMILY(cycle)

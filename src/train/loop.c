@@ -70,6 +70,20 @@ static int load_batch(struct gx_training *t, struct gx_err *err)
     return gx_loader_next(t->loader, to, NULL, err);
 }
 
+/* What this phase made goes through the pools, for the phases that follow. */
+static void draw_from_pools(struct gx_training *t, int phase, uint64_t batch)
+{
+    for (int i = 0; i < t->step.pools; i++) {
+        const struct gx_pool_tap *tap = &t->step.pool[i];
+        if (tap->made->phase == phase)
+            gx_pool_exchange(&t->pool[i],
+                             gx_random_at(t->config->train.seed, GX_STREAM_POOL,
+                                          batch * GX_POOLS_MAX + (uint64_t)i),
+                             gx_plan_value(t->plan, tap->made), gx_plan_value(t->plan, tap->shown),
+                             t->config->train.batch);
+    }
+}
+
 static int take_step(struct gx_training *t, double lr, struct gx_err *err)
 {
     uint64_t batch = (uint64_t)t->done * (uint64_t)t->batches_per_step;
@@ -89,6 +103,7 @@ static int take_step(struct gx_training *t, double lr, struct gx_err *err)
             code = check_phase(t, p, err);
             if (code)
                 return code;
+            draw_from_pools(t, p, batch);
             update(t, phase, lr);
         }
     }

@@ -62,7 +62,7 @@ static int plan_step(struct gx_training *t, struct gx_err *err)
         code = check_multiple(t, w, h, err);
     if (code)
         return code;
-    t->game.family->build_step(&t->game, t->config->train.batch, h, w, &t->step);
+    gx_game_build_step(&t->game, t->config->train.batch, h, w, &t->step);
     struct gx_plan_settings settings = {.kernels = t->kernels, .threads = t->threads};
     t->batches_per_step = 1;
     for (int i = 0; i < t->step.phases; i++) {
@@ -126,8 +126,11 @@ void gx_training_needs(const struct gx_training *t, struct gx_train_needs *n)
     n->steps = t->total;
     n->width = t->step.input[0]->shape.w;
     n->height = t->step.input[0]->shape.h;
+    for (int i = 0; i < t->step.pools; i++)
+        n->pool += gx_count(t->step.pool[i].made->shape) / t->config->train.batch *
+                   t->config->train.pool * 4;
     n->total = n->weights + n->gradients + n->moments + n->average + n->step_arena +
-               n->preview_arena + n->loader;
+               n->preview_arena + n->loader + n->pool;
 }
 
 /* Decoded pictures are kept in what --max-memory leaves; the rest must fit. */
@@ -149,7 +152,7 @@ static int fit_budget(struct gx_training *t, struct gx_err *err)
         "train.batch or net.ngf needs less",
         (double)n.total / 0x1p20, (double)n.weights / 0x1p20, (double)n.gradients / 0x1p20,
         (double)n.moments / 0x1p20, (double)n.step_arena / 0x1p20,
-        (double)(n.average + n.preview_arena + n.loader) / 0x1p20, (double)most / 0x1p20);
+        (double)(n.average + n.preview_arena + n.loader + n.pool) / 0x1p20, (double)most / 0x1p20);
 }
 
 /* "networks G 54.4M and D 2.8M parameters" */
@@ -193,7 +196,7 @@ int gx_training_plan(struct gx_training *t, struct gx_config *config,
     const struct gx_family *family = gx_family_find(config->family);
     int code = gx_kernels_choose(&t->kernels, config->cpu, err);
     if (!code)
-        code = gx_game_init(&t->game, family, config, err);
+        code = gx_game_init(&t->game, family, config, NULL, err);
     if (!code)
         code = open_data(t, err);
     if (!code)

@@ -2,6 +2,7 @@
  *
  *   G.… D.…                      weights and statistics, by the reference's names
  *   optim.G.exp_avg.… and so on  moments           average.G.…  averaged weights
+ *   pool.0.pictures …            earlier generated pictures
  *   texts: the model's facts, the step, the optimizers' counters, the plateau schedule, the best
  *   validation so far, the configuration, and the machine (a resume elsewhere is not bit-exact)
  * Random numbers and the position in the data are functions of the seed and the step. */
@@ -51,6 +52,11 @@ void gx_training_register(struct gx_training *t)
             gx_record_add_params(&t->record, prefix, &net->params, GX_PARTS_ALL,
                                  t->average[i].data);
     }
+    for (int i = 0; i < t->step.pools; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "pool.%d.pictures", i);
+        gx_record_add_array(&t->record, name, t->pool[i].size * t->pool[i].floats, t->pool[i].data);
+    }
 }
 
 /* What translation must know about the generator behind these tensors. */
@@ -96,6 +102,10 @@ static void set_texts(struct gx_training *t)
     for (int i = 0; i < t->game.nets; i++) {
         snprintf(key, sizeof key, "ganx.optim.%s.t", t->game.net[i].name);
         gx_record_set(r, key, "%" PRId64, t->optim[i].t);
+    }
+    for (int i = 0; i < t->step.pools; i++) {
+        snprintf(key, sizeof key, "ganx.pool.%d.filled", i);
+        gx_record_set(r, key, "%d", t->pool[i].filled);
     }
     gx_record_set(r, "ganx.plateau", "%a %a %" PRId64 " %a", t->plateau.lr, t->plateau.best,
                   t->plateau.bad, t->schedule.lr);
@@ -164,6 +174,13 @@ static int read_texts(struct gx_training *t, struct gx_err *err)
         snprintf(key, sizeof key, "ganx.optim.%s.t", t->game.net[i].name);
         const char *count = gx_record_get(&t->record, key);
         if (!count || sscanf(count, "%" SCNd64, &t->optim[i].t) != 1)
+            return bad_text(err, key);
+    }
+    for (int i = 0; i < t->step.pools; i++) {
+        snprintf(key, sizeof key, "ganx.pool.%d.filled", i);
+        const char *filled = gx_record_get(&t->record, key);
+        if (!filled || sscanf(filled, "%d", &t->pool[i].filled) != 1 || t->pool[i].filled < 0 ||
+            t->pool[i].filled > t->pool[i].size)
             return bad_text(err, key);
     }
     double started;

@@ -103,11 +103,24 @@ static int open_loader(struct gx_training *t, struct gx_err *err)
     return gx_loader_new(&t->loader, &t->data, &t->data.train, &options, err);
 }
 
+static int allocate_pools(struct gx_training *t, struct gx_err *err)
+{
+    for (int i = 0; i < t->step.pools; i++) {
+        int64_t floats = gx_count(t->step.pool[i].made->shape) / t->config->train.batch;
+        if (gx_pool_init(&t->pool[i], t->config->train.pool, floats))
+            return gx_fail(err, GX_E_NOMEM, "out of memory for a pool of %d pictures",
+                           t->config->train.pool);
+    }
+    return 0;
+}
+
 int gx_training_start(struct gx_training *t, struct gx_err *err)
 {
     int code = allocate(t, err);
     if (!code)
         code = allocate_averages(t, err);
+    if (!code)
+        code = allocate_pools(t, err);
     if (!code)
         code = gx_plan_allocate(t->plan, err);
     if (!code && t->validation.plan)

@@ -28,6 +28,7 @@ struct gx_train_needs {
     int64_t weights, gradients, moments, average;
     int64_t step_arena, preview_arena; /* activations and scratch, after reuse */
     int64_t loader;
+    int64_t pool; /* of earlier generated pictures */
     int64_t total;
     double flops; /* of a step */
     int64_t steps;

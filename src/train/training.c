@@ -116,6 +116,8 @@ void gx_training_clear(struct gx_training *t)
         gx_optim_clear(&t->optim[i]);
         gx_average_clear(&t->average[i]);
     }
+    for (int i = 0; i < t->step.pools; i++)
+        gx_pool_clear(&t->pool[i]);
     gx_game_clear(&t->game);
     gx_dataset_clear(&t->data);
     gx_record_clear(&t->record);

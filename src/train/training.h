@@ -9,6 +9,7 @@
 #include "image/metrics.h"
 #include "optim/optim.h"
 #include "optim/schedule.h"
+#include "train/pool.h"
 #include "train/record.h"
 #include "train/run.h"
 #include "train/train.h"
@@ -37,6 +38,7 @@ struct gx_training {
     int threads;
     struct gx_optim optim[GX_TRAINEES_MAX];
     struct gx_average average[GX_TRAINEES_MAX]; /* of generators, with optim.ema */
+    struct gx_pool pool[GX_POOLS_MAX];          /* behind the taps of the step */
     struct gx_schedule schedule;
     bool by_epoch; /* the schedule counts epochs, not steps */
     struct gx_plateau plateau;

@@ -114,7 +114,7 @@ static int set_up(struct training *t, struct gx_err *err)
         (r = fixture_spec(&spec[1], json_object_get(nets, "D"), err)))
         return r;
     configure(t, &spec[0], &spec[1]);
-    r = gx_game_init(&t->game, gx_family_find("pix2pix"), &t->config, err);
+    r = gx_game_init(&t->game, gx_family_find("pix2pix"), &t->config, NULL, err);
     if (!r)
         r = fixture_open(t->f, "init.pth", &init, err);
     for (int i = 0; i < t->game.nets && !r; i++) {
@@ -268,7 +268,7 @@ static int compare_losses(const struct training *t, int at, struct worst *worst,
 static int plan_step(struct training *t, struct gx_err *err)
 {
     const struct gx_plan_settings settings = {.threads = 0};
-    t->game.family->build_step(&t->game, t->config.train.batch, t->pairs.h, t->pairs.w, &t->step);
+    gx_game_build_step(&t->game, t->config.train.batch, t->pairs.h, t->pairs.w, &t->step);
     find_normless(t);
     int r = gx_plan_new(&t->plan, t->step.graph, &settings, err);
     return r ? r : gx_plan_allocate(t->plan, err);

@@ -1,0 +1,26 @@
+/* What every family asks of its discriminators: judging in their own turn, and being fooled in the
+ * generator's. The objective, the penalties and what else keeps D in bounds come from the
+ * configuration here, so that each works with every family. */
+#ifndef GX_FAMILY_ADVERSARY_H
+#define GX_FAMILY_ADVERSARY_H
+
+#include "family/family.h"
+
+struct gx_verdict {
+    struct gx_node *real[GX_OUTPUTS_MAX], *fake[GX_OUTPUTS_MAX]; /* D's outputs; [0] is r and f */
+    struct gx_node *d_real, *d_fake; /* the objective's two parts */
+    struct gx_node *penalty;         /* times its weight; NULL: none */
+    struct gx_node *loss;            /* what D minimises: loss.d (d_real + d_fake) + penalty */
+};
+
+/* The discriminator's turn: `net` sees real and generated pictures (no gradient goes back to
+ * them). */
+void gx_judge(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *real,
+              struct gx_node *fake, struct gx_verdict *verdict);
+
+/* The generator's turn: the adversarial loss, unweighted. `real`: what D would be shown, for
+ * objectives that compare. `out` (may be NULL) gets D's outputs on `fake`. */
+struct gx_node *gx_fool(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *real,
+                        struct gx_node *fake, struct gx_node *out[GX_OUTPUTS_MAX]);
+
+#endif
