@@ -14,10 +14,9 @@ enum gx_stream {
     GX_STREAM_AUGMENT,  /* crop, flip */
     GX_STREAM_DROPOUT,  /* dropout and random operators of a graph */
     GX_STREAM_TEST,
-    GX_STREAM_PARTNER /* which pictures of unpaired sets meet */
-    GX_STREAM_POOL,       /* which earlier pictures a discriminator sees */
-    GX_STREAM_LABEL,      /* which labels pictures shall get */
-    GX_STREAM_TEST
+    GX_STREAM_PARTNER, /* which pictures of unpaired sets meet */
+    GX_STREAM_POOL,    /* which earlier pictures a discriminator sees */
+    GX_STREAM_LABEL    /* which labels pictures shall get */
 };
 
 struct gx_random {
