@@ -16,6 +16,15 @@
 
 enum gx_direction { GX_A_TO_B, GX_B_TO_A };
 
+/* How pictures are brought to one size; in the order of the option's choices. */
+enum gx_preprocess {
+    GX_RESIZE_AND_CROP,
+    GX_SCALE_WIDTH_AND_CROP,
+    GX_SCALE_WIDTH_ONLY,
+    GX_CROP_ONLY,
+    GX_PREPROCESS_NONE
+};
+
 enum gx_source { GX_FROM_DEFAULT, GX_FROM_SAVED, GX_FROM_FILE, GX_FROM_FLAG };
 
 struct gx_origin { /* where one value came from */
@@ -34,7 +43,9 @@ struct gx_config {
     struct {                /* data.* : what is learnt from */
         const char *path;   /* --data, "data" */
         int direction;      /* --direction AtoB|BtoA: enum gx_direction */
-        int load_size;      /* pictures are scaled to this square first; 0: left as they are */
+        int center_crop;    /* the middle square of this size is taken before all else; 0: all */
+        int preprocess;     /* enum gx_preprocess */
+        int load_size;      /* pictures are scaled to this square, or width; 0: left as they are */
         int crop_size;      /* random crop; 0: none; at most load_size */
         bool flip, shuffle; /* mirrored at random; random order each epoch */
         int holdout;        /* with no val/ or test/: every n-th pair is held out; 0: none */

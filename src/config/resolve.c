@@ -257,8 +257,10 @@ int gx_config_check(const struct gx_config *config, struct gx_err *err)
     const struct gx_origin *closest = load->source > crop->source ? load : crop;
     const struct gx_origin *schedule = origin_of(config, "optim.schedule");
     const struct gx_origin *identity = origin_of(config, "loss.identity");
+    bool both = config->data.preprocess == GX_RESIZE_AND_CROP ||
+                config->data.preprocess == GX_SCALE_WIDTH_AND_CROP;
     char place[320];
-    if (config->data.load_size && config->data.crop_size > config->data.load_size)
+    if (both && config->data.load_size && config->data.crop_size > config->data.load_size)
         return gx_fail(err, GX_E_CONFIG,
                        "%sdata.crop_size (%d) is larger than data.load_size (%d); lower it, or set "
                        "data.load_size to 0 to leave pictures as they are",

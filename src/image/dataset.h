@@ -69,13 +69,23 @@ void gx_dataset_clear(struct gx_dataset *set);
 
 /* ---- one sample ---- */
 
+enum gx_scaling {
+    GX_SCALE_SQUARE, /* to load_size squared */
+    GX_SCALE_WIDTH,  /* to load_size wide, the height in proportion (rounded down), though at least
+                        crop_size */
+    GX_SCALE_NONE,
+    GX_SCALE_FOUR /* each side to the nearest multiple of 4 (halfway: to the even one), at least 4 */
+};
+
 struct gx_prepare {
-    int load_size;      /* scaled to this square (bicubic) first; 0: left as it is */
-    int crop_size;      /* then cut to this square; 0: not cut */
+    int center_crop; /* the square of this size in the middle, or the largest there is; 0: all */
+    enum gx_scaling scaling; /* then scaled (bicubic) */
+    int load_size;           /* 0: left as it is, whatever `scaling` says of load_size */
+    int crop_size;           /* then cut to this square; 0: not cut */
     bool augment, flip; /* random place of the cut, mirrored at random; else centred, as it is */
     int channels[GX_SLOTS]; /* 1, 3 or 4 */
     float lo, hi;           /* range of the floats */
-    int64_t max_pixels;     /* of a file; 0: GX_MAX_PIXELS */
+    int64_t max_pixels;     /* of a file, and of what it is scaled to; 0: GX_MAX_PIXELS */
 };
 
 /* A slot's picture after scaling, 8 or 16 bits a sample (interleaved): what caches keep. */
@@ -107,7 +117,8 @@ GX_MUST_CHECK int gx_sample_place(const struct gx_raster *raster, int slots,
                                   int height, int width, float *const *to, const char *name,
                                   struct gx_err *err);
 
-/* The size that samples come out at: crop_size, else load_size, else that of `view`'s file. */
+/* The size that samples come out at, told from the settings if they fix it, else from `view`'s
+ * file. */
 GX_MUST_CHECK int gx_sample_size(const struct gx_view *view, const struct gx_prepare *prepare,
                                  int *height, int *width, struct gx_err *err);
 

@@ -263,9 +263,11 @@ int gx_loader_new(struct gx_loader **loader, const struct gx_dataset *set,
     *loader = NULL;
     if (!split->count[0])
         return gx_fail(err, GX_E_CONFIG, "the data set '%s' has no samples to load", set->path);
-    if (options->prepare.load_size && options->prepare.crop_size > options->prepare.load_size)
+    const struct gx_prepare *p = &options->prepare;
+    bool scaled = p->load_size && (p->scaling == GX_SCALE_SQUARE || p->scaling == GX_SCALE_WIDTH);
+    if (scaled && p->crop_size > p->load_size)
         return gx_fail(err, GX_E_CONFIG, "data.crop_size %d is larger than data.load_size %d",
-                       options->prepare.crop_size, options->prepare.load_size);
+                       p->crop_size, p->load_size);
     struct gx_loader *l = gx_new(sizeof *l);
     l->split = split;
     l->set = set;
@@ -278,7 +280,11 @@ int gx_loader_new(struct gx_loader **loader, const struct gx_dataset *set,
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->room, NULL);
     pthread_cond_init(&l->ready, NULL);
-    int result = gx_sample_size(&split->view[0][0], &l->o.prepare, &l->height, &l->width, err);
+    l->height = l->o.height;
+    l->width = l->o.width;
+    int result =
+        l->height ? 0
+                  : gx_sample_size(&split->view[0][0], &l->o.prepare, &l->height, &l->width, err);
     for (int k = 0; k < l->slots; k++)
         l->floats[k] = (size_t)l->height * l->width * l->o.prepare.channels[k];
     if (!result)
@@ -326,7 +332,8 @@ size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *spli
                        const struct gx_loader_options *options, int height, int width)
 {
     struct gx_loader_options o = settle(options);
-    size_t ring = 0, cache = 0, side = (size_t)o.prepare.load_size;
+    bool square = o.prepare.scaling == GX_SCALE_SQUARE;
+    size_t ring = 0, cache = 0, side = square ? (size_t)o.prepare.load_size : 0;
     for (int k = 0; k < set->layout->slots; k++) {
         size_t channels = (size_t)o.prepare.channels[k];
         size_t sample = (size_t)height * (size_t)width * channels;

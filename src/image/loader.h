@@ -8,6 +8,7 @@
 
 struct gx_loader_options {
     struct gx_prepare prepare;
+    int height, width; /* that samples must come out at; 0: as the first one does */
     uint64_t seed;
     bool
         shuffle; /* a new order each epoch, by (seed, epoch), unaligned partners drawn; else by name,

@@ -1,6 +1,6 @@
 /* One sample: decode, scale, cut, mirror, to floats. As pytorch-CycleGAN-and-pix2pix prepares it:
- * bicubic to load_size squared (rounded to whole levels), then one random cut and flip for all that
- * belongs together. */
+ * bicubic to load_size squared or as `scaling` says (rounded to whole levels), then one random cut
+ * and flip for all that belongs together. */
 #include "ganx/image.h"
 #include "image/dataset.h"
 #include "util/random.h"
@@ -40,61 +40,115 @@ static int quantise(const float *from, struct gx_raster *raster, const char *pat
     return 0;
 }
 
-/* The columns of one half of a picture w wide; whole: h x w x c, to: h x (w / 2) x c. */
-static void take_half(const float *whole, int h, int w, int c, enum gx_half half, float *to)
+/* Part of a picture, in pixels. */
+struct part {
+    int x, y, w, h;
+};
+
+/* What a slot takes of its file: all or one half, of that the square in the middle. */
+static struct part part_of(enum gx_half half, int center_crop, int w, int h)
 {
-    size_t row = (size_t)(w / 2) * c;
-    for (int y = 0; y < h; y++)
-        memcpy(to + y * row, whole + (size_t)y * w * c + (half == GX_RIGHT ? row : 0),
+    struct part p = {.w = half == GX_WHOLE ? w : w / 2, .h = h};
+    p.x = half == GX_RIGHT ? p.w : 0;
+    if (center_crop) {
+        int side = p.w < p.h ? p.w : p.h;
+        side = side < center_crop ? side : center_crop;
+        p.x += (p.w - side) / 2;
+        p.y += (p.h - side) / 2;
+        p.w = p.h = side;
+    }
+    return p;
+}
+
+static int64_t to_four(int side)
+{
+    int64_t rounded = 4 * llrint(side / 4.0);
+    return rounded > 4 ? rounded : 4;
+}
+
+/* The size that a part of w x h is scaled to. -GX_E_CONFIG when that is beyond the limit. */
+static int scaled_size(const struct gx_prepare *p, const char *path, const struct part *part,
+                       int *height, int *width, struct gx_err *err)
+{
+    int64_t w = part->w, h = part->h, most = p->max_pixels ? p->max_pixels : GX_MAX_PIXELS;
+    if (p->scaling == GX_SCALE_FOUR) {
+        w = to_four(part->w);
+        h = to_four(part->h);
+    } else if (p->load_size && p->scaling == GX_SCALE_SQUARE)
+        w = h = p->load_size;
+    else if (p->load_size && p->scaling == GX_SCALE_WIDTH) {
+        int64_t least = p->crop_size ? p->crop_size : 1;
+        w = p->load_size;
+        h = w * part->h / part->w;
+        h = h < least ? least : h;
+    }
+    if (w * h > most)
+        return gx_fail(err, GX_E_CONFIG,
+                       "'%s' would be scaled to %lldx%lld, more than the %lld pixels allowed", path,
+                       (long long)w, (long long)h, (long long)most);
+    *width = (int)w;
+    *height = (int)h;
+    return 0;
+}
+
+/* The part of a picture `wide` pixels wide; to: part->h x part->w x c. */
+static void take_part(const float *whole, int wide, int c, const struct part *part, float *to)
+{
+    size_t row = (size_t)part->w * c;
+    for (int y = 0; y < part->h; y++)
+        memcpy(to + y * row, whole + ((size_t)(part->y + y) * wide + part->x) * c,
                row * sizeof *to);
 }
 
 /* One slot from an open picture. */
 static int decode_slot(struct gx_picture *picture, const struct gx_view *view, int channels,
-                       int load_size, struct gx_raster *raster, struct gx_err *err)
+                       const struct gx_prepare *prepare, struct gx_raster *raster,
+                       struct gx_err *err)
 {
     const struct gx_facts *facts = gx_picture_facts(picture);
-    int h = facts->height, w = facts->width;
-    if (view->half != GX_WHOLE && w % 2)
+    int h, w;
+    if (view->half != GX_WHOLE && facts->width % 2)
         return gx_fail(err, GX_E_CONFIG, "'%s' is %dx%d: a side-by-side pair has an even width",
-                       view->path, w, h);
-    size_t bytes = (size_t)h * w * channels * sizeof(float);
-    float *whole = malloc(bytes), *part = malloc(bytes), *scaled = NULL, *now = whole;
-    int result = whole && part ? 0 : out_of_memory(view->path, err);
+                       view->path, facts->width, facts->height);
+    struct part part = part_of(view->half, prepare->center_crop, facts->width, facts->height);
+    int result = scaled_size(prepare, view->path, &part, &h, &w, err);
+    if (result)
+        return result;
+    bool all = part.w == facts->width && part.h == facts->height;
+    size_t pixel = (size_t)channels * sizeof(float);
+    float *whole = malloc((size_t)facts->height * facts->width * pixel);
+    float *taken = all ? whole : malloc((size_t)part.h * part.w * pixel);
+    float *scaled = malloc((size_t)h * w * pixel);
+    result = whole && taken && scaled ? 0 : out_of_memory(view->path, err);
     if (!result)
         result = gx_picture_read(picture, channels, 0, facts->bits == 16 ? 65535 : 255, whole, err);
-    if (!result && view->half != GX_WHOLE) {
-        take_half(whole, h, w, channels, view->half, part);
-        now = part;
-        w /= 2;
-    }
-    if (!result && load_size) {
-        scaled = malloc((size_t)load_size * load_size * channels * sizeof *scaled);
-        result = scaled ? gx_resize(now, 1, h, w, channels, scaled, load_size, load_size,
-                                    GX_FILTER_BICUBIC, err)
-                        : out_of_memory(view->path, err);
-        now = scaled;
-        h = w = load_size;
-    }
+    if (!result && !all)
+        take_part(whole, facts->width, channels, &part, taken);
+    if (!result)
+        result =
+            gx_resize(taken, 1, part.h, part.w, channels, scaled, h, w, GX_FILTER_BICUBIC, err);
     if (!result) {
         *raster = (struct gx_raster){h, w, channels, facts->bits, NULL};
-        result = quantise(now, raster, view->path, err);
+        result = quantise(scaled, raster, view->path, err);
     }
+    if (!all)
+        free(taken);
     free(whole);
-    free(part);
     free(scaled);
     return result;
 }
 
-static int check_sizes(const struct gx_view *view, int slots, const struct gx_raster *raster,
-                       struct gx_err *err)
+static int check_sizes(const struct gx_view *view, int slots, const struct gx_prepare *prepare,
+                       const struct gx_raster *raster, struct gx_err *err)
 {
     for (int k = 1; k < slots; k++)
         if (raster[k].height != raster[0].height || raster[k].width != raster[0].width)
-            return gx_fail(err, GX_E_CONFIG,
-                           "'%s' is %dx%d but '%s' is %dx%d: set data.load_size to scale both",
-                           view[0].path, raster[0].width, raster[0].height, view[k].path,
-                           raster[k].width, raster[k].height);
+            return gx_fail(
+                err, GX_E_CONFIG, "'%s' is %dx%d but '%s' is %dx%d: set %s to scale both",
+                view[0].path, raster[0].width, raster[0].height, view[k].path, raster[k].width,
+                raster[k].height,
+                prepare->scaling == GX_SCALE_SQUARE ? "data.load_size"
+                                                    : "data.preprocess to resize_and_crop");
     return 0;
 }
 
@@ -111,12 +165,11 @@ int gx_sample_decode(const struct gx_view *view, int slots, const struct gx_prep
             result = gx_picture_open(&picture, view[k].path, &options, err);
         }
         if (!result)
-            result = decode_slot(picture, &view[k], prepare->channels[k], prepare->load_size,
-                                 &raster[k], err);
+            result = decode_slot(picture, &view[k], prepare->channels[k], prepare, &raster[k], err);
     }
     gx_picture_free(&picture);
     if (!result)
-        result = check_sizes(view, slots, raster, err);
+        result = check_sizes(view, slots, prepare, raster, err);
     for (int k = 0; k < slots && result; k++) {
         free(raster[k].samples);
         raster[k].samples = NULL;
@@ -161,9 +214,11 @@ int gx_sample_place(const struct gx_raster *raster, int slots, const struct gx_p
         return gx_fail(err, GX_E_CONFIG, "'%s' is %dx%d, smaller than data.crop_size %d", name,
                        raster->width, raster->height, prepare->crop_size);
     if (cut.height != height || cut.width != width)
-        return gx_fail(err, GX_E_CONFIG,
-                       "'%s' is %dx%d where others are %dx%d: set data.load_size or data.crop_size",
-                       name, cut.width, cut.height, width, height);
+        return gx_fail(err, GX_E_CONFIG, "'%s' is %dx%d where others are %dx%d: set %s", name,
+                       cut.width, cut.height, width, height,
+                       prepare->scaling == GX_SCALE_SQUARE
+                           ? "data.load_size or data.crop_size"
+                           : "data.preprocess to resize_and_crop, which makes all one size");
     int right = raster->width - cut.width, down = raster->height - cut.height;
     cut.x = right / 2;
     cut.y = down / 2;
@@ -185,16 +240,17 @@ int gx_sample_place(const struct gx_raster *raster, int slots, const struct gx_p
 int gx_sample_size(const struct gx_view *view, const struct gx_prepare *prepare, int *height,
                    int *width, struct gx_err *err)
 {
-    int side = prepare->crop_size ? prepare->crop_size : prepare->load_size;
-    *height = *width = side;
-    if (side)
+    bool square = prepare->scaling == GX_SCALE_SQUARE;
+    *height = *width = prepare->crop_size ? prepare->crop_size : square ? prepare->load_size : 0;
+    if (*height)
         return 0;
     struct gx_picture *picture;
     const struct gx_open_options options = {.max_pixels = prepare->max_pixels};
     if (gx_picture_open(&picture, view->path, &options, err))
         return -GX_E_CONFIG;
-    *height = gx_picture_facts(picture)->height;
-    *width = gx_picture_facts(picture)->width / (view->half == GX_WHOLE ? 1 : 2);
+    const struct gx_facts *facts = gx_picture_facts(picture);
+    struct part part = part_of(view->half, prepare->center_crop, facts->width, facts->height);
+    int result = scaled_size(prepare, view->path, &part, height, width, err);
     gx_picture_free(&picture);
-    return 0;
+    return result;
 }

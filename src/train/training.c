@@ -19,15 +19,27 @@ void gx_training_say(const struct gx_training *t, bool warning, const char *even
 
 /* ---- what the configuration means ---- */
 
-static struct gx_prepare prepare_of(const struct gx_training *t)
+struct gx_prepare gx_training_prepare(const struct gx_training *t, bool chance)
 {
+    static const struct {
+        enum gx_scaling scaling;
+        bool cut;
+    } modes[] = {[GX_RESIZE_AND_CROP] = {GX_SCALE_SQUARE, true},
+                 [GX_SCALE_WIDTH_AND_CROP] = {GX_SCALE_WIDTH, true},
+                 [GX_SCALE_WIDTH_ONLY] = {GX_SCALE_WIDTH, false},
+                 [GX_CROP_ONLY] = {GX_SCALE_NONE, true},
+                 [GX_PREPROCESS_NONE] = {GX_SCALE_FOUR, false}};
     const struct gx_config *c = t->config;
-    struct gx_prepare p = {.load_size = c->data.load_size,
-                           .crop_size = c->data.crop_size,
-                           .augment = true,
-                           .flip = c->data.flip,
+    struct gx_prepare p = {.center_crop = c->data.center_crop,
+                           .scaling = modes[c->data.preprocess].scaling,
+                           .load_size = c->data.load_size,
+                           .crop_size = modes[c->data.preprocess].cut ? c->data.crop_size : 0,
+                           .augment = chance,
+                           .flip = chance && c->data.flip,
                            .lo = -1,
                            .hi = 1};
+    if (!chance && p.load_size && p.crop_size)
+        p.load_size = p.crop_size;
     for (int i = 0; i < t->game.slots; i++)
         p.channels[i] = t->game.channels[i];
     return p;
@@ -36,7 +48,7 @@ static struct gx_prepare prepare_of(const struct gx_training *t)
 struct gx_loader_options gx_training_loading(const struct gx_training *t)
 {
     const struct gx_config *c = t->config;
-    return (struct gx_loader_options){.prepare = prepare_of(t),
+    return (struct gx_loader_options){.prepare = gx_training_prepare(t, true),
                                       .seed = c->train.seed,
                                       .shuffle = c->data.shuffle,
                                       .batch = c->train.batch,

@@ -54,6 +54,9 @@ struct gx_training {
 
 void gx_training_say(const struct gx_training *t, bool warning, const char *event,
                      const char *format, ...) GX_PRINTF(4, 5);
+/* How pictures are made ready: with chance, for training; or as they are best looked at, which is
+ * scaled straight to the cut's size, or the cut's centre. */
+struct gx_prepare gx_training_prepare(const struct gx_training *t, bool chance);
 /* What the loader decodes, but for the step to start from and the room for its cache. */
 struct gx_loader_options gx_training_loading(const struct gx_training *t);
 struct gx_optim_settings gx_training_optimizer(const struct gx_training *t, int net);

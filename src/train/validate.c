@@ -11,21 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The training size without chance: scaled straight to the cut's size, or the cut's centre. */
-static struct gx_prepare prepare_of(const struct gx_training *t)
-{
-    const struct gx_config *c = t->config;
-    bool scaled = c->data.load_size > 0;
-    int crop = c->data.crop_size;
-    struct gx_prepare p = {.load_size = scaled ? (crop ? crop : c->data.load_size) : 0,
-                           .crop_size = scaled ? 0 : crop,
-                           .lo = -1,
-                           .hi = 1};
-    for (int i = 0; i < t->game.slots; i++)
-        p.channels[i] = t->game.channels[i];
-    return p;
-}
-
 int gx_validation_plan(struct gx_training *t, struct gx_err *err)
 {
     struct gx_validation *v = &t->validation;
@@ -70,8 +55,13 @@ static int show(struct gx_training *t, struct gx_loader *loader, int64_t i, stru
 
 static int open_held(struct gx_training *t, struct gx_loader **loader, struct gx_err *err)
 {
-    struct gx_loader_options options = {
-        .prepare = prepare_of(t), .batch = 1, .ranks = 1, .workers = 1};
+    struct gx_shape s = t->step.input[0]->shape;
+    struct gx_loader_options options = {.prepare = gx_training_prepare(t, false),
+                                        .height = s.h,
+                                        .width = s.w,
+                                        .batch = 1,
+                                        .ranks = 1,
+                                        .workers = 1};
     return gx_loader_new(loader, &t->data, &t->data.held, &options, err);
 }
 

@@ -142,6 +142,11 @@ static void wrong_configurations_name_their_place(void **state)
     assert_int_equal(resolve(&c, GX_VERB_TRAIN, "--config other.yaml", &err), -GX_E_CONFIG);
     assert_non_null(strstr(err.text, "other.yaml:2:14: data.crop_size (256) is larger"));
     gx_config_clear(&c);
+    assert_int_equal(/* which does not scale */
+                     resolve(&c, GX_VERB_TRAIN, "--config other.yaml --set data.preprocess=crop",
+                             &err),
+                     0);
+    gx_config_clear(&c);
     assert_int_equal(resolve(&c, GX_VERB_TRAIN, "--set optim.schedule=multistep", &err),
                      -GX_E_CONFIG);
     gx_config_clear(&c);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vips/vips.h>
 
@@ -87,6 +88,27 @@ static inline const char *save_bytes(const void *data, size_t size, const char *
     assert_int_equal(fwrite(data, 1, size, file), size);
     fclose(file);
     return path;
+}
+
+/* A picture whose every sample is `level`. */
+static inline void flat(const char *name, int width, int height, int level)
+{
+    const unsigned char colour[3] = {(unsigned char)level, (unsigned char)level,
+                                     (unsigned char)level};
+    save_image(make_flat(width, height, 3, colour), name);
+}
+
+static inline void make_folder(const char *name)
+{
+    struct gx_err err = {""};
+    if (gx_folder_make(in_folder(name), &err))
+        fail_msg("%s", err.text);
+}
+
+static inline void empty_folder(void)
+{
+    teardown(NULL);
+    assert_int_equal(mkdir(folder, 0700), 0);
 }
 
 /* The first `share` of a file's bytes as another file. */

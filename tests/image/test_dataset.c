@@ -1,19 +1,8 @@
-/* Data sets: layouts recognised, errors that say what lies there, and one sample made ready. */
+/* Data sets: layouts recognised, and errors that say what lies there. */
 #include "image/dataset.h"
 #include "pictures.h"
 
-#include <math.h>
-#include <sys/stat.h>
-
 enum { SIDE = 8 };
-
-/* A picture whose every sample is `level`. */
-static void flat(const char *name, int width, int height, int level)
-{
-    const unsigned char colour[3] = {(unsigned char)level, (unsigned char)level,
-                                     (unsigned char)level};
-    save_image(make_flat(width, height, 3, colour), name);
-}
 
 /* A pair side by side: left half level, right half level + 100. */
 static void halves(const char *name, int side, int level)
@@ -23,19 +12,6 @@ static void halves(const char *name, int side, int level)
         VIPS_IMAGE_ADDR(image, 0, 0)
     [i] = (unsigned char)(level + (i / 3 % (2 * side) < side ? 0 : 100));
     save_image(image, name);
-}
-
-static void make_folder(const char *name)
-{
-    struct gx_err err = {""};
-    if (gx_folder_make(in_folder(name), &err))
-        fail_msg("%s", err.text);
-}
-
-static void empty_folder(void)
-{
-    teardown(NULL);
-    assert_int_equal(mkdir(folder, 0700), 0);
 }
 
 static const char *layout = "pairs"; /* that open_ok and says ask for */
@@ -240,132 +216,6 @@ static void unpaired(void **state)
     layout = "pairs";
 }
 
-static float a[64 * 64 * 4], b[64 * 64 * 4];
-static float *const to[2] = {a, b};
-
-/* Decodes the first sample of a set and places it as height x width. */
-static int first_sample(const struct gx_dataset *set, const struct gx_prepare *prepare,
-                        int64_t epoch, int height, int width, struct gx_err *err)
-{
-    struct gx_raster raster[GX_SLOTS];
-    struct gx_view view[2] = {set->train.view[0][0], set->train.view[1][0]};
-    int result = gx_sample_decode(view, 2, prepare, raster, err);
-    if (result)
-        return result;
-    const struct gx_chance chance = {1, epoch, 0, 0};
-    result = gx_sample_place(raster, 2, prepare, &chance, height, width, to, view[0].path, err);
-    free(raster[0].samples);
-    free(raster[1].samples);
-    return result;
-}
-
-static void samples(void **state)
-{
-    (void)state;
-    struct gx_dataset set;
-    struct gx_err err = {""};
-    struct gx_prepare prepare = {.channels = {3, 1}, .lo = -1, .hi = 1};
-    empty_folder();
-    VipsImage *image = make_image(14, 5, 3); /* every sample differs */
-    save_image(image, "p.png");
-    open_ok(&set, false, 0);
-    assert_int_equal(first_sample(&set, &prepare, 0, 5, 7, &err), 0);
-    for (int i = 0; i < 35; i++) {
-        int x = i % 7, y = i / 7;
-        for (int k = 0; k < 3; k++)
-            assert_true(fabs(a[i * 3 + k] - (sample_at(x, y, k) / 127.5 - 1)) < 1e-6);
-        double luma = 0.299 * sample_at(x + 7, y, 0) + 0.587 * sample_at(x + 7, y, 1) +
-                      0.114 * sample_at(x + 7, y, 2);
-        assert_true(fabs(b[i] - (luma / 127.5 - 1)) < 0.5 / 127.5 + 1e-5);
-    }
-    prepare.crop_size = 3; /* in the middle: x 2, y 1 */
-    assert_int_equal(first_sample(&set, &prepare, 0, 3, 3, &err), 0);
-    assert_true(fabs(a[0] - (sample_at(2, 1, 0) / 127.5 - 1)) < 1e-6);
-    prepare.crop_size = 6;
-    assert_int_equal(first_sample(&set, &prepare, 0, 6, 6, &err), -GX_E_CONFIG);
-    assert_non_null(strstr(err.text, "smaller than data.crop_size 6"));
-    prepare.crop_size = 0;
-    assert_int_equal(first_sample(&set, &prepare, 0, 7, 7, &err), -GX_E_CONFIG);
-    assert_non_null(strstr(err.text, "is 7x5 where others are 7x7: set data.load_size"));
-    prepare.load_size = 9;
-    assert_int_equal(first_sample(&set, &prepare, 0, 9, 9, &err), 0);
-    int height, width;
-    assert_int_equal(gx_sample_size(&set.train.view[0][0], &prepare, &height, &width, &err), 0);
-    assert_int_equal(width, 9);
-    prepare.load_size = 0;
-    assert_int_equal(gx_sample_size(&set.train.view[0][0], &prepare, &height, &width, &err), 0);
-    assert_int_equal(width, 7);
-    assert_int_equal(height, 5);
-    gx_dataset_clear(&set);
-}
-
-static void different_sizes(void **state)
-{
-    (void)state;
-    struct gx_dataset set;
-    struct gx_err err;
-    struct gx_prepare prepare = {.channels = {3, 3}, .lo = -1, .hi = 1};
-    empty_folder();
-    make_folder("A");
-    make_folder("B");
-    flat("A/x.png", 8, 8, 255);
-    flat("B/x.png", 9, 8, 0);
-    open_ok(&set, false, 0);
-    assert_int_equal(first_sample(&set, &prepare, 0, 8, 8, &err), -GX_E_CONFIG);
-    assert_non_null(strstr(err.text, "B/x.png' is 9x8: set data.load_size"));
-    prepare.load_size = 6;
-    assert_int_equal(first_sample(&set, &prepare, 0, 6, 6, &err), 0);
-    for (int i = 0; i < 6 * 6 * 3; i++) {
-        assert_true(a[i] == 1);
-        assert_true(b[i] == -1);
-    }
-    gx_dataset_clear(&set);
-}
-
-/* The cut and the flip are the same for A and B, stay inside, vary by epoch, and repeat by key. */
-static void augmentation(void **state)
-{
-    (void)state;
-    struct gx_dataset set;
-    struct gx_err err = {""};
-    struct gx_prepare prepare = {
-        .crop_size = 6, .augment = true, .flip = true, .channels = {3, 3}, .lo = 0, .hi = 255};
-    empty_folder();
-    VipsImage *image = make_image(20, 10, 3); /* A: (x, y, 0); B: the same, third channel 9 */
-    for (int i = 0; i < 200; i++) {
-        const unsigned char pixel[3] = {i % 20 % 10, i / 20, i % 20 < 10 ? 0 : 9};
-        memcpy(VIPS_IMAGE_ADDR(image, i % 20, i / 20), pixel, 3);
-    }
-    save_image(image, "p.png");
-    open_ok(&set, false, 0);
-    bool flipped[2] = {0}, left[5] = {0}, top[5] = {0};
-    for (int epoch = 0; epoch < 60; epoch++) {
-        assert_int_equal(first_sample(&set, &prepare, epoch, 6, 6, &err), 0);
-        bool flip = a[0] > a[3];
-        int x = (int)(flip ? a[15] : a[0]), y = (int)a[1];
-        assert_true(x >= 0 && x <= 4 && y >= 0 && y <= 4);
-        flipped[flip] = left[x] = top[y] = true;
-        for (int i = 0; i < 36; i++) {
-            assert_true(a[i * 3] == (float)(x + (flip ? 5 - i % 6 : i % 6)));
-            assert_true(a[i * 3 + 1] == (float)(y + i / 6));
-            assert_true(b[i * 3] == a[i * 3] && b[i * 3 + 1] == a[i * 3 + 1]);
-            assert_true(b[i * 3 + 2] == 9);
-        }
-        float before[36 * 3];
-        memcpy(before, a, sizeof before);
-        assert_int_equal(first_sample(&set, &prepare, epoch, 6, 6, &err), 0);
-        assert_memory_equal(a, before, sizeof before);
-        prepare.flip = false;
-        assert_int_equal(first_sample(&set, &prepare, epoch, 6, 6, &err), 0);
-        assert_true(a[0] == (float)x && a[1] == (float)y); /* the place does not depend on flip */
-        prepare.flip = true;
-    }
-    assert_true(flipped[0] && flipped[1]);
-    for (int i = 0; i < 5; i++)
-        assert_true(left[i] && top[i]);
-    gx_dataset_clear(&set);
-}
-
 static void places(void **state)
 {
     (void)state;
@@ -389,11 +239,8 @@ static void places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(side_by_side), cmocka_unit_test(by_name),
-        cmocka_unit_test(direct),       cmocka_unit_test(explained),
-        cmocka_unit_test(unpaired),     cmocka_unit_test(samples),
-        cmocka_unit_test(augmentation), cmocka_unit_test(different_sizes),
-        cmocka_unit_test(places),
+        cmocka_unit_test(side_by_side), cmocka_unit_test(by_name),  cmocka_unit_test(direct),
+        cmocka_unit_test(explained),    cmocka_unit_test(unpaired), cmocka_unit_test(places),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -251,6 +251,12 @@ static void errors_name_the_file(void **state)
     assert_int_equal(gx_loader_next(loader, to, NULL, &err), -GX_E_CONFIG); /* and it stays */
     gx_loader_free(&loader);
     gx_loader_free(&loader);
+    options.prepare.crop_size = 0;
+    options.height = options.width = CROP; /* a buffer's size, and no picture's */
+    assert_int_equal(gx_loader_new(&loader, &set, &set.train, &options, &err), 0);
+    assert_int_equal(gx_loader_next(loader, to, NULL, &err), -GX_E_CONFIG);
+    assert_non_null(strstr(err.text, "0.png' is 10x10 where others are 8x8"));
+    gx_loader_free(&loader);
 }
 
 int main(void)

@@ -148,14 +148,18 @@ static void chance(void **state)
     const struct {
         const char *run, *words;
         int least, most;
-    } row[] = {{"still", "data.load_size=16 data.flip=false net.dropout=false", 1, 1},
-               {"flip", "data.load_size=16 data.flip=true net.dropout=false", 2, 2},
-               {"crop", "data.load_size=18 data.flip=false net.dropout=false", 3, 9},
-               {"dropout",
-                "data.load_size=16 data.flip=false net.dropout=true net.generator=unet_64 "
-                "data.crop_size=0 data.load_size=64",
-                12, 12}};
-    for (int i = 0; i < 4; i++) {
+    } row[] = {
+        {"still", "data.load_size=16 data.flip=false net.dropout=false", 1, 1},
+        {"flip", "data.load_size=16 data.flip=true net.dropout=false", 2, 2},
+        {"crop", "data.load_size=18 data.flip=false net.dropout=false", 3, 9},
+        {"cut_only", "data.preprocess=crop data.load_size=9 data.flip=false net.dropout=false", 3,
+         9},
+        {"whole", "data.preprocess=none data.crop_size=8 data.flip=false net.dropout=false", 1, 1},
+        {"dropout",
+         "data.load_size=16 data.flip=false net.dropout=true net.generator=unet_64 "
+         "data.crop_size=0 data.load_size=64",
+         12, 12}};
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         char words[512];
         snprintf(words, sizeof words, "%s %s", one, row[i].words);
         train_still(row[i].run, words);
