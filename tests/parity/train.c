@@ -1,18 +1,18 @@
-/* Kind "train": the family's own training step, on the fixture's weights and pictures: every loss
- * at every step, and what each optimizer takes at its first one.
+/* Kind "train": the family's own training step, on the fixture's weights and data: every loss at
+ * every step, and what each optimizer takes at its first one.
  *
  * The networks and the recipe go through the family's configuration, as `ganx FAMILY train` has
- * them; only sizes that no configuration names (a norm for D of its own) are put in place
- * afterwards. */
+ * them (recipe.c); only sizes that no configuration names (a norm for D of its own) are put in
+ * place afterwards. Where the step draws numbers, the fixture's own take their place. */
 #include "parity.h"
 
+#include "batches.h"
 #include "config/resolve.h"
 #include "family/family.h"
 #include "graph/operator.h"
-#include "ganx/loss.h"
 #include "ganx/plan.h"
 #include "optim/optim.h"
-#include "pairs.h"
+#include "recipe.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,107 +26,41 @@ struct training {
     struct gx_step step;
     struct gx_plan *plan;
     struct gx_optim optim[GX_TRAINEES_MAX];
-    struct pairs pairs;
+    struct batches batches;
+    const struct gx_node *alpha;                /* of the gradient penalty; NULL: none */
     const json_t *steps;                        /* of losses.json */
     struct gx_weights *first;                   /* gradients; NULL: none given */
+    unsigned checked;                           /* networks whose first gradients were compared */
     struct gx_params normless[GX_TRAINEES_MAX]; /* biases that a norm removes, by name */
 };
 
 /* ---- what the fixture asks for ---- */
 
-/* The parts of a recipe that this program cannot follow; NULL: none. */
-static const char *unknown_part(const struct fixture *f, char *text, size_t size)
-{
-    const json_t *data = json_object_get(f->json, "data");
-    const json_t *inputs = json_object_get(f->json, "d_input");
-    const json_t *order = json_object_get(f->json, "order");
-    const json_t *dropout = json_object_get(f->json, "dropout");
-    const char *gan = fixture_word(f->json, "gan", "");
-    if (!dropout) /* a network that has it, then */
-        dropout = json_object_get(json_object_get(json_object_get(f->json, "nets"), "G"), "drop");
-    const struct gx_adversarial *a = gx_adversarial_find(gan);
-    if (!a)
-        snprintf(text, size, "objective %s is not known yet", gan);
-    else if (a->gradient_penalty)
-        snprintf(text, size, "objective %s draws numbers that are not PyTorch's", gan);
-    else if (strcmp(fixture_word(data, "layout", "?"), "pairs") != 0)
-        snprintf(text, size, "data that are not laid out as pairs are not known yet");
-    else if (json_is_true(json_object_get(data, "flip")) ||
-             json_is_true(json_object_get(data, "crop")) ||
-             strcmp(fixture_word(data, "order", "name"), "name") != 0)
-        snprintf(text, size, "data at random are not PyTorch's");
-    else if (json_is_true(dropout))
-        snprintf(text, size, "dropout draws numbers that are not PyTorch's");
-    else if (inputs && strcmp(json_string_value(json_array_get(inputs, 0)), "input") != 0)
-        snprintf(text, size, "a discriminator that sees its input last is not known yet");
-    else if (order && strcmp(json_string_value(json_array_get(order, 0)), "D") != 0)
-        snprintf(text, size, "a generator that steps first is not known yet");
-    else
-        return NULL;
-    return text;
-}
-
-/* A network's name as people give it: what they choose by more than its sizes comes first. */
-static void name_of(const struct gx_network_spec *spec, char *name, size_t size)
-{
-    if (!strcmp(spec->network->name, "unet"))
-        snprintf(name, size, "unet_%d", 1 << gx_spec_get(spec, "downs"));
-    else if (!strcmp(spec->network->name, "resnet"))
-        snprintf(name, size, "resnet_%dblocks", gx_spec_get(spec, "blocks"));
-    else
-        snprintf(name, size, "%s", spec->network->name);
-}
-
-static void configure(struct training *t, const struct gx_network_spec *g,
-                      const struct gx_network_spec *d)
-{
-    static const char *const norms[] = {"none", "batch", "instance"};
-    struct gx_config *c = &t->config;
-    const json_t *json = t->f->json, *weights = json_object_get(json, "weights");
-    char name[64];
-    name_of(g, name, sizeof name);
-    c->net.generator = gx_arena_text(&c->arena, name);
-    name_of(d, name, sizeof name);
-    c->net.discriminator = gx_arena_text(&c->arena, name);
-    c->net.ngf = gx_spec_get(g, "ngf");
-    c->net.ndf = gx_spec_get(d, "ndf");
-    if (gx_spec_get(d, "n_layers"))
-        c->net.n_layers = gx_spec_get(d, "n_layers");
-    c->net.input_channels = gx_spec_get(g, "cin");
-    c->net.output_channels = gx_spec_get(g, "cout");
-    c->net.norm = norms[gx_spec_get(g, "norm")];
-    c->net.dropout = false; /* unknown_part saw to that */
-    c->loss.gan = fixture_word(json, "gan", "");
-    c->loss.pixel = fixture_word(json, "pixel", "l1");
-    c->loss.l1 = fixture_value(weights, "G_L1", 100);
-    c->loss.d = fixture_value(weights, "D", 0.5);
-    c->train.batch = (int)fixture_value(json, "batch", 1);
-}
-
 /* The game with the fixture's networks and first weights. */
 static int set_up(struct training *t, struct gx_err *err)
 {
     const json_t *nets = json_object_get(t->f->json, "nets");
-    struct gx_network_spec spec[2];
+    struct gx_label_kind labels;
     struct gx_weights *init = NULL;
-    int r;
-    if ((r = fixture_spec(&spec[0], json_object_get(nets, "G"), err)) ||
-        (r = fixture_spec(&spec[1], json_object_get(nets, "D"), err)))
-        return r;
-    configure(t, &spec[0], &spec[1]);
-    r = gx_game_init(&t->game, gx_family_find("pix2pix"), &t->config, NULL, err);
+    int r = recipe_configure(t->f, &t->config, &labels, err);
+    if (!r)
+        r = gx_game_init(&t->game, gx_family_find(t->config.family), &t->config, &labels, err);
     if (!r)
         r = fixture_open(t->f, "init.pth", &init, err);
     for (int i = 0; i < t->game.nets && !r; i++) {
         struct gx_trainee *net = &t->game.net[i];
+        struct gx_network_spec spec;
         char prefix[32];
         snprintf(prefix, sizeof prefix, "%s.", net->name);
-        if (memcmp(net->spec.size, spec[i].size, sizeof spec[i].size) != 0) {
-            net->spec = spec[i];
+        r = fixture_spec(&spec, json_object_get(nets, net->name), err);
+        if (!r && (net->spec.network != spec.network ||
+                   memcmp(net->spec.size, spec.size, sizeof spec.size) != 0)) {
+            net->spec = spec;
             gx_params_clear(&net->params);
             gx_params_init(&net->params);
         }
-        r = fixture_params(&net->spec, &net->params, init, prefix, err);
+        if (!r)
+            r = fixture_params(&net->spec, &net->params, init, prefix, err);
         if (!r)
             r = gx_params_allocate_gradients(&net->params, err);
     }
@@ -207,23 +141,6 @@ static int check_gradients(struct training *t, int k, struct gx_err *err)
 
 /* ---- losses ---- */
 
-/* What the fixture logs of a loss that the family logs: weighted or not. */
-static double as_logged(const struct training *t, const char *name, double value)
-{
-    const json_t *logged = json_object_get(t->f->json, "logged"), *entry;
-    const struct gx_config *c = &t->config;
-    size_t i;
-    bool is_l1 = !strcmp(name, "G_L1"), is_d = !strncmp(name, "D_", 2);
-    json_array_foreach(json_object_get(logged, "plain"), i,
-                       entry) if (is_l1 && !strcmp(json_string_value(entry), name) &&
-                                  c->loss.l1 != 0) return value /
-        c->loss.l1;
-    json_array_foreach(json_object_get(logged, "weighted"), i,
-                       entry) if (is_d && !strcmp(json_string_value(entry), name)) return value *
-        c->loss.d;
-    return value;
-}
-
 struct worst {
     double deviation, tolerance;
     int step;
@@ -251,10 +168,13 @@ static int compare_losses(const struct training *t, int at, struct worst *worst,
             continue;
         while (k < t->step.losses && strcmp(t->step.loss[k].name, name) != 0)
             k++;
+        double want = json_number_value(value), start = fixture_value(first, name, 0);
+        if (k == t->step.losses && want == 0) /* left out here, and logged as nothing there */
+            continue;
         if (k == t->step.losses)
             return gx_fail(err, GX_E_FORMAT, "the family logs no loss '%s'", name);
-        double want = json_number_value(value), start = fixture_value(first, name, 0);
-        double got = as_logged(t, name, *gx_plan_value(t->plan, t->step.loss[k].value));
+        double got = recipe_as_logged(t->f, &t->config, name,
+                                      *gx_plan_value(t->plan, t->step.loss[k].value));
         double deviation = fabs(got - want) / fmax(fmax(fabs(want), 1e-3 * fabs(start)), 1e-30);
         double allowed = json_number_value(tolerance);
         if (!worst->name || !(deviation / allowed <= worst->deviation / worst->tolerance))
@@ -265,34 +185,78 @@ static int compare_losses(const struct training *t, int at, struct worst *worst,
 
 /* ---- the run ---- */
 
+/* The numbers that the step draws come from the fixture: the node becomes an input. */
+static int find_alpha(struct training *t, struct gx_err *err)
+{
+    struct gx_graph *g = t->step.graph;
+    for (int i = 0; i < gx_graph_nodes(g); i++) {
+        struct gx_node *node = gx_graph_node(g, i);
+        if (!(node->op->flags & GX_OP_RANDOM))
+            continue;
+        if (t->alpha)
+            return gx_fail(err, GX_E_FORMAT, "the step draws numbers in more than one place");
+        node->op = t->step.input[0]->op;
+        node->attr = &node->shape;
+        t->alpha = gx_keep(node);
+    }
+    return 0;
+}
+
 static int plan_step(struct training *t, struct gx_err *err)
 {
-    const struct gx_plan_settings settings = {.threads = 0};
-    gx_game_build_step(&t->game, t->config.train.batch, t->pairs.h, t->pairs.w, &t->step);
+    struct gx_plan_settings settings = {.threads = 0};
+    const char *order = json_string_value(json_array_get(json_object_get(t->f->json, "order"), 0));
+    gx_game_build_step(&t->game, t->config.train.batch, t->batches.h, t->batches.w, &t->step);
     find_normless(t);
-    int r = gx_plan_new(&t->plan, t->step.graph, &settings, err);
+    for (int p = 0; p < t->step.phases; p++)
+        if (t->step.phase[p].repeat > 1)
+            settings.repeated_phases |= (uint64_t)1 << p;
+    for (int k = 0; k < t->game.nets && order; k++)
+        if (t->step.phase[0].update & 1U << k && t->game.net[k].name[0] != order[0])
+            return gx_fail(err, GX_E_FORMAT, "network %s steps first here", t->game.net[k].name);
+    int r = find_alpha(t, err);
+    if (!r)
+        r = gx_plan_new(&t->plan, t->step.graph, &settings, err);
     return r ? r : gx_plan_allocate(t->plan, err);
 }
 
+static int run_phase(struct training *t, int p, int at, double lr, struct gx_err *err)
+{
+    int r = 0;
+    gx_plan_run(t->plan, p, 1, (uint64_t)at);
+    /* No pool fills up here (recipe_unknown): each gives the picture itself. */
+    for (int i = 0; i < t->step.pools; i++)
+        if (t->step.pool[i].made->phase == p)
+            memcpy(gx_plan_value(t->plan, t->step.pool[i].shown),
+                   gx_plan_value(t->plan, t->step.pool[i].made),
+                   (size_t)gx_count(t->step.pool[i].made->shape) * sizeof(float));
+    for (int k = 0; k < t->game.nets && !r; k++) {
+        if (!(t->step.phase[p].update & 1U << k))
+            continue;
+        if (t->first && !(t->checked & 1U << k))
+            r = check_gradients(t, k, err);
+        t->checked |= 1U << k;
+        gx_optim_step(&t->optim[k], lr, gx_kernels_best(), 1);
+    }
+    return r;
+}
+
+/* A line of losses.json is a batch: phases that repeat run on each, the others on the last of as
+ * many. */
 static int run_steps(struct training *t, struct gx_err *err)
 {
     double lr;
     struct worst worst = {.name = NULL};
-    int steps = (int)json_array_size(t->steps), batch = t->config.train.batch;
+    int steps = (int)json_array_size(t->steps), round = 1;
     int r = fixture_number(json_object_get(t->f->json, "optimizer"), "lr", &lr, err);
+    for (int p = 0; p < t->step.phases; p++)
+        if (t->step.phase[p].repeat > round)
+            round = t->step.phase[p].repeat;
     for (int at = 0; at < steps && !r; at++) {
-        r = pairs_batch(&t->pairs, at * batch, batch, gx_plan_value(t->plan, t->step.input[0]),
-                        gx_plan_value(t->plan, t->step.input[1]), err);
-        for (int p = 0; p < t->step.phases && !r; p++) {
-            gx_plan_run(t->plan, p, 1, (uint64_t)at);
-            for (int k = 0; k < t->game.nets && !r; k++) {
-                if (!(t->step.phase[p].update & 1U << k))
-                    continue;
-                if (at == 0 && t->first)
-                    r = check_gradients(t, k, err);
-                gx_optim_step(&t->optim[k], lr, gx_kernels_best(), 1);
-            }
-        }
+        r = batches_load(&t->batches, at, &t->step, t->alpha, t->plan, err);
+        for (int p = 0; p < t->step.phases && !r; p++)
+            if (t->step.phase[p].repeat == round || at % round == round - 1)
+                r = run_phase(t, p, at, lr, err);
         if (!r)
             r = compare_losses(t, at, &worst, err);
     }
@@ -353,33 +317,24 @@ static void release(struct training *t)
     gx_game_clear(&t->game);
     gx_config_clear(&t->config);
     gx_weights_close(&t->first);
-    pairs_clear(&t->pairs);
+    batches_clear(&t->batches);
 }
 
 int parity_train(const struct fixture *f, struct gx_err *err)
 {
     struct training t = {.f = f};
-    const char *family = fixture_word(f->json, "family", "");
     char why[128];
     json_t *losses = NULL;
-    if (strcmp(family, "pix2pix") != 0) {
-        parity_skipped(f, "family %s is not known yet", family);
-        return 0;
-    }
     if (!fixture_networks_known(f, json_object_get(f->json, "nets")))
         return 0;
-    if (unknown_part(f, why, sizeof why)) {
+    if (recipe_unknown(f, why, sizeof why)) {
         parity_skipped(f, "%s", why);
         return 0;
     }
-    int r = gx_config_init(&t.config, family, err);
-    if (r)
-        return r;
-    if (!(r = open_files(&t, &losses, err)) && !(r = set_up(&t, err)) &&
-        !(r = set_up_optimizers(&t, err)) &&
-        !(r = pairs_read(&t.pairs, f, t.config.net.input_channels, t.config.net.output_channels,
-                         err)) &&
-        !(r = plan_step(&t, err)) && !(r = run_steps(&t, err)))
+    int r = open_files(&t, &losses, err);
+    if (!r && !(r = set_up(&t, err)) && !(r = set_up_optimizers(&t, err)) &&
+        !(r = batches_open(&t.batches, f, &t.game, err)) && !(r = plan_step(&t, err)) &&
+        !(r = run_steps(&t, err)))
         r = note_final(&t, err);
     release(&t);
     json_decref(losses);
