@@ -3,6 +3,7 @@
 #include "config/flags.h"
 #include "config/yaml.h"
 #include "util/file.h"
+#include "util/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,21 +48,6 @@ static bool is_section(const char *name)
     return false;
 }
 
-static bool is_utf8(const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        int more = *p < 0x80 ? 0 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : 3;
-        if ((*p >= 0x80 && *p < 0xc2) || *p > 0xf4 || (*p == 0xe0 && p[1] < 0xa0) ||
-            (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
-            (*p == 0xf4 && p[1] > 0x8f))
-            return false;
-        for (p++; more; more--, p++)
-            if ((*p & 0xc0) != 0x80)
-                return false;
-    }
-    return true;
-}
-
 int gx_config_set(struct gx_config *config, const char *key, const char *value,
                   struct gx_origin origin, struct gx_err *err)
 {
@@ -74,7 +60,7 @@ int gx_config_set(struct gx_config *config, const char *key, const char *value,
                            value, config->family);
         return 0;
     }
-    if (!is_utf8(value)) /* it has to be saved in a YAML file */
+    if (!gx_is_utf8(value)) /* it has to be saved in a YAML file */
         return gx_fail(err, GX_E_CONFIG, "%s: the value is not UTF-8", key);
     struct gx_err why;
     if (gx_option_parse(option, config, value, &why))
