@@ -10,6 +10,12 @@
 
 #include "ganx/graph.h"
 
+enum gx_target_kind {
+    GX_TARGETS_NONE,
+    GX_TARGETS_ENTROPY, /* 1 for real and 0 for generated pictures: may be smoothed */
+    GX_TARGETS_SQUARES  /* any labels */
+};
+
 struct gx_adversarial {
     const char *name;
     const char *alias; /* another name, or NULL */
@@ -22,10 +28,32 @@ struct gx_adversarial {
     struct gx_node *(*generator)(struct gx_graph *g, struct gx_node *r, struct gx_node *f);
     bool generator_needs_real;
     bool gradient_penalty; /* the objective includes gx_gradient_penalty */
+    enum gx_target_kind targets;
 };
 
 const struct gx_adversarial *gx_adversarial_find(const char *name); /* or alias; NULL: none */
 const struct gx_adversarial *gx_adversarial_at(int i);              /* NULL past the end */
+
+/* Labels other than the rows' own, where a row has labels: real pictures of cross-entropy have 1 -
+ * smooth (Salimans et al. 2016); least squares have the three below, the real one lowered by smooth
+ * (Mao et al. 2017: 0 1 1, or -1 1 0). */
+struct gx_targets {
+    float smooth;
+    float fake, real; /* what the discriminator calls generated and real pictures */
+    float wanted;     /* what the generator wants to hear */
+};
+/* A row's discriminator and generator with these labels. */
+void gx_adversarial_judge(const struct gx_adversarial *a, const struct gx_targets *t,
+                          struct gx_graph *g, struct gx_node *r, struct gx_node *f,
+                          struct gx_node **real, struct gx_node **fake);
+struct gx_node *gx_adversarial_fool(const struct gx_adversarial *a, const struct gx_targets *t,
+                                    struct gx_graph *g, struct gx_node *r, struct gx_node *f);
+
+/* Orthogonal regularisation (Brock et al. 2019, "Large scale GAN training"): the sum over
+ * all convolutions of || W^T W o (1 - I) ||_F^2, the products of different filters. A filter is all
+ * that one output channel weighs, transposed or not. */
+struct gx_params;
+struct gx_node *gx_orthogonality(struct gx_graph *g, const struct gx_params *params);
 
 /* a real + (1 - a) fake, a uniform in [0, 1) for each picture. No gradient reaches either. */
 struct gx_node *gx_interpolate(struct gx_graph *g, struct gx_node *real, struct gx_node *fake);
@@ -35,10 +63,11 @@ struct gx_node *gx_interpolate(struct gx_graph *g, struct gx_node *real, struct 
  * and are counted, as in the reference implementations. */
 struct gx_node *gx_gradient_norm(struct gx_graph *g, struct gx_node *y, struct gx_node *x);
 
-/* The mean over the batch of (norm - centre)^2: y is D(x), x an interpolate, centre 1. The caller
- * multiplies by lambda. */
+/* The mean over the batch of (norm - centre)^2, or one-sided max(0, norm - centre)^2: y is D(x). On
+ * interpolates with centre 1 it is Gulrajani's, on real pictures with centre 0 twice the R1 of
+ * Mescheder 2018. The caller multiplies by lambda. */
 struct gx_node *gx_gradient_penalty(struct gx_graph *g, struct gx_node *y, struct gx_node *x,
-                                    float centre);
+                                    float centre, bool one_sided);
 
 /* ---- pixel losses: x and its target, of equal shape ---- */
 

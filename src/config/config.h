@@ -61,6 +61,7 @@ struct gx_config {
         bool dropout;
         const char *init; /* normal, xavier, kaiming, orthogonal */
         double init_gain;
+        bool spectral_norm; /* of the discriminator's convolutions */
     } net;
 
     struct {               /* loss.* */
@@ -70,15 +71,26 @@ struct gx_config {
         double l1;         /* pix2pix: weight of the pixel loss, 100 */
         double cycle;      /* cycle: weight of the way there and back, 10 */
         double identity;   /* cycle: weight of leaving alone what is there, times `cycle`, 0.5 */
-        double cls, rec;   /* star: weights of the domain's recognition, 1, and of the way back, 10 */
-        double d;          /* weight of the discriminator's loss, 0.5 */
-        double gp;         /* weight of the gradient penalty, 10 (wgan_gp) */
+        double cls, rec; /* star: weights of the domain's recognition, 1, and of the way back, 10 */
+        double d;        /* weight of the discriminator's loss, 0.5 */
+        double gp;       /* weight of the gradient penalty, 10 */
+        const char
+            *penalty;     /* where it looks: auto (wgan_gp's own), none, interpolates, real, fake */
+        double gp_centre; /* the slope that it asks for, 1; 0 on real pictures is R1 */
+        bool gp_one_sided; /* only steeper slopes are punished */
         double clip;       /* weight clipping of D after each step; 0: none (wgan: 0.01) */
+        double orthogonal; /* weight of orthogonal regularisation of generators; 0: none */
+        double smooth;     /* what a real picture's label lacks to 1; 0: nothing */
+        double lsgan_fake, lsgan_real,
+            lsgan_target;   /* labels: D's two, and what G wants: 0, 1, 1 */
+        double noise;       /* deviation of the noise on all that D sees, at the start; 0: none */
+        double noise_until; /* share of the run over which it falls to 0 */
     } loss;
 
     struct {              /* optim.* */
         const char *name; /* adam, rmsprop, sgd */
         double lr, beta1, beta2, eps, momentum, alpha, weight_decay;
+        double lr_d;            /* the discriminators' rate; 0: lr */
         double clip_norm;       /* gradients longer than this are scaled down; 0: never */
         double ema;             /* decay of the averaged generator weights; 0: none */
         const char *schedule;   /* constant, linear, step, multistep, cosine, plateau */

@@ -222,47 +222,50 @@ const char *gx_config_where(struct gx_config *config, const char *key)
     return gx_arena_format(&config->arena, "%s:%d:%d", o->name, o->line, o->column);
 }
 
-/* "pix2pix.yaml:3:9: ", or "" for a value that is in no file. */
-static const char *place_of(const struct gx_origin *origin, char *text, size_t size)
-{
-    *text = '\0';
-    if (origin->line)
-        snprintf(text, size, "%s:%d:%d: ", origin->name, origin->line, origin->column);
-    return text;
-}
-
 static bool asked_for(const struct gx_origin *origin)
 {
     return origin->source == GX_FROM_FILE || origin->source == GX_FROM_FLAG;
+}
+
+int gx_config_fail(const struct gx_config *config, const char *key, struct gx_err *err,
+                   const char *format, ...)
+{
+    const struct gx_origin *o = origin_of(config, key);
+    char place[320] = "", text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (o->line)
+        snprintf(place, sizeof place, "%s:%d:%d: ", o->name, o->line, o->column);
+    return gx_fail(err, GX_E_CONFIG, "%s%s", place, text);
 }
 
 int gx_config_check(const struct gx_config *config, struct gx_err *err)
 {
     const struct gx_origin *crop = origin_of(config, "data.crop_size");
     const struct gx_origin *load = origin_of(config, "data.load_size");
-    const struct gx_origin *closest = load->source > crop->source ? load : crop;
-    const struct gx_origin *schedule = origin_of(config, "optim.schedule");
-    const struct gx_origin *identity = origin_of(config, "loss.identity");
+    const char *closest = load->source > crop->source ? "data.load_size" : "data.crop_size";
     bool both = config->data.preprocess == GX_RESIZE_AND_CROP ||
                 config->data.preprocess == GX_SCALE_WIDTH_AND_CROP;
-    char place[320];
     if (both && config->data.load_size && config->data.crop_size > config->data.load_size)
-        return gx_fail(err, GX_E_CONFIG,
-                       "%sdata.crop_size (%d) is larger than data.load_size (%d); lower it, or set "
-                       "data.load_size to 0 to leave pictures as they are",
-                       place_of(closest, place, sizeof place), config->data.crop_size,
-                       config->data.load_size);
+        return gx_config_fail(config, closest, err,
+                              "data.crop_size (%d) is larger than data.load_size (%d); lower it, "
+                              "or set data.load_size to 0 to leave pictures as they are",
+                              config->data.crop_size, config->data.load_size);
     if (!strcmp(config->optim.schedule, "multistep") && !*config->optim.milestones)
-        return gx_fail(err, GX_E_CONFIG, "%soptim.schedule multistep needs optim.milestones",
-                       place_of(schedule, place, sizeof place));
+        return gx_config_fail(config, "optim.schedule", err,
+                              "optim.schedule multistep needs optim.milestones");
+    if (config->optim.lr_d > 0 && !(config->optim.lr > 0))
+        return gx_config_fail(config, "optim.lr_d", err,
+                              "optim.lr_d keeps its ratio to optim.lr, which is 0");
     /* Left at its default it is simply not there then (family/cycle.c). */
     if (config->net.input_channels != config->net.output_channels && config->loss.identity > 0 &&
-        asked_for(identity))
-        return gx_fail(err, GX_E_CONFIG,
-                       "%sloss.identity compares input with output, which have %d and %d channels; "
-                       "set it to 0",
-                       place_of(identity, place, sizeof place), config->net.input_channels,
-                       config->net.output_channels);
+        asked_for(origin_of(config, "loss.identity")))
+        return gx_config_fail(config, "loss.identity", err,
+                              "loss.identity compares input with output, which have %d and %d "
+                              "channels; set it to 0",
+                              config->net.input_channels, config->net.output_channels);
     return 0;
 }
 

@@ -31,6 +31,11 @@ GX_MUST_CHECK int gx_config_set(struct gx_config *config, const char *key, const
 GX_MUST_CHECK int gx_config_read_text(struct gx_config *config, const char *text, size_t size,
                                       const char *name, struct gx_err *err);
 
+/* Refuses a value or what it stands beside: -GX_E_CONFIG, and before the text the value's place if a
+ * file gave it. */
+GX_MUST_CHECK int gx_config_fail(const struct gx_config *config, const char *key,
+                                 struct gx_err *err, const char *format, ...) GX_PRINTF(4, 5);
+
 /* Contradictions between values (a crop larger than its picture ...). -GX_E_CONFIG, with the place.
  * gx_config_resolve has asked it. */
 GX_MUST_CHECK int gx_config_check(const struct gx_config *config, struct gx_err *err);

@@ -120,6 +120,7 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
     }
     struct gx_node *loss = persuade(game, step, &ab);
     loss = gx_add(g, loss, persuade(game, step, &ba));
+    loss = gx_regularise(game, step, loss);
     gx_store_gradients(g, loss, &game->net[G_A].params);
     gx_store_gradients(g, loss, &game->net[G_B].params);
     if (!critics_first) {

@@ -1,5 +1,7 @@
 #include "family/family.h"
 
+#include "family/adversary.h"
+
 #include <string.h>
 
 #define GX_FAMILY(name) extern const struct gx_family gx_family_##name;
@@ -27,7 +29,9 @@ int gx_game_init(struct gx_game *game, const struct gx_family *family,
     *game = (struct gx_game){.family = family, .config = config};
     if (labels)
         game->labels = *labels;
-    int code = family->setup(game, err);
+    int code = gx_adversary_check(config, err);
+    if (!code)
+        code = family->setup(game, err);
     for (int i = 0; i < game->nets && !code; i++) {
         gx_params_init(&game->net[i].params);
         code = gx_network_declare(&game->net[i].spec, &game->net[i].params, err);
@@ -88,7 +92,9 @@ int gx_game_choose_judge(struct gx_game *game, int net, int cin, struct gx_err *
 void gx_game_build_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step)
 {
     *step = (struct gx_step){.health = -1};
+    game->noise = NULL;
     game->family->build_step(game, batch, h, w, step);
+    step->noise = game->noise;
 }
 
 void gx_game_apply(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *x,

@@ -45,6 +45,7 @@ struct gx_game {
     struct gx_trainee net[GX_TRAINEES_MAX];
     int nets;
     int slots, channels[GX_SLOTS_MAX]; /* of the pictures in a sample, in [-1, 1] */
+    struct gx_node *noise;             /* of the step that is being built */
 };
 
 struct gx_phase {
@@ -66,9 +67,9 @@ struct gx_pool_tap {
 
 /* What the health measures look at: one discriminator and the generator that it plays against. */
 struct gx_watch {
-    const char *name; /* "" or what tells it from the others: "A", "B" */
-    int net;          /* the discriminator */
-    struct gx_node *r, *f; /* its raw outputs in its own turn, kept */
+    const char *name;                        /* "" or what tells it from the others: "A", "B" */
+    int net;                                 /* the discriminator */
+    struct gx_node *r, *f;                   /* its raw outputs in its own turn, kept */
     struct gx_node *input, *output, *target; /* pictures of the generator's turn, kept: what it saw,
                                                 what it made, real ones of that kind */
     struct gx_node *real, *fake; /* what D sees of target and output in the generator's turn */
@@ -82,6 +83,7 @@ struct gx_step {
     /* (batch,1,1,labels.count): the pictures' labels, and those that they shall get, which are a
      * permutation of the batch's; NULL for families without. */
     struct gx_node *label, *wanted;
+    struct gx_node *noise; /* (1,1,1,1): deviation of the noise on what D sees; NULL: none */
     struct gx_pool_tap pool[GX_POOLS_MAX];
     int pools;
     struct gx_watch watch[GX_WATCHES_MAX];

@@ -56,6 +56,7 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
     gx_step_log(step, "G_GAN", g_gan);
     gx_step_log(step, "G_L1", g_l1);
     struct gx_node *g_loss = gx_add(g, gx_scale(g, g_gan, (float)c->loss.gan_weight), g_l1);
+    g_loss = gx_regularise(game, step, g_loss);
     gx_store_gradients(g, g_loss, &game->net[G].params);
 
     step->phases = 2;

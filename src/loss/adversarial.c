@@ -33,6 +33,7 @@ const struct gx_adversarial gx_adversarial_non_saturating = {
     .help = "binary cross-entropy; the generator maximises what is taken for real",
     .discriminator = cross_entropy_d,
     .generator = non_saturating_g,
+    .targets = GX_TARGETS_ENTROPY,
 };
 
 /* The zero-sum game: no gradient is left for the generator once the discriminator is sure. */
@@ -47,6 +48,7 @@ const struct gx_adversarial gx_adversarial_minimax = {
     .help = "binary cross-entropy; the generator undoes what the discriminator minimises",
     .discriminator = cross_entropy_d,
     .generator = minimax_g,
+    .targets = GX_TARGETS_ENTROPY,
 };
 
 /* e^f = D / (1 - D), with D the sigmoid of f (NIPS 2016 tutorial, 3.2.4). */
@@ -61,6 +63,7 @@ const struct gx_adversarial gx_adversarial_max_likelihood = {
     .help = "binary cross-entropy; the generator's gradient is that of maximum likelihood",
     .discriminator = cross_entropy_d,
     .generator = max_likelihood_g,
+    .targets = GX_TARGETS_ENTROPY,
 };
 
 /* ---- least squares ---- */
@@ -83,6 +86,7 @@ const struct gx_adversarial gx_adversarial_lsgan = {
     .help = "squared distance to 1 for real and 0 for generated",
     .discriminator = lsgan_d,
     .generator = lsgan_g,
+    .targets = GX_TARGETS_SQUARES,
 };
 
 /* ---- hinge ---- */

@@ -1,6 +1,7 @@
 #include "train/training.h"
 
 #include "config/resolve.h"
+#include "family/adversary.h"
 #include "train/report.h"
 #include "util/clock.h"
 #include "util/file.h"
@@ -51,12 +52,19 @@ static int check_phase(const struct gx_training *t, int phase, struct gx_err *er
 
 /* ---- one step ---- */
 
+/* Discriminators may have a rate of their own, on the same course. */
+static double rate_of(const struct gx_training *t, int net, double lr)
+{
+    double own = t->config->optim.lr_d;
+    return own > 0 && !t->game.net[net].generator ? lr * own / t->config->optim.lr : lr;
+}
+
 static void update(struct gx_training *t, const struct gx_phase *phase, double lr)
 {
     for (int k = 0; k < t->game.nets; k++) {
         if (!(phase->update >> k & 1))
             continue;
-        gx_optim_step(&t->optim[k], lr, t->kernels, t->threads);
+        gx_optim_step(&t->optim[k], rate_of(t, k, lr), t->kernels, t->threads);
         if (t->average[k].data)
             gx_average_update(&t->average[k], t->kernels, t->threads);
     }
@@ -88,6 +96,9 @@ static int take_step(struct gx_training *t, double lr, struct gx_err *err)
 {
     uint64_t batch = (uint64_t)t->done * (uint64_t)t->batches_per_step;
     bool fresh = false; /* whether the batch at hand has been used */
+    if (t->step.noise)
+        *gx_plan_value(t->plan, t->step.noise) =
+            (float)gx_adversary_noise(t->config, t->done, t->total);
     for (int p = 0; p < t->step.phases; p++) {
         const struct gx_phase *phase = &t->step.phase[p];
         for (int round = 0; round < phase->repeat; round++) {

@@ -2,6 +2,8 @@
  * that a run needs is known here, and nothing is allocated or written. */
 #include "train/training.h"
 
+#include "family/adversary.h"
+
 #include <inttypes.h>
 #include <omp.h>
 #include <stdio.h>
@@ -183,6 +185,9 @@ static void say_plan(const struct gx_training *t)
                     "%" PRId64 " steps: %.3g epoch%s of %.0f pictures; %s; %.0f MiB", t->total,
                     seen / samples, seen == samples ? "" : "s", samples, networks,
                     (double)n.total / 0x1p20);
+    const char *warning = gx_adversary_warning(t->config);
+    if (warning)
+        gx_training_say(t, true, "plan", "%s", warning);
 }
 
 int gx_training_plan(struct gx_training *t, struct gx_config *config,

@@ -73,7 +73,9 @@ static int run(const struct fixture *f, const struct gx_network_spec *spec,
         gx_keep(dx);
     else
         gx_graph_fail(g, GX_E_SHAPE, "output %d does not depend on the input", output);
-    struct gx_node *penalty = gx_keep(gx_gradient_penalty(g, out[output], x, 1));
+    struct gx_node *penalty =
+        gx_keep(gx_gradient_penalty(g, out[output], x, (float)fixture_value(f->json, "centre", 1),
+                                    json_is_true(json_object_get(f->json, "one_sided"))));
     gx_store_gradients(g, penalty, params);
 
     int r = fixture_number(f->json, "tolerance", &tolerance, err);
