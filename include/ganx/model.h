@@ -59,7 +59,9 @@ struct gx_model_facts {
                                 * from 1, 0 for a domain that goes with every other */
 };
 
-/* Opens and loads the model. `path` and the texts of `settings` are copied; settings may be NULL.
+/* Opens and loads the model: a file, the folder of a run, or the name of an installed model; NULL is
+ * the installed one of settings->family. Models are installed in the folders of ganx(1), MODELS.
+ * `path` and the texts of `settings` are copied; settings may be NULL.
  * -GX_E_IO, -GX_E_FORMAT: no model, or of another family, or it does not fit its network: the text
  * names the file and the first differences; -GX_E_USAGE: unknown kernels or direction, or
  * settings->domains has another number of names than the network domains; -GX_E_NOMEM. */

@@ -6,6 +6,7 @@
 #include "cmd/cmd.h"
 #include "family/model_keys.h"
 #include "model/card.h"
+#include "model/find.h"
 #include "util/arena.h"
 #include "util/file.h"
 
@@ -24,7 +25,8 @@ struct conversion {
         const char *prefix, *to; /* their names start with one, and then with the other */
     } part[GX_GENERATORS_MAX];
     int parts;
-    int64_t largest; /* values in the largest tensor that is kept */
+    const char *text; /* --card, or NULL */
+    int64_t largest;  /* values in the largest tensor that is kept */
     struct gx_arena arena;
 };
 
@@ -134,20 +136,21 @@ static void list_tensors(struct conversion *c, struct gx_entries *rows)
     }
 }
 
-/* Of a known generator our own texts are made anew, but for the step; the others are kept, and of
- * an unknown file all. The checksum is the writer's. */
+/* Of a known generator our own texts are made anew, but for the step and the card; the others are
+ * kept, and of an unknown file all. The checksum is the writer's. */
 static bool keeps_text(const struct conversion *c, const char *key)
 {
-    if (!strcmp(key, "ganx.crc32"))
+    if (!strcmp(key, "ganx.crc32") || (c->text && !strcmp(key, GX_KEY_CARD)))
         return false;
-    return !c->known || !strcmp(key, GX_KEY_STEP) || strncmp(key, "ganx.", 5) != 0;
+    return !c->known || !strcmp(key, GX_KEY_STEP) || !strcmp(key, GX_KEY_CARD) ||
+           strncmp(key, "ganx.", 5) != 0;
 }
 
 static int begin(struct conversion *c, struct gx_weights_writer **writer, struct gx_err *err)
 {
     struct gx_entries rows = {0};
     struct gx_card_texts texts = {.count = 0};
-    int room = GX_CARD_TEXTS_MAX + gx_weights_metadata_count(c->from), count = 0;
+    int room = GX_CARD_TEXTS_MAX + gx_weights_metadata_count(c->from) + 1, count = 0;
     struct gx_text_pair *pairs = gx_new((size_t)room * sizeof *pairs);
     if (c->known) {
         gx_card_texts(&texts, &c->card);
@@ -158,6 +161,8 @@ static int begin(struct conversion *c, struct gx_weights_writer **writer, struct
         gx_weights_metadata_at(c->from, i, &pairs[count].key, &pairs[count].value);
         count += keeps_text(c, pairs[count].key);
     }
+    if (c->text)
+        pairs[count++] = (struct gx_text_pair){GX_KEY_CARD, c->text};
     list_tensors(c, &rows);
     int code = gx_weights_write_begin(writer, c->out, rows.row, rows.count, pairs, count, err);
     gx_card_texts_free(&texts);
@@ -229,6 +234,37 @@ static const char *networks_of(struct conversion *c)
     return c->known ? text : "unknown network";
 }
 
+/* The text of --card, in the arena. */
+static int read_card(struct conversion *c, const char *path, struct gx_err *err)
+{
+    enum { BYTES_MAX = 1 << 16 };
+    char *text;
+    size_t size;
+    int code = gx_file_read(path, BYTES_MAX, &text, &size, err);
+    if (code)
+        return -GX_E_USAGE;
+    c->text = gx_arena_text(&c->arena, text);
+    if (strlen(text) != size) /* that it is UTF-8 is the writer's to check */
+        code = gx_fail(err, GX_E_USAGE, "the card '%s' is not text", path);
+    free(text);
+    return code;
+}
+
+static int convert_file(struct conversion *c, const struct gx_config *config, const char *path,
+                        struct gx_report *report, enum gx_stage *stage, struct gx_err *err)
+{
+    int code = check_names(config, path, err);
+    if (!code && *config->convert.card)
+        code = read_card(c, config->convert.card, err);
+    if (!code)
+        code = gx_weights_open(&c->from, path, err);
+    if (!code)
+        code = gx_weights_verify(c->from, err);
+    if (!code)
+        code = recognise(c, config->convert.direction, report, err);
+    return code ? code : convert(c, stage, err);
+}
+
 static int run_convert(struct gx_config *config, struct gx_report *report)
 {
     struct conversion c = {.dtype = dtype_of(config->convert.dtype)};
@@ -243,15 +279,7 @@ static int run_convert(struct gx_config *config, struct gx_report *report)
     c.out = config->operand[1];
     int code = gx_model_find(config->operand[0], &path, &err);
     if (!code)
-        code = check_names(config, path, &err);
-    if (!code)
-        code = gx_weights_open(&c.from, path, &err);
-    if (!code)
-        code = gx_weights_verify(c.from, &err);
-    if (!code)
-        code = recognise(&c, config->convert.direction, report, &err);
-    if (!code)
-        code = convert(&c, &stage, &err);
+        code = convert_file(&c, config, path, report, &stage, &err);
     if (code)
         code = gx_fail_at(report, code, stage, &err);
     else
@@ -268,8 +296,8 @@ const struct gx_command gx_command_convert = {
     .verb = GX_VERB_CONVERT,
     .alone = true,
     .summary = "turn a .pth, a checkpoint or a model into a .safetensors model",
-    .usage =
-        (const char *const[]){
-            "[--dtype f32|f16|bf16] [--direction AtoB|BtoA] [--force] IN OUT.safetensors", NULL},
+    .usage = (const char *const[]){"[--dtype f32|f16|bf16] [--direction AtoB|BtoA] [--card FILE] "
+                                   "[--force] IN OUT.safetensors",
+                                   NULL},
     .run = run_convert,
 };

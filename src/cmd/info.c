@@ -1,11 +1,11 @@
 /* ganx info: what a weight file holds, from its header alone. */
 #include "cmd/cmd.h"
+#include "cmd/describe.h"
 #include "family/model_keys.h"
-#include "model/card.h"
+#include "model/find.h"
 #include "util/arena.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -115,17 +115,9 @@ static void line(const char *name, const char *format, ...)
     va_end(arguments);
 }
 
-/* Names and texts come from files of strangers: nothing in them may steer the terminal. */
 static const char *clean(struct contents *c, const char *text)
 {
-    char *copy = gx_arena_text(&c->arena, text);
-    for (unsigned char *p = (unsigned char *)copy; *p; p++) {
-        if (*p < ' ' || *p == 0x7f)
-            *p = '?';
-        else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-            p[0] = p[1] = '?';
-    }
-    return copy;
+    return gx_clean(&c->arena, text);
 }
 
 static void print_network(struct contents *c, const struct network *n)
@@ -146,29 +138,6 @@ static void print_network(struct contents *c, const struct network *n)
     line("parameters", "%" PRId64 "%s", n->parameters, clean(c, prefix));
 }
 
-/* "AtoB, BtoA" */
-static const char *directions_of(struct contents *c)
-{
-    const char *text = "";
-    for (int i = 0; i < c->card.generators; i++)
-        text = gx_arena_format(&c->arena, "%s%s%s", text, i ? ", " : "",
-                               c->card.generator[i].direction);
-    return text;
-}
-
-/* The names that the metadata list, a JSON array: "black_hair, young"; "" for none. */
-static const char *domains_of(struct contents *c)
-{
-    const char *json = gx_weights_metadata(c->file, GX_KEY_DOMAINS), *text = "";
-    json_t *list = json ? json_loads(json, 0, NULL) : NULL;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *name = json_string_value(json_array_get(list, i));
-        text = gx_arena_format(&c->arena, "%s%s%s", text, i ? ", " : "", name ? name : "?");
-    }
-    json_decref(list);
-    return text;
-}
-
 static void print_tensors(struct contents *c, int most)
 {
     int count = gx_weights_count(c->file), shown = count <= most ? count : most;
@@ -183,25 +152,32 @@ static void print_tensors(struct contents *c, int most)
         printf("  ... and %d more: --tensors lists all\n", count - shown);
 }
 
-/* Texts of one line; the configuration of a checkpoint has many and comes last, indented. */
+/* A text of several lines, indented. */
+static void print_lines(struct contents *c, const char *title, const char *text)
+{
+    puts(title);
+    while (*text) {
+        int length = (int)strcspn(text, "\n");
+        printf("  %s\n", clean(c, gx_arena_format(&c->arena, "%.*s", length, text)));
+        text += length + (text[length] == '\n');
+    }
+}
+
+/* Texts of one line; those with many come last. */
 static void print_metadata(struct contents *c)
 {
-    const char *config = NULL;
+    static const char *const long_ones[][2] = {{GX_KEY_CARD, "card"},
+                                               {GX_KEY_CONFIG, "configuration"}};
     for (int i = 0; i < gx_weights_metadata_count(c->file); i++) {
         const char *key, *value;
         gx_weights_metadata_at(c->file, i, &key, &value);
-        if (!strcmp(key, GX_KEY_CONFIG))
-            config = value;
-        else
+        if (strcmp(key, GX_KEY_CARD) != 0 && strcmp(key, GX_KEY_CONFIG) != 0)
             printf("  %s = %.200s\n", clean(c, key), clean(c, value));
     }
-    if (!config)
-        return;
-    puts("configuration");
-    while (*config) {
-        int length = (int)strcspn(config, "\n");
-        printf("  %s\n", clean(c, gx_arena_format(&c->arena, "%.*s", length, config)));
-        config += length + (config[length] == '\n');
+    for (int i = 0; i < 2; i++) {
+        const char *text = gx_weights_metadata(c->file, long_ones[i][0]);
+        if (text)
+            print_lines(c, long_ones[i][1], text);
     }
 }
 
@@ -218,8 +194,8 @@ static void print_text(struct contents *c, bool tensors)
         line("network", "unknown: no network here has these tensors");
     if (c->usable) {
         if (*c->card.direction)
-            line("direction", "%s", directions_of(c));
-        const char *domains = domains_of(c);
+            line("direction", "%s", gx_card_directions(&c->arena, &c->card));
+        const char *domains = gx_card_domains(&c->arena, &c->card);
         if (*domains)
             line("domains", "%s", clean(c, domains));
         line("norm stats", "%s", c->card.running ? "running" : "image");
@@ -246,19 +222,6 @@ static void print_text(struct contents *c, bool tensors)
 
 /* ---- as JSON ---- */
 
-/* A text of any bytes; where it is not UTF-8, what is not ASCII becomes '?'. */
-static json_t *json_text(struct contents *c, const char *text)
-{
-    json_t *value = json_string(text);
-    if (value)
-        return value;
-    char *copy = gx_arena_text(&c->arena, text);
-    for (unsigned char *p = (unsigned char *)copy; *p; p++)
-        if (*p >= 0x80)
-            *p = '?';
-    return json_string(copy);
-}
-
 static json_t *networks_json(struct contents *c)
 {
     json_t *list = json_array();
@@ -266,7 +229,7 @@ static json_t *networks_json(struct contents *c)
         char *spec = gx_spec_to_json(&c->network[i].spec);
         json_t *object = json_loads(spec, 0, NULL);
         free(spec);
-        json_object_set_new(object, "prefix", json_text(c, c->network[i].prefix));
+        json_object_set_new(object, "prefix", gx_json_text(&c->arena, c->network[i].prefix));
         json_object_set_new(object, "direction", json_string(c->network[i].direction));
         json_object_set_new(object, "parameters", json_integer(c->network[i].parameters));
         json_array_append_new(list, object);
@@ -282,7 +245,7 @@ static json_t *tensors_json(struct contents *c)
         json_t *shape = json_array(), *object = json_object();
         for (int k = 0; k < t->rank; k++)
             json_array_append_new(shape, json_integer(t->dims[k]));
-        json_object_set_new(object, "name", json_text(c, t->name));
+        json_object_set_new(object, "name", gx_json_text(&c->arena, t->name));
         json_object_set_new(object, "dtype", json_string(gx_dtype_name(t->dtype)));
         json_object_set_new(object, "shape", shape);
         json_array_append_new(list, object);
@@ -296,39 +259,18 @@ static json_t *metadata_json(struct contents *c)
     for (int i = 0; i < gx_weights_metadata_count(c->file); i++) {
         const char *key, *value;
         gx_weights_metadata_at(c->file, i, &key, &value);
-        json_object_set_new(object, key, json_text(c, value));
+        json_object_set_new(object, key, gx_json_text(&c->arena, value));
     }
     return object;
-}
-
-static void set_usage(struct contents *c, json_t *object)
-{
-    const struct gx_card *card = &c->card;
-    json_object_set_new(object, "family", json_text(c, card->family));
-    json_object_set_new(object, "family_inferred", json_boolean(!card->said));
-    json_object_set_new(object, "direction", json_string(card->direction));
-    json_t *directions = json_array();
-    for (int i = 0; i < card->generators && *card->direction; i++)
-        json_array_append_new(directions, json_string(card->generator[i].direction));
-    json_object_set_new(object, "directions", directions);
-    const char *domains = gx_weights_metadata(c->file, GX_KEY_DOMAINS);
-    json_t *names = domains ? json_loads(domains, 0, NULL) : NULL;
-    if (names)
-        json_object_set_new(object, "domains", names);
-    json_object_set_new(object, "norm_stats", json_string(card->running ? "running" : "image"));
-    json_object_set_new(object, "dropout", json_boolean(card->dropout));
-    json_object_set_new(object, "size", json_integer(card->size));
-    json_object_set_new(object, "value_range",
-                        json_pack("[f, f]", (double)card->low, (double)card->high));
 }
 
 static void print_json(struct contents *c, bool tensors)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "file", json_text(c, c->path));
+    json_object_set_new(object, "file", gx_json_text(&c->arena, c->path));
     json_object_set_new(object, "format", json_string(gx_weights_format(c->file)));
     if (c->usable)
-        set_usage(c, object);
+        gx_card_json(object, &c->arena, &c->card);
     json_object_set_new(object, "networks", networks_json(c));
     const char *step = gx_weights_metadata(c->file, GX_KEY_STEP);
     if (step)
@@ -354,8 +296,11 @@ static int run_info(struct gx_config *config, struct gx_report *report)
     struct gx_err err;
     struct stat s;
     char *path = NULL;
-    if (config->operands != 1) {
-        gx_report(report, GX_ERROR, "error", "'info' takes one file or run's folder");
+    if (config->info.models && !config->operands)
+        return gx_models_list(config);
+    if (config->operands != 1 || config->info.models) {
+        gx_report(report, GX_ERROR, "error",
+                  "'info' takes one file, run's folder or installed model, or --models alone");
         return GX_EXIT_USAGE;
     }
     int code = gx_model_find(config->operand[0], &path, &err);
@@ -388,6 +333,6 @@ const struct gx_command gx_command_info = {
     .of_family = true,
     .alone = true,
     .summary = "what a model, a checkpoint or any file of weights holds",
-    .usage = (const char *const[]){"[--tensors] [--json] FILE", NULL},
+    .usage = (const char *const[]){"[--tensors] [--json] FILE", "[--json] --models", NULL},
     .run = run_info,
 };

@@ -2,6 +2,7 @@
 #include "cmd/batch.h"
 #include "cmd/cmd.h"
 #include "cmd/stop.h"
+#include "model/find.h"
 #include "util/arena.h"
 #include "util/file.h"
 
@@ -220,10 +221,41 @@ static int prepare(const struct gx_config *c, struct gx_batch *batch, struct gx_
         code = gx_image_start(c->translate.loaders, 1, err);
     if (!code)
         code = plan_jobs(c, jobs, err);
-    if (!code && !*c->translate.model)
-        code = gx_fail(err, GX_E_USAGE,
-                       "no model: name one with -m MODEL, a run's folder or a file of weights "
-                       "(.safetensors, .pth)");
+    return code;
+}
+
+/* -m, or the family's installed model; *chosen: the user did not point at it. */
+static int find_model(const struct gx_config *c, char **path, bool *chosen, struct gx_err *err)
+{
+    const char *asked = c->translate.model;
+    *chosen = !*asked || access(asked, F_OK);
+    if (*asked)
+        return gx_model_find(asked, path, err);
+    int code = gx_model_installed(c->family, path, NULL);
+    if (!code)
+        return 0;
+    struct gx_arena arena = {0};
+    const char *own = gx_model_own_folder(&arena);
+    gx_fail(
+        err, -code,
+        "no model is installed for '%s': give one with -m, such as the run's folder of 'ganx %s "
+        "train', or put %s.safetensors into '%s'",
+        c->family, c->family, c->family, own ? own : "models");
+    gx_arena_clear(&arena);
+    return code;
+}
+
+static int open_model(const struct gx_config *c, struct gx_batch *batch, struct gx_err *err)
+{
+    struct gx_model_settings settings = settings_of(c);
+    char *path = NULL;
+    bool chosen;
+    int code = find_model(c, &path, &chosen, err);
+    if (!code)
+        code = gx_model_open(&batch->model, path, &settings, err);
+    if (!code && chosen)
+        gx_report(batch->report, GX_INFO, "model", "using the model '%s'", path);
+    free(path);
     return code;
 }
 
@@ -248,8 +280,7 @@ static int run_translate(struct gx_config *config, struct gx_report *report)
                                                 : config->operand[0]);
         code = GX_EXIT_NO_INPUT;
     } else {
-        struct gx_model_settings settings = settings_of(config);
-        code = gx_model_open(&batch.model, config->translate.model, &settings, &err);
+        code = open_model(config, &batch, &err);
         if (code)
             code = gx_fail_at(report, code, GX_AT_MODEL, &err);
         else
@@ -265,7 +296,7 @@ const struct gx_command gx_command_translate = {
     .verb = GX_VERB_TRANSLATE,
     .of_family = true,
     .summary = "translate pictures with a trained model",
-    .usage = (const char *const[]){"-m MODEL [options] IN... OUT",
-                                   "-m MODEL [options] --files-from LIST OUT", NULL},
+    .usage = (const char *const[]){"[-m MODEL] [options] IN... OUT",
+                                   "[-m MODEL] [options] --files-from LIST OUT", NULL},
     .run = run_translate,
 };

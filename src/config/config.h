@@ -141,11 +141,13 @@ struct gx_config {
 
     struct {          /* info: flags only */
         bool tensors; /* --tensors: list them all */
+        bool models;  /* --models: the installed ones */
     } info;
 
     struct {                   /* convert: flags only */
         const char *dtype;     /* --dtype f32|f16|bf16 */
         const char *direction; /* --direction: only that generator; "": all of them */
+        const char *card;      /* --card: a file of text */
         bool force;
     } convert;
 

@@ -16,6 +16,7 @@
 #define GX_KEY_DOMAIN_GROUPS                                                                       \
     "ganx.domain_groups"            /* [["black_hair", "blond_hair"]]: one of each at most */
 #define GX_KEY_STEP   "ganx.step"   /* generator updates */
+#define GX_KEY_CARD   "ganx.card"   /* what the model is and was made of, in words (models/) */
 #define GX_KEY_CONFIG "ganx.config" /* checkpoints: the resolved configuration, YAML */
 
 /* What names of tensors start with: of a lone generator in a checkpoint "G.", where a model file

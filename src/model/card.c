@@ -1,8 +1,6 @@
 #include "model/card.h"
 
 #include "family/model_keys.h"
-#include "util/arena.h"
-#include "util/file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -254,23 +252,4 @@ void gx_card_texts_free(struct gx_card_texts *texts)
     for (int i = 0; i < GX_GENERATORS_MAX; i++)
         free(texts->network[i]);
     *texts = (struct gx_card_texts){.count = 0};
-}
-
-/* ---- where it lies ---- */
-
-int gx_model_find(const char *path, char **file, struct gx_err *err)
-{
-    static const char *const names[] = {"", "/model.safetensors", "/best", "/latest"};
-    bool folder = gx_is_folder(path);
-    for (size_t i = folder; i < (folder ? sizeof names / sizeof *names : 1); i++) {
-        size_t bytes = strlen(path) + strlen(names[i]) + 1;
-        *file = gx_new(bytes);
-        snprintf(*file, bytes, "%s%s", path, names[i]);
-        if (!folder || gx_is_file(*file))
-            return 0;
-        free(*file);
-    }
-    *file = NULL;
-    return gx_fail(err, GX_E_IO,
-                   "cannot load '%s': the folder holds no model.safetensors, best or latest", path);
 }

@@ -56,8 +56,4 @@ struct gx_card_texts {
 void gx_card_texts(struct gx_card_texts *texts, const struct gx_card *card);
 void gx_card_texts_free(struct gx_card_texts *texts);
 
-/* A path as people give it, a weight file or the folder of a run (its model.safetensors, else the
- * checkpoint that `best` or `latest` points to), as a file's path to free. -GX_E_IO. */
-GX_MUST_CHECK int gx_model_find(const char *path, char **file, struct gx_err *err);
-
 #endif

@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include "kernel/kernel.h"
+#include "model/find.h"
 #include "util/memory.h"
 
 #include <stdio.h>
@@ -149,7 +150,8 @@ int gx_model_open(struct gx_model **out, const char *path, const struct gx_model
     copy_settings(model, settings);
     int code = gx_kernels_choose(&model->kernels, model->settings.kernels, err);
     if (!code)
-        code = gx_model_find(path, &found, err);
+        code = path ? gx_model_find(path, &found, err)
+                    : gx_model_installed(model->settings.family, &found, err);
     if (!code)
         code = gx_weights_open(&file, found, err);
     if (!code) {

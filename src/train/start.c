@@ -3,7 +3,7 @@
 #include "train/training.h"
 
 #include "config/dump.h"
-#include "model/card.h"
+#include "model/find.h"
 
 #include <stdio.h>
 #include <stdlib.h>
