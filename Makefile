@@ -178,6 +178,10 @@ $(O)/ganx.pc: ganx.pc.in Makefile
 man: $(PAGES)
 completion: $(O)/completion/ganx.bash
 
+# Each model and its card (models/README.md).
+MODELS   ?= models
+INSTALLED_MODELS = $(foreach m,$(wildcard $(MODELS)/*.safetensors),$(m) $(wildcard $(m:.safetensors=.md)))
+
 install: all man completion $(O)/ganx.pc
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include/ganx share/man/man1 \
 	    share/bash-completion/completions share/ganx/configs share/ganx/models)
@@ -188,7 +192,7 @@ install: all man completion $(O)/ganx.pc
 	install -m 644 $(PAGES) $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 $(O)/completion/ganx.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ganx
 	install -m 644 configs/*.yaml $(DESTDIR)$(PREFIX)/share/ganx/configs/
-	$(if $(wildcard models/*),cp -R models/* $(DESTDIR)$(PREFIX)/share/ganx/models/)
+	$(if $(INSTALLED_MODELS),install -m 644 $(INSTALLED_MODELS) $(DESTDIR)$(PREFIX)/share/ganx/models/)
 
 # ---- layout and manual pages without a warning ----
 

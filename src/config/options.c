@@ -240,7 +240,7 @@ const struct gx_option gx_options[] = {
      .help = "model file, a run's folder, or the name of an installed model; without it that of the family"},
     {"translate-direction", "direction", WORD(translate.direction), .initial = "",
      WORDS("AtoB", "BtoA"), .metavar = "AtoB|BtoA", .verbs = TRANSLATE, .flags = ONLY,
-     .families = GX_IN(pix2pix),
+     .families = GX_IN(pix2pix) | GX_IN(cycle),
      .help = "what the model shall do, if it can do both; a model that does not say what it does is used for either"},
     {"size", "size", INT(translate.size), .initial = "0", RANGE(0, 16384), .metavar = "N",
      .verbs = TRANSLATE, .flags = ONLY,

@@ -59,13 +59,15 @@ void gx_training_register(struct gx_training *t)
     }
 }
 
-/* What translation must know about the generator behind these tensors. */
-static void set_model_facts(const struct gx_training *t, struct gx_record *record, bool bare)
+/* What translation must know about the generators behind these tensors; in a checkpoint, also which
+ * networks the others are. `bare` is a lone generator's. */
+static void set_model_facts(const struct gx_training *t, struct gx_record *record, bool checkpoint,
+                            bool bare)
 {
     const struct gx_config *c = t->config;
     gx_record_set(record, GX_KEY_FAMILY, "%s", t->game.family->name);
     for (int i = 0; i < t->game.nets; i++) {
-        if (bare && !t->game.net[i].generator)
+        if (!checkpoint && !t->game.net[i].generator)
             continue;
         char *spec = gx_spec_to_json(&t->game.net[i].spec);
         char key[64];
@@ -98,7 +100,7 @@ static void set_texts(struct gx_training *t)
 {
     struct gx_record *r = &t->record;
     char key[64], machine[128];
-    set_model_facts(t, r, false);
+    set_model_facts(t, r, true, false);
     for (int i = 0; i < t->game.nets; i++) {
         snprintf(key, sizeof key, "ganx.optim.%s.t", t->game.net[i].name);
         gx_record_set(r, key, "%" PRId64, t->optim[i].t);
@@ -134,7 +136,7 @@ static int write_model(struct gx_training *t, struct gx_err *err)
         if (net->generator)
             gx_record_add_params(&model, prefix, &net->params, GX_PARTS_ALL, net->params.data);
     }
-    set_model_facts(t, &model, bare);
+    set_model_facts(t, &model, false, bare);
     char *path = gx_run_file(&t->run, "model.safetensors");
     gx_training_swap_average(t);
     int code = gx_record_write(&model, path, err);

@@ -36,3 +36,17 @@ bounded() {
         (ulimit -v 2000000 && ganx "$@")
     fi
 }
+
+# unpaired FOLDER: a few small pictures of two kinds, in trainA/ and trainB/.
+unpaired() {
+    mkdir -p "$1/trainA" "$1/trainB" && for i in 1 2 3; do
+        { printf 'P6 16 16 255\n'; head -c $((800 * i)) "$ROOT/src/main.c" | tail -c 768; } > "$1/trainA/$i.ppm"
+        { printf 'P6 16 16 255\n'; head -c $((800 * i)) "$ROOT/Makefile" | tail -c 768; } > "$1/trainB/$i.ppm"
+    done
+}
+
+# tiny_cycle ARGUMENTS: trains the smallest pair of generators on data/, on one thread.
+tiny_cycle() {
+    ganx cycle train --threads 1 --seed 5 --set data.load_size=16 --set data.crop_size=16 \
+        --set net.generator=resnet_6blocks --set net.ngf=4 --set net.ndf=4 --set net.n_layers=1 "$@"
+}

@@ -1,12 +1,18 @@
 #!/bin/sh
 # What `make install` lays down serves someone who has only that: the program runs, each public
-# header compiles by itself, and the examples build through pkg-config, from a tree that was moved.
+# header compiles by itself, the examples build through pkg-config, and models are found, from a tree
+# that was moved.
 set -eu
 O=${O:-build}
 stage=$O/stage
 unset MAKEFLAGS MFLAGS # the make above this script keeps its job slots to itself
-rm -rf "$stage" "$stage.moved"
-make -s install DESTDIR="$PWD/$stage" PREFIX=/usr/local >/dev/null
+rm -rf "$stage" "$stage.moved" "$stage.models"
+mkdir -p "$stage.models"
+$O/ganx convert -q tests/reference/forward/pix2pix_unet32_grey_to_rgba/weights.pth \
+    "$stage.models/pix2pix.safetensors"
+echo '# Some model' >"$stage.models/pix2pix.md"
+echo 'not to be installed' >"$stage.models/README.md"
+make -s install DESTDIR="$PWD/$stage" PREFIX=/usr/local MODELS="$stage.models" >/dev/null
 mv "$stage" "$stage.moved"
 stage=$PWD/$stage.moved/usr/local
 
@@ -15,10 +21,18 @@ fail() {
     exit 1
 }
 for file in bin/ganx lib/libganx.a share/man/man1/ganx.1 share/ganx/configs/pix2pix.yaml \
-    share/bash-completion/completions/ganx; do
+    share/bash-completion/completions/ganx share/ganx/models/pix2pix.md; do
     [ -s "$stage/$file" ] || fail "no $file"
 done
 "$stage/bin/ganx" version | grep -q . || fail "the installed program does not run"
+
+[ ! -e "$stage/share/ganx/models/README.md" ] || fail "README.md among the models"
+(
+    work=$(mktemp -d) && cd "$work" && trap 'rm -rf "$work"' EXIT
+    GANX_MODELS='' XDG_DATA_HOME=$work "$stage/bin/ganx" pix2pix translate \
+        "$OLDPWD/tests/reference/picture/rgb.png" out.png 2>said &&
+        grep -qF "using the model '$stage/share/ganx/models/pix2pix.safetensors'" said && [ -s out.png ]
+) || fail "the installed program does not find the installed model"
 
 export PKG_CONFIG_PATH="$stage/lib/pkgconfig"
 flags=$(pkg-config --cflags ganx)
