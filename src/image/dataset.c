@@ -1,7 +1,7 @@
 /* Recognising data sets by their folders. Nothing is guessed: what does not fit is said in terms of
  * what lies there, because "no images found" is what people could not act on in other tools. */
-#include "image/layout.h"
 #include "ganx/image.h"
+#include "image/layout.h"
 #include "util/file.h"
 
 #include <stdio.h>
@@ -124,6 +124,45 @@ bool gx_layout_hold_out(struct gx_dataset *set, int n)
     return true;
 }
 
+void gx_layout_name(struct gx_dataset *set, struct gx_named *named, const char *name)
+{
+    if (named->count++ < 3)
+        named->text = gx_arena_format(&set->arena, "%s%s'%.200s'", named->text ? named->text : "",
+                                      named->text ? ", " : "", name);
+}
+
+const char *gx_layout_names(struct gx_dataset *set, const struct gx_named *named)
+{
+    if (named->count <= 3)
+        return named->text ? named->text : "";
+    return gx_arena_format(&set->arena, "%s and %zu more", named->text, named->count - 3);
+}
+
+const char *gx_layout_counts(struct gx_dataset *set, const size_t *count)
+{
+    enum { SHOWN = 8 };
+    const char *text = "";
+    for (int k = 0; k < set->domains && k < SHOWN; k++)
+        text = gx_arena_format(&set->arena, "%s%s%.40s %zu", text, k ? ", " : "", set->domain[k],
+                               count[k]);
+    if (set->domains <= SHOWN)
+        return text;
+    return gx_arena_format(&set->arena, "%s and %d more", text, set->domains - SHOWN);
+}
+
+const char *gx_layout_said_held(struct gx_dataset *set, const char *held_folder, int holdout,
+                                const char *each)
+{
+    size_t count = gx_split_samples(&set->held);
+    if (!count)
+        return "none held out for validation";
+    if (held_folder)
+        return gx_arena_format(&set->arena, "%zu in '%s' for validation", count, held_folder);
+    return gx_arena_format(&set->arena,
+                           "no val/ or test/, so one %s in %d (%zu) is held out for validation",
+                           each, holdout, count);
+}
+
 size_t gx_split_samples(const struct gx_split *split)
 {
     size_t most = split->count[0];
@@ -143,6 +182,10 @@ static const struct gx_layout layouts[] = {
      "cycle expects trainA/ and trainB/ (and testA/, testB/ for validation), or train/ with A/ and "
      "B/",
      gx_find_unpaired},
+    {"domains", 1, true,
+     "star expects train/ with a folder of pictures for each domain, or data.labels with a table "
+     "of attributes",
+     gx_find_domains},
 };
 
 static void swap_slots(struct gx_split *split)
@@ -171,7 +214,7 @@ int gx_dataset_open(struct gx_dataset *set, const char *layout, const char *path
                                set->layout->expected);
     if (result)
         gx_dataset_clear(set);
-    else if (options->swap) {
+    else if (options->swap && set->layout->slots == 2) {
         swap_slots(&set->train);
         swap_slots(&set->held);
     }

@@ -29,6 +29,7 @@ struct gx_view {
 struct gx_split {
     struct gx_view *view[GX_SLOTS];
     size_t count[GX_SLOTS];
+    const float *label; /* count[0] x domains, 0 or 1; NULL in a layout without domains */
 };
 
 /* Samples in an epoch: the most that a slot has. */
@@ -39,12 +40,22 @@ struct gx_dataset {
     const struct gx_layout *layout;
     const char *path;
     struct gx_split train, held; /* held: for validation; its counts may be 0 */
-    const char *said;            /* what was found, one line for the user */
+    int domains;                 /* numbers in a label; 0 in a layout without */
+    const char **domain;         /* their names: folders sorted by name, columns as they were asked
+                                    for */
+    const int *group; /* domains of the same number exclude each other; from 1, 0: goes with any */
+    int groups;
+    bool exclusive;   /* one group holds all domains, and each picture has exactly one of them */
+    const char *said; /* what was found, one line for the user */
 };
 
 struct gx_dataset_options {
-    bool swap;   /* B to A: slots 0 and 1 change places */
+    bool swap;   /* B to A: the two slots change places */
     int holdout; /* without val/ or test/: every n-th sample is held out; 0: none */
+    /* for the layout "domains"; each may be NULL or "" */
+    const char *labels;     /* an attribute table (labels.h) */
+    const char *attributes; /* "a,b,c": which of its columns, in that order; else all */
+    const char *exclusive;  /* "a,b;c,d": groups of attributes that exclude each other */
 };
 
 struct gx_layout {
@@ -61,6 +72,9 @@ struct gx_layout {
  *            and PATH/B/, or pairs in PATH itself; validation in PATH/val/ or PATH/test/
  *   "unpaired" (cycle) PATH/trainA/ and PATH/trainB/, PATH/train/A/ and PATH/train/B/, or PATH/A/
  *            and PATH/B/; validation in the same under val or test
+ *   "domains" (star) PATH/train/DOMAIN/, or PATH/DOMAIN/; with options->labels pictures in
+ *            PATH/train/, PATH/images/ or PATH itself; validation in PATH/val/ or PATH/test/,
+ *            held-out pictures of the domains taking turns
  * -GX_E_CONFIG says what was found and what was expected; it also names a file that
  * cannot be one. On failure the set is empty; gx_dataset_clear is legal then. */
 GX_MUST_CHECK int gx_dataset_open(struct gx_dataset *set, const char *layout, const char *path,

@@ -48,22 +48,17 @@ static int pair_by_name(struct gx_dataset *set, struct pairs *pairs, struct gx_e
     if (result)
         return result;
     split_reserve(set, &pairs->split, a.count < b.count ? a.count : b.count);
-    size_t alone = 0;
+    struct gx_named alone = {0};
     for (size_t i = 0, k = 0; i < a.count || k < b.count;) {
         int order = i == a.count ? 1 : k == b.count ? -1 : strcmp(a.stem[i], b.stem[k]);
-        if (order == 0) {
+        if (order == 0)
             split_add(&pairs->split, (struct gx_view){a.path[i++], GX_WHOLE},
                       (struct gx_view){b.path[k++], GX_WHOLE});
-            continue;
-        }
-        const char *path = order < 0 ? a.path[i++] : b.path[k++];
-        if (alone++ < 3)
-            pairs->left = gx_arena_format(&set->arena, "%s%s'%s'", pairs->left,
-                                          *pairs->left ? ", " : "", path);
+        else
+            gx_layout_name(set, &alone, order < 0 ? a.path[i++] : b.path[k++]);
     }
-    if (alone > 3)
-        pairs->left = gx_arena_format(&set->arena, "%s and %zu more", pairs->left, alone - 3);
-    if (alone && !pairs->split.count[0])
+    pairs->left = gx_layout_names(set, &alone);
+    if (alone.count && !pairs->split.count[0])
         return gx_fail(err, GX_E_CONFIG,
                        "no picture in '%s/A' has a partner of the same name in '%s/B': %s",
                        pairs->folder, pairs->folder, pairs->left);
@@ -129,20 +124,15 @@ static int find_held(struct gx_dataset *set, const struct pairs *train, int hold
             return result;
     }
     size_t count = train->split.count[0];
-    const char *kind = train->halves ? "side-by-side pairs" : "pairs by name (A/ and B/)";
-    const char *said;
-    if (held.split.count[0]) {
+    bool found = held.split.count[0];
+    if (found)
         set->held = held.split;
-        said = gx_arena_format(&set->arena, "%zu %s in '%s', %zu in '%s' for validation", count,
-                               kind, train->folder, held.split.count[0], held.folder);
-    } else if (gx_layout_hold_out(set, holdout)) {
-        said = gx_arena_format(&set->arena,
-                               "%zu %s in '%s'; no val/ or test/, so one pair in %d (%zu) is held "
-                               "out for validation",
-                               count, kind, train->folder, holdout, set->held.count[0]);
-    } else
-        said = gx_arena_format(&set->arena, "%zu %s in '%s', none held out for validation", count,
-                               kind, train->folder);
+    else
+        gx_layout_hold_out(set, holdout);
+    const char *said = gx_arena_format(
+        &set->arena, "%zu %s in '%s', %s", count,
+        train->halves ? "side-by-side pairs" : "pairs by name (A/ and B/)", train->folder,
+        gx_layout_said_held(set, found ? held.folder : NULL, holdout, "pair"));
     if (*train->left || *held.left)
         said = gx_arena_format(&set->arena, "%s; without a partner and left out: %s%s%s", said,
                                train->left, *train->left && *held.left ? ", " : "", held.left);

@@ -28,10 +28,29 @@ bool gx_layout_has_domains(struct gx_dataset *set, const char *folder);
  * has fewer than n, or n is less than 2. */
 bool gx_layout_hold_out(struct gx_dataset *set, int n);
 
-/* Rows of the table in dataset.c. */
+/* Names for messages, of which the first three are shown: 'x', 'y', 'z' and 12 more. */
+struct gx_named {
+    const char *text; /* NULL at the start */
+    size_t count;
+};
+void gx_layout_name(struct gx_dataset *set, struct gx_named *named, const char *name);
+const char *gx_layout_names(struct gx_dataset *set, const struct gx_named *named);
+
+/* "joy 12, rage 9 and 3 more": how many pictures of each domain there are. */
+const char *gx_layout_counts(struct gx_dataset *set, const size_t *count);
+
+/* The end of what a layout says: where `held` came from; `each` is "pair", "picture". */
+const char *gx_layout_said_held(struct gx_dataset *set, const char *held_folder, int holdout,
+                                const char *each);
+
+/* Rows of the table in dataset.c; the last is what gx_find_domains does with a table. */
 int gx_find_pairs(struct gx_dataset *set, const struct gx_dataset_options *options,
                   struct gx_err *err);
 int gx_find_unpaired(struct gx_dataset *set, const struct gx_dataset_options *options,
+                     struct gx_err *err);
+int gx_find_domains(struct gx_dataset *set, const struct gx_dataset_options *options,
+                    struct gx_err *err);
+int gx_find_labelled(struct gx_dataset *set, const struct gx_dataset_options *options,
                      struct gx_err *err);
 
 #endif

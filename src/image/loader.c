@@ -12,6 +12,7 @@
 struct batch {
     float *data[GX_SLOTS];
     const char **name;
+    float *label;     /* batch x domains; NULL: the split has none */
     int done;         /* items finished, failed ones too */
     int failed, code; /* the first item (not the first in time) that failed; -1: none */
     struct gx_err err;
@@ -100,6 +101,11 @@ static void finish_job(struct gx_loader *l, const struct job *job, int code,
 {
     struct batch *b = &l->ring[job->step % l->depth];
     b->name[job->item] = l->split->view[0][job->view[0]].path;
+    if (b->label) {
+        size_t domains = (size_t)l->set->domains;
+        memcpy(b->label + (size_t)job->item * domains, l->split->label + job->view[0] * domains,
+               domains * sizeof *b->label);
+    }
     if (code && (b->failed < 0 || job->item < b->failed)) {
         b->failed = job->item;
         b->code = code;
@@ -222,6 +228,8 @@ static int reserve(struct gx_loader *l, struct gx_err *err)
         struct batch *b = &l->ring[i];
         b->failed = -1;
         b->name = gx_new((size_t)l->o.batch * sizeof *b->name);
+        if (l->split->label)
+            b->label = gx_new((size_t)l->o.batch * l->set->domains * sizeof *b->label);
         for (int k = 0; k < l->slots; k++) {
             b->data[k] = malloc((size_t)l->o.batch * l->floats[k] * sizeof(float));
             failed = failed || !b->data[k];
@@ -312,6 +320,7 @@ void gx_loader_free(struct gx_loader **loader)
         for (int k = 0; k < l->slots; k++)
             free(l->ring[i].data[k]);
         free(l->ring[i].name);
+        free(l->ring[i].label);
     }
     for (int k = 0; k < l->slots; k++) {
         for (size_t i = 0; i < l->split->count[k] && l->cache[k]; i++)
@@ -345,7 +354,8 @@ size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *spli
     return ring + (known && cache < o.cache_bytes ? cache : o.cache_bytes);
 }
 
-int gx_loader_next(struct gx_loader *l, float *const *to, const char **names, struct gx_err *err)
+int gx_loader_next(struct gx_loader *l, float *const *to, float *label, const char **names,
+                   struct gx_err *err)
 {
     pthread_mutex_lock(&l->lock);
     struct batch *b = &l->ring[l->step % l->depth];
@@ -363,6 +373,8 @@ int gx_loader_next(struct gx_loader *l, float *const *to, const char **names, st
         return result;
     for (int k = 0; k < l->slots; k++)
         memcpy(to[k], b->data[k], (size_t)l->o.batch * l->floats[k] * sizeof(float));
+    if (label && b->label)
+        memcpy(label, b->label, (size_t)l->o.batch * l->set->domains * sizeof *label);
     if (names)
         memcpy(names, b->name, (size_t)l->o.batch * sizeof *names);
     pthread_mutex_lock(&l->lock);

@@ -34,9 +34,10 @@ size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *spli
                        const struct gx_loader_options *options, int height, int width);
 
 /* Fills to[slot] with batch x height x width x channels floats of the next step. names (may be
- * NULL) gets `batch` paths of slot 0, the data set's. An error names the file (-GX_E_CONFIG;
+ * NULL) gets `batch` paths of slot 0, the data set's, and label (may be NULL) batch x domains numbers
+ * if the split has labels. An error names the file (-GX_E_CONFIG;
  * -GX_E_NOMEM) and stays: the loader is only good for gx_loader_free then. */
-GX_MUST_CHECK int gx_loader_next(struct gx_loader *loader, float *const *to, const char **names,
-                                 struct gx_err *err);
+GX_MUST_CHECK int gx_loader_next(struct gx_loader *loader, float *const *to, float *label,
+                                 const char **names, struct gx_err *err);
 
 #endif

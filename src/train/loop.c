@@ -75,7 +75,7 @@ static int load_batch(struct gx_training *t, struct gx_err *err)
     float *to[GX_SLOTS_MAX] = {NULL};
     for (int s = 0; s < t->game.slots; s++)
         to[s] = gx_plan_value(t->plan, t->step.input[s]);
-    return gx_loader_next(t->loader, to, NULL, err);
+    return gx_loader_next(t->loader, to, NULL, NULL, err);
 }
 
 /* What this phase made goes through the pools, for the phases that follow. */

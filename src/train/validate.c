@@ -47,7 +47,7 @@ static int show(struct gx_training *t, struct gx_loader *loader, int64_t i, stru
     float *to[GX_SLOTS_MAX] = {NULL};
     for (int s = 0; s < t->game.slots; s++)
         to[s] = gx_plan_value(v->plan, v->preview.input[s]);
-    int code = gx_loader_next(loader, to, NULL, err);
+    int code = gx_loader_next(loader, to, NULL, NULL, err);
     if (!code)
         gx_plan_run(v->plan, 0, t->config->train.seed, (uint64_t)i);
     return code;

@@ -64,7 +64,7 @@ static void load_from(const struct gx_dataset *from, const struct gx_loader_opti
         fail_msg("%s", err.text);
     for (int step = first; step < last; step++) {
         float *const to[2] = {record[step].a, record[step].b};
-        if (gx_loader_next(loader, to, record[step].name, &err))
+        if (gx_loader_next(loader, to, NULL, record[step].name, &err))
             fail_msg("%s", err.text);
         if (step == first + 2)
             usleep(3000); /* let the workers run into the full ring */
@@ -244,17 +244,17 @@ static void errors_name_the_file(void **state)
     assert_int_equal(gx_loader_new(&loader, &set, &set.train, &options, &err), 0);
     assert_true(gx_loader_needs(&set, &set.train, &options, CROP, CROP) >=
                 2 * FLOATS * sizeof(float));
-    assert_int_equal(gx_loader_next(loader, to, NULL, &err), 0);
-    assert_int_equal(gx_loader_next(loader, to, NULL, &err), 0);
-    assert_int_equal(gx_loader_next(loader, to, NULL, &err), -GX_E_CONFIG);
+    assert_int_equal(gx_loader_next(loader, to, NULL, NULL, &err), 0);
+    assert_int_equal(gx_loader_next(loader, to, NULL, NULL, &err), 0);
+    assert_int_equal(gx_loader_next(loader, to, NULL, NULL, &err), -GX_E_CONFIG);
     assert_non_null(strstr(err.text, "5.png': truncated"));
-    assert_int_equal(gx_loader_next(loader, to, NULL, &err), -GX_E_CONFIG); /* and it stays */
+    assert_int_equal(gx_loader_next(loader, to, NULL, NULL, &err), -GX_E_CONFIG); /* and it stays */
     gx_loader_free(&loader);
     gx_loader_free(&loader);
     options.prepare.crop_size = 0;
     options.height = options.width = CROP; /* a buffer's size, and no picture's */
     assert_int_equal(gx_loader_new(&loader, &set, &set.train, &options, &err), 0);
-    assert_int_equal(gx_loader_next(loader, to, NULL, &err), -GX_E_CONFIG);
+    assert_int_equal(gx_loader_next(loader, to, NULL, NULL, &err), -GX_E_CONFIG);
     assert_non_null(strstr(err.text, "0.png' is 10x10 where others are 8x8"));
     gx_loader_free(&loader);
 }
