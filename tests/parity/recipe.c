@@ -57,10 +57,10 @@ static const struct recipe recipes[] = {
       {"gp", IN_CONFIG(loss.gp)}},
      {{"D_real", {IN_CONFIG(loss.d)}, false},
       {"D_fake", {IN_CONFIG(loss.d)}, false},
-      {"D_gp", {IN_CONFIG(loss.gp)}, true},
-      {"D_cls", {IN_CONFIG(loss.cls)}, true},
-      {"G_cls", {IN_CONFIG(loss.cls)}, true},
-      {"G_rec", {IN_CONFIG(loss.rec)}, true}}},
+      {"D_gp", {IN_CONFIG(loss.gp)}, false},
+      {"D_cls", {IN_CONFIG(loss.cls)}, false},
+      {"G_cls", {IN_CONFIG(loss.cls)}, false},
+      {"G_rec", {IN_CONFIG(loss.rec)}, false}}},
 };
 
 static const struct recipe *recipe_of(const struct fixture *f)
@@ -166,6 +166,7 @@ static void configure_networks(struct gx_config *c, const struct gx_network_spec
     copy_size(&c->net.ngf, g, "ngf", "dim");
     copy_size(&c->net.ndf, d, "ndf", "dim");
     copy_size(&c->net.n_layers, d, "n_layers", "layers");
+    copy_size(&c->data.crop_size, d, "size", NULL);
     copy_size(&c->net.input_channels, g, "cin", NULL);
     copy_size(&c->net.output_channels, g, "cout", NULL);
     c->net.norm = norms[gx_spec_get(g, "norm")];

@@ -14,9 +14,27 @@
 
 static char folder[64];
 
-static const char tiny_words[] =
-    "--quiet data.workers=1 threads=1 data.load_size=18 data.crop_size=16 net.generator=unet_16 "
-    "net.ngf=4 net.ndf=4 net.n_layers=1 train.seed=5";
+#define TINY_WORDS                                                                                 \
+    "--quiet data.workers=1 threads=1 data.load_size=18 data.crop_size=16 net.ngf=4 net.ndf=4 "    \
+    "train.seed=5 "
+
+static const struct tiny_family {
+    const char *name, *data, *words;
+} families[] = {
+    {"pix2pix", "data", TINY_WORDS "net.generator=unet_16 net.n_layers=1"},
+    {"cycle", "unpaired", TINY_WORDS "net.generator=unet_16 net.n_layers=1 train.pool=4"},
+    {"star", "domains",
+     TINY_WORDS "net.n_layers=2 net.blocks=1 train.n_critic=2 train.batch=3 data.center_crop=0"},
+};
+static const struct tiny_family *family = families;
+
+void tiny_family(const char *name)
+{
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (!strcmp(families[i].name, name))
+            family = &families[i];
+    assert_string_equal(family->name, name);
+}
 
 const char *tiny_path(const char *format, ...)
 {
@@ -33,20 +51,29 @@ const char *tiny_path(const char *format, ...)
 
 /* ---- data ---- */
 
-static void write_pair(const char *path, int key)
+/* Waves with a key's own length and phase; `turned`: with channels turned and dimmed. */
+static void wave(float *pixel, int x, int y, int key, bool turned)
 {
-    float *data = calloc(2 * TINY_SIDE * TINY_SIDE * 3, sizeof *data);
+    float a[3];
+    for (int c = 0; c < 3; c++)
+        a[c] = 0.5F + 0.45F * sinf(0.2F * (float)(x * (1 + key % 3) + c * y) +
+                                   0.9F * (float)(key + 2 * c));
+    for (int c = 0; c < 3; c++)
+        pixel[c] = turned ? 0.1F + 0.6F * a[(c + 1) % 3] : a[c];
+}
+
+enum look { PLAIN, TURNED, PAIR };
+
+static void write_picture(const char *path, int key, enum look look)
+{
+    int w = look == PAIR ? 2 * TINY_SIDE : TINY_SIDE;
+    float *data = calloc((size_t)w * TINY_SIDE * 3, sizeof *data);
     struct gx_err err = {""};
     for (int y = 0; y < TINY_SIDE; y++)
-        for (int x = 0; x < TINY_SIDE; x++) {
-            float *a = data + ((size_t)y * 2 * TINY_SIDE + (size_t)x) * 3, *b = a + TINY_SIDE * 3;
-            for (int c = 0; c < 3; c++)
-                a[c] = 0.5F + 0.45F * sinf(0.2F * (float)(x * (1 + key % 3) + c * y) +
-                                           0.9F * (float)(key + 2 * c));
-            for (int c = 0; c < 3; c++)
-                b[c] = 0.1F + 0.6F * a[(c + 1) % 3];
-        }
-    struct gx_pixels pixels = {data, 2 * TINY_SIDE, TINY_SIDE, 3, 0, 1};
+        for (int x = 0; x < w; x++)
+            wave(data + ((size_t)y * (size_t)w + (size_t)x) * 3, x % TINY_SIDE, y, key,
+                 look == TURNED || x >= TINY_SIDE);
+    struct gx_pixels pixels = {data, w, TINY_SIDE, 3, 0, 1};
     if (gx_picture_write(&pixels, NULL, &gx_write_defaults, path, &err))
         fail_msg("%s", err.text);
     free(data);
@@ -55,16 +82,34 @@ static void write_pair(const char *path, int key)
 int tiny_setup(void **state)
 {
     (void)state;
+    static const struct {
+        const char *folder;
+        int count, key;
+        enum look look;
+    } sets[] = {
+        {"data/train", TINY_PAIRS, 0, PAIR},
+        {"data/val", TINY_HELD, TINY_PAIRS, PAIR},
+        {"one", 1, 0, PAIR},
+        {"unpaired/trainA", 5, 0, PLAIN},
+        {"unpaired/trainB", 3, 20, TURNED},
+        {"unpaired/testA", 2, 5, PLAIN},
+        {"unpaired/testB", 2, 23, TURNED},
+        {"domains/train/cool", 4, 0, PLAIN},
+        {"domains/train/warm", 3, 4, TURNED},
+        {"domains/train/hot", 4, 30, PLAIN},
+        {"domains/test/cool", 1, 40, PLAIN},
+        {"domains/test/warm", 1, 41, TURNED},
+        {"domains/test/hot", 1, 42, PLAIN},
+    };
     struct gx_err err;
-    if (scratch_make(folder, sizeof folder) || gx_image_start(NULL, 1, &err) ||
-        gx_folder_make(tiny_path("data/train"), &err) ||
-        gx_folder_make(tiny_path("data/val"), &err) || gx_folder_make(tiny_path("one"), &err))
+    if (scratch_make(folder, sizeof folder) || gx_image_start(NULL, 1, &err))
         return -1;
-    for (int i = 0; i < TINY_PAIRS; i++)
-        write_pair(tiny_path("data/train/%d.png", i), i);
-    for (int i = 0; i < TINY_HELD; i++)
-        write_pair(tiny_path("data/val/%d.png", i), TINY_PAIRS + i);
-    write_pair(tiny_path("one/0.png"), 0);
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        if (gx_folder_make(tiny_path("%s", sets[i].folder), &err))
+            return -1;
+        for (int k = 0; k < sets[i].count; k++)
+            write_picture(tiny_path("%s/%d.png", sets[i].folder, k), sets[i].key + k, sets[i].look);
+    }
     return 0;
 }
 
@@ -80,8 +125,8 @@ int tiny_teardown(void **state)
 static char *all_words(const char *run, const char *words)
 {
     char *text;
-    const char *tiny = strstr(words, "--resume") ? "" : tiny_words;
-    assert_true(asprintf(&text, "data.path=%s train.run=%s %s %s", tiny_path("data"),
+    const char *tiny = strstr(words, "--resume") ? "" : family->words;
+    assert_true(asprintf(&text, "data.path=%s train.run=%s %s %s", tiny_path("%s", family->data),
                          tiny_path("runs/%s", run), tiny, words) > 0);
     return text;
 }
@@ -96,7 +141,7 @@ void tiny_config(struct gx_config *config, const char *run, const char *words)
             argv[argc++] = set;
         argv[argc++] = word;
     }
-    if (gx_config_resolve(config, "pix2pix", GX_VERB_TRAIN, argc, argv, &err))
+    if (gx_config_resolve(config, family->name, GX_VERB_TRAIN, argc, argv, &err))
         fail_msg("%s", err.text);
     free(text);
 }
@@ -116,7 +161,8 @@ const char *tiny_program(void)
 char *tiny_command(const char *run, const char *words)
 {
     char *text = all_words(run, words), *line;
-    assert_true(asprintf(&line, "exec timeout 120 '%s' pix2pix train", tiny_program()) > 0);
+    assert_true(asprintf(&line, "exec timeout 120 '%s' %s train", tiny_program(), family->name) >
+                0);
     for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
         char *longer;
         assert_true(

@@ -14,11 +14,15 @@
 enum { TINY_PAIRS = 7, TINY_HELD = 2, TINY_SIDE = 18, TINY_CROP = 16, TINY_LINES = 256 };
 
 /* cmocka fixtures of a whole program: a temporary folder that holds data/train and data/val, pairs
- * of 18 x 18 in which B is A with its channels turned and dimmed; the one pair of one/ besides. */
+ * of 18 x 18 in which B is A with its channels turned and dimmed; the one pair of one/ besides; and
+ * for the other families unpaired/ (A and B, of other pictures) and domains/ (cool, warm, hot). */
 int tiny_setup(void **state);
 int tiny_teardown(void **state);
 /* A path in that folder; a few live at a time. */
 const char *tiny_path(const char *format, ...) GX_PRINTF(1, 2);
+
+/* The family, with its data and its tiny networks, of what follows; pix2pix at first. */
+void tiny_family(const char *name);
 
 /* A configuration as from the command line: the tiny networks' words, then `words`, separated by
  * blanks; one that does not begin with "--" is a --set. The run is runs/`run`. Clear it. */

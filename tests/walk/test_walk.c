@@ -155,6 +155,34 @@ static void test_training(void **state)
     expect(json, 1, "skipped: objective taste is not known yet", "0 passed, 0 failed, 1 skipped\n");
 }
 
+/* Of two sides the smaller begins again; pools that would draw at random are told apart. */
+static void test_unpaired_training(void **state)
+{
+    static const char *const files[] = {"data", "init.pth", "losses.json", "first_gradients.pth",
+                                        NULL};
+    (void)state;
+    json_t *json = borrow("train/cycle_lsgan_instance", files), *changed;
+    expect(json_incref(json), 0, "  ok\n", "5 passed, 0 failed, 0 skipped\n");
+
+    static const char *const weights[] = {"cycle", "identity"};
+    for (int i = 0; i < 2; i++) {
+        changed = json_deep_copy(json);
+        json_object_set_new(json_object_get(changed, "weights"), weights[i], json_real(0.9));
+        expect(changed, 1, "NOT OK\n", "2 passed, 3 failed, 0 skipped\n"); /* not D's gradients */
+    }
+    changed = json_deep_copy(json);
+    json_object_set_new(changed, "identity_times_cycle", json_false());
+    expect(changed, 1, "NOT OK\n", "2 passed, 3 failed, 0 skipped\n");
+    changed = json_deep_copy(json);
+    json_object_set_new(changed, "order", json_pack("[ss]", "D", "G"));
+    expect(changed, 1, "NOT OK: network G_A steps first here", "0 passed, 1 failed, 0 skipped\n");
+    changed = json_deep_copy(json);
+    json_object_set_new(json_object_get(changed, "weights"), "beauty", json_real(1));
+    expect(changed, 1, "skipped: weight beauty is not known", "0 passed, 0 failed, 1 skipped\n");
+    json_object_set_new(json, "pool", json_integer(5));
+    expect(json, 1, "skipped: a pool that fills up", "0 passed, 0 failed, 1 skipped\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +191,7 @@ int main(void)
         cmocka_unit_test_teardown(test_outputs, clean),
         cmocka_unit_test_teardown(test_penalty, clean),
         cmocka_unit_test_teardown(test_training, clean),
+        cmocka_unit_test_teardown(test_unpaired_training, clean),
     };
     char self[PATH_MAX] = "";
     if (readlink("/proc/self/exe", self, sizeof self - 1) < 0 || !mkdtemp(folder))

@@ -1,0 +1,220 @@
+/* What CycleGAN's and StarGAN's training have besides pix2pix's: pools of earlier pictures, labels,
+ * several networks that take a step together. A run that was stopped and resumed is the
+ * uninterrupted one, bit for bit; each loss that a recipe names is logged, and falls where it
+ * should. */
+#include "tiny.h"
+
+#include "util/file.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the same bits ---- */
+
+/* All that has a state is on. The data's epochs are 5 and 11 pictures long, the pools of 4 fill up,
+ * and the stops are before and after that. */
+#define STATEFUL                                                                                   \
+    "train.steps=9 optim.ema=0.9 optim.lr=0.01 train.checkpoint_every=4 train.sample_every=6 "     \
+    "train.keep=2 "
+
+static const struct {
+    const char *name, *family, *words;
+} resumed[] = {
+    {"pool", "cycle", STATEFUL "net.generator=resnet_1blocks net.dropout=true train.batch=2"},
+    {"pool-unfilled", "cycle", STATEFUL "train.pool=50"},
+    {"no-pool", "cycle", STATEFUL "train.pool=0 train.n_critic=2 loss.gan=wgan_gp"},
+    {"batch-norm", "cycle", STATEFUL "net.norm=batch train.batch=3 train.pool=5"},
+};
+
+static void resumed_is_uninterrupted(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof resumed / sizeof *resumed; i++) {
+        char whole[32], parts[32];
+        snprintf(whole, sizeof whole, "whole-%s", resumed[i].name);
+        snprintf(parts, sizeof parts, "parts-%s", resumed[i].name);
+        tiny_family(resumed[i].family);
+        tiny_train(whole, resumed[i].words);
+        tiny_stop(parts, 1, resumed[i].words);
+        tiny_stop(parts, 4, "--resume"); /* where it would have saved anyway */
+        tiny_stop(parts, 7, "--resume");
+        tiny_train(parts, "--resume");
+        tiny_assert_same(whole, parts, "checkpoints/000009.safetensors");
+        tiny_assert_same(whole, parts, "model.safetensors");
+        tiny_assert_same_metrics(whole, parts);
+        tiny_assert_same_link(whole, parts, "latest");
+    }
+}
+
+/* ---- pools ---- */
+
+static void pools_are_saved(void **state)
+{
+    (void)state;
+    enum { FLOATS = TINY_CROP * TINY_CROP * 3, SIZE = 4 };
+    tiny_family("cycle");
+    tiny_train("pooled", "train.steps=3");
+    for (int side = 0; side < 2; side++) {
+        char name[32], key[32];
+        float *data;
+        snprintf(name, sizeof name, "pool.%d.pictures", side);
+        snprintf(key, sizeof key, "ganx.pool.%d.filled", side);
+        char *filled = tiny_text("pooled", "latest", key);
+        assert_string_equal(filled, "3");
+        assert_int_equal(tiny_tensor("pooled", "latest", name, &data), SIZE * FLOATS);
+        for (int i = 0; i < SIZE; i++) {
+            double sum = 0;
+            for (int k = 0; k < FLOATS; k++)
+                sum += fabs((double)data[i * FLOATS + k]);
+            assert_int_equal(sum > 0, i < 3);
+        }
+        free(filled);
+        free(data);
+    }
+}
+
+/* Whether two runs have the same discriminators in a checkpoint. */
+static bool same_judges(const char *run, const char *other, const char *file)
+{
+    float *a, *b;
+    int64_t count = tiny_tensors(run, file, "D_", &a);
+    assert_true(count > 0);
+    assert_int_equal(tiny_tensors(other, file, "D_", &b), count);
+    bool same = !memcmp(a, b, (size_t)count * sizeof *a);
+    free(a);
+    free(b);
+    return same;
+}
+
+/* Until it is full a pool gives what it gets, so that its size does not matter; then it does. */
+static void pools_act_once_full(void **state)
+{
+    (void)state;
+    static const char words[] = "train.steps=8 train.checkpoint_every=4 train.keep=9 ";
+    char small[128];
+    tiny_family("cycle");
+    snprintf(small, sizeof small, "%s train.pool=4", words);
+    tiny_train("pool-4", small);
+    snprintf(small, sizeof small, "%s train.pool=50", words);
+    tiny_train("pool-50", small);
+    snprintf(small, sizeof small, "%s train.pool=0", words);
+    tiny_train("pool-0", small);
+    assert_true(same_judges("pool-4", "pool-50", "checkpoints/000004.safetensors"));
+    assert_false(same_judges("pool-4", "pool-50", "checkpoints/000008.safetensors"));
+    assert_true(same_judges("pool-0", "pool-50", "checkpoints/000008.safetensors"));
+}
+
+static void pools_and_critics_exclude_each_other(void **state)
+{
+    (void)state;
+    tiny_family("cycle");
+    struct tiny_outcome o = tiny_try("both", 0, "train.pool=4 train.n_critic=2 train.steps=1");
+    assert_int_equal(o.code, -GX_E_CONFIG);
+    assert_non_null(strstr(o.err.text, "train.pool"));
+}
+
+/* ---- learning ---- */
+
+static const struct {
+    const char *name, *family, *words;
+    const char *losses; /* all that are logged */
+    const char *falls;
+} learning[] = {
+    {"lsgan", "cycle", "net.norm=instance", "D_A G_A cycle_A idt_A D_B G_B cycle_B idt_B",
+     "cycle_A"},
+    {"hinge", "cycle", "loss.gan=hinge net.norm=batch loss.pixel=smooth_l1 train.batch=2",
+     "D_A G_A cycle_A idt_A D_B G_B cycle_B idt_B", "idt_B"},
+    {"grey", "cycle", "net.input_channels=1 net.discriminator=pixel",
+     "D_A G_A cycle_A D_B G_B cycle_B", "cycle_B"},
+    {"penalty", "cycle", "loss.gan=wgan_gp train.pool=0 train.n_critic=2 loss.identity=0",
+     "D_A G_A cycle_A D_B G_B cycle_B D_A_gp D_B_gp", "cycle_A"},
+    {"relative", "cycle", "loss.gan=relativistic_average loss.gan_weight=0.5",
+     "D_A G_A cycle_A idt_A D_B G_B cycle_B idt_B", "cycle_B"},
+};
+
+static double mean(const double *value, int count)
+{
+    double sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += value[i];
+    return sum / count;
+}
+
+/* All of these losses are logged, are numbers, and are all that there are. */
+static void check_losses(const char *run, const char *losses, int steps)
+{
+    double value[TINY_LINES];
+    char names[128], *rest = NULL;
+    int count = 0, found = 0;
+    snprintf(names, sizeof names, "%s", losses);
+    for (char *name = strtok_r(names, " ", &rest); name; name = strtok_r(NULL, " ", &rest)) {
+        int lines = tiny_curve(run, name, value);
+        if (lines < steps)
+            fail_msg("%s: %d lines with %s", run, lines, name);
+        for (int k = 0; k < lines; k++)
+            assert_true(isfinite(value[k]));
+        count++;
+    }
+    char *text = tiny_metrics(run), *end, *at = strstr(text, "\"loss\":{");
+    assert_non_null(at);
+    at += strlen("\"loss\":{");
+    end = strchr(at, '}');
+    for (; at < end; at++)
+        found += *at == ':';
+    free(text);
+    if (found != count)
+        fail_msg("%s: %d losses, not %d", run, found, count);
+}
+
+static void everything_learns(void **state)
+{
+    (void)state;
+    enum { STEPS = 40, SOME = 6 };
+    for (size_t i = 0; i < sizeof learning / sizeof *learning; i++) {
+        char words[256];
+        double value[TINY_LINES];
+        snprintf(words, sizeof words, "train.steps=40 optim.lr=0.002 optim.schedule=constant %s",
+                 learning[i].words);
+        tiny_family(learning[i].family);
+        tiny_train(learning[i].name, words);
+        check_losses(learning[i].name, learning[i].losses, STEPS);
+        int count = tiny_curve(learning[i].name, learning[i].falls, value);
+        double first = mean(value, SOME), last = mean(value + count - SOME, SOME);
+        if (!(last < 0.93 * first))
+            fail_msg("%s: %s goes from %g to %g", learning[i].name, learning[i].falls, first, last);
+    }
+}
+
+static void threads_agree(void **state)
+{
+    (void)state;
+    static const char *const families[] = {"cycle"};
+    for (int i = 0; i < 1; i++) {
+        char name[3][32];
+        static const char *const threads[] = {"1", "2", "2"};
+        tiny_family(families[i]);
+        for (int k = 0; k < 3; k++) {
+            char words[128];
+            snprintf(name[k], sizeof name[k], "%s-%d", families[i], k);
+            snprintf(words, sizeof words, "train.steps=4 optim.name=sgd optim.lr=0.01 threads=%s",
+                     threads[k]);
+            tiny_train(name[k], words);
+        }
+        assert_true(tiny_distance(name[0], name[1], "model.safetensors") < 1e-3);
+        tiny_assert_same(name[1], name[2], "latest");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(resumed_is_uninterrupted),
+        cmocka_unit_test(pools_are_saved),
+        cmocka_unit_test(pools_act_once_full),
+        cmocka_unit_test(pools_and_critics_exclude_each_other),
+        cmocka_unit_test(everything_learns),
+        cmocka_unit_test(threads_agree),
+    };
+    return cmocka_run_group_tests(tests, tiny_setup, tiny_teardown);
+}
