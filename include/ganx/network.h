@@ -12,7 +12,13 @@
 #include "ganx/weights.h"
 
 enum gx_norm_kind { GX_NORM_NONE, GX_NORM_BATCH, GX_NORM_INSTANCE };
-enum gx_init_kind { GX_INIT_NORMAL, GX_INIT_XAVIER, GX_INIT_KAIMING, GX_INIT_ORTHOGONAL };
+enum gx_init_kind {
+    GX_INIT_NORMAL,
+    GX_INIT_XAVIER,
+    GX_INIT_KAIMING,
+    GX_INIT_ORTHOGONAL,
+    GX_INIT_TORCH
+};
 
 enum { GX_SIZES_MAX = 12 };
 
@@ -88,12 +94,13 @@ GX_MUST_CHECK int gx_spec_from_name(struct gx_network_spec *spec, const char *na
 GX_MUST_CHECK int gx_network_declare(const struct gx_network_spec *spec, struct gx_params *params,
                                      struct gx_err *err);
 
-/* "normal", "xavier", "kaiming", "orthogonal"; -1 for another name. */
+/* "normal", "xavier", "kaiming", "orthogonal", "torch"; -1 for another name. */
 int gx_init_kind_named(const char *name);
 
 /* First weights. normal: N(0, gain) for convolutions, N(1, gain) for norm weights, 0 for biases, as
- * the reference implementation; the others scale by fan as torch.nn.init does. Running statistics
- * become 0 and 1. Keyed by (seed, network name, tensor name): adding a tensor moves no other. */
+ * the reference implementation; the others scale by fan as torch.nn.init does. torch: as PyTorch's
+ * layers are made, uniform within 1 / sqrt(fan in), biases too, norm weights 1; no gain. Running
+ * statistics become 0 and 1. Keyed by (seed, network name, tensor name): adding a tensor moves no other. */
 void gx_params_initialise(struct gx_params *params, enum gx_init_kind kind, double gain,
                           uint64_t seed, const char *network);
 

@@ -51,7 +51,7 @@ void gx_plan_run(struct gx_plan *plan, int phase, uint64_t seed, uint64_t step);
 /* After the weights were changed under an inference plan: what was derived from them is redone. */
 void gx_plan_refresh(struct gx_plan *plan);
 
-/* Profile: the i-th node that runs, and the seconds that it has taken since allocation, or since the
+/* Profile: the i-th node that runs, and the seconds that it has taken since allocation (0 before it), or since the
  * times were cleared (after a first round, which touches all memory for the first time). */
 void gx_plan_clear_times(struct gx_plan *plan);
 const struct gx_node *gx_plan_step(const struct gx_plan *plan, int i, double *seconds);

@@ -46,16 +46,18 @@ static void fill_random(const struct gx_plan *plan, struct gx_node *const *input
     }
 }
 
-/* One round: every phase, and the optimizer steps between them when there are any. */
+/* One round: every phase as often as a step has it, and the optimizer steps between them when there
+ * are any. */
 static void run_round(struct bench *b, struct gx_plan *plan, const struct gx_step *step, int round)
 {
     int phases = step ? step->phases : 1;
-    for (int p = 0; p < phases; p++) {
-        gx_plan_run(plan, p, 0, (uint64_t)round);
-        for (int k = 0; step && k < b->game.nets; k++)
-            if (step->phase[p].update >> k & 1)
-                gx_optim_step(&b->optim[k], 1e-6, b->kernels, b->threads);
-    }
+    for (int p = 0; p < phases; p++)
+        for (int i = 0; i < (step ? step->phase[p].repeat : 1); i++) {
+            gx_plan_run(plan, p, 0, (uint64_t)round);
+            for (int k = 0; step && k < b->game.nets; k++)
+                if (step->phase[p].update >> k & 1)
+                    gx_optim_step(&b->optim[k], 1e-6, b->kernels, b->threads);
+        }
 }
 
 static int slower_first(const void *a, const void *b)
@@ -111,12 +113,13 @@ static void print_profile(const struct gx_plan *plan, int rounds, bool json)
 }
 
 static int measure(struct bench *b, struct gx_graph *graph, struct gx_node *const *input,
-                   const struct gx_step *step, struct result *r, struct gx_err *err)
+                   int inputs, const struct gx_step *step, struct result *r, struct gx_err *err)
 {
     struct gx_plan *plan;
     struct gx_plan_settings settings = {.kernels = b->kernels,
                                         .threads = b->threads,
                                         .inference = !step,
+                                        .repeated_phases = step ? gx_step_repeated(step) : 0,
                                         .max_memory = b->config->max_memory};
     int code = gx_plan_new(&plan, graph, &settings, err);
     if (!code)
@@ -124,7 +127,7 @@ static int measure(struct bench *b, struct gx_graph *graph, struct gx_node *cons
     if (!code) {
         int rounds = b->config->bench.repeat;
         double *time = gx_new((size_t)rounds * sizeof *time);
-        fill_random(plan, input, b->game.slots);
+        fill_random(plan, input, inputs);
         run_round(b, plan, step, 0);
         gx_plan_clear_times(plan);
         for (int i = 0; i < rounds; i++) {
@@ -137,6 +140,8 @@ static int measure(struct bench *b, struct gx_graph *graph, struct gx_node *cons
         r->low = time[0];
         r->high = time[rounds - 1];
         r->facts = gx_plan_facts(plan);
+        if (step)
+            r->facts.flops = gx_step_flops(step, plan);
         free(time);
         if (b->config->bench.profile)
             print_profile(plan, rounds, b->config->json);
@@ -162,11 +167,18 @@ static int check_size(const struct bench *b, struct gx_err *err)
 static int bench_inference(struct bench *b, struct result *r, struct gx_err *err)
 {
     const struct gx_config *c = b->config;
-    struct gx_preview preview = {0};
+    int labels = b->game.labels.count;
+    struct gx_graph *g = gx_graph_new();
+    struct gx_shape picture = {c->bench.batch, c->bench.size, c->bench.size, b->game.channels[0]};
+    struct gx_node *input[2] = {gx_input(g, picture, "x"), NULL}, *out[GX_OUTPUTS_MAX];
+    if (labels)
+        input[1] = gx_input(g, (struct gx_shape){c->bench.batch, 1, 1, labels}, "label");
     r->what = "inference";
-    b->game.family->build_preview(&b->game, c->bench.batch, c->bench.size, c->bench.size, &preview);
-    int code = measure(b, preview.graph, preview.input, NULL, r, err);
-    gx_graph_free(&preview.graph);
+    gx_game_apply(&b->game, g, 0, input[0], input[1], false,
+                  out); /* every family's first network */
+    gx_keep(out[0]);
+    int code = measure(b, g, input, labels ? 2 : 1, NULL, r, err);
+    gx_graph_free(&g);
     return code;
 }
 
@@ -185,7 +197,17 @@ static int bench_step(struct bench *b, struct result *r, struct gx_err *err)
     if (code)
         return code;
     gx_game_build_step(&b->game, c->bench.batch, c->bench.size, c->bench.size, &step);
-    code = measure(b, step.graph, step.input, &step, r, err);
+    struct gx_node *input[GX_SLOTS_MAX + 3];
+    int inputs = 0;
+    for (int s = 0; s < b->game.slots; s++)
+        input[inputs++] = step.input[s];
+    if (step.label)
+        input[inputs++] = step.label;
+    if (step.wanted)
+        input[inputs++] = step.wanted;
+    if (step.noise)
+        input[inputs++] = step.noise;
+    code = measure(b, step.graph, input, inputs, &step, r, err);
     gx_graph_free(&step.graph);
     for (int i = 0; i < b->game.nets; i++)
         gx_optim_clear(&b->optim[i]);
@@ -232,6 +254,7 @@ static int run_bench(struct gx_config *config, struct gx_report *report)
         config->net.generator = config->bench.network;
     if (config->bench.width)
         config->net.ngf = config->net.ndf = config->bench.width;
+    config->data.load_size = config->data.crop_size = config->bench.size;
     int code = gx_kernels_choose(&b.kernels, config->cpu, &err);
     if (!code)
         code = gx_game_init(&b.game, gx_family_find(config->family), config, NULL, &err);

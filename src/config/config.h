@@ -56,10 +56,11 @@ struct gx_config {
         const char *generator; /* unet_256, unet_128, unet_N (a power of two), resnet_9blocks ... */
         const char *discriminator; /* patchgan, pixel */
         int ngf, ndf, n_layers;
+        int blocks; /* star: residual blocks of the generator */
         int input_channels, output_channels; /* 1, 3 or 4 */
         const char *norm;                    /* batch, instance, none */
         bool dropout;
-        const char *init; /* normal, xavier, kaiming, orthogonal */
+        const char *init; /* normal, xavier, kaiming, orthogonal, torch */
         double init_gain;
         bool spectral_norm; /* of the discriminator's convolutions */
     } net;

@@ -33,6 +33,9 @@
 #define WORK      (TRAIN | TRANSLATE | BENCH)
 #define LEARN     (TRAIN | BENCH)
 
+/* Families whose networks people choose among. */
+#define CHOOSING (GX_IN(pix2pix) | GX_IN(cycle))
+
 #define ONLY   GX_OPTION_FLAG_ONLY
 #define RESUME GX_OPTION_RESUME
 #define OPEN   GX_OPTION_OPEN
@@ -56,7 +59,7 @@ const struct gx_option gx_options[] = {
     {"data.path", "data", PATH(data.path), .initial = "data", .metavar = "DIR", .verbs = TRAIN,
      .flags = RESUME, .help = "folder of the training pictures"},
     {"data.direction", "direction", CHOICE(data.direction), .initial = "AtoB",
-     WORDS("AtoB", "BtoA"), .metavar = "AtoB|BtoA", .verbs = TRAIN, .families = GX_IN(pix2pix) | GX_IN(cycle),
+     WORDS("AtoB", "BtoA"), .metavar = "AtoB|BtoA", .verbs = TRAIN, .families = CHOOSING,
      .help = "which side of a pair is the input"},
     {"data.center_crop", INT(data.center_crop), .initial = "0", RANGE(0, 16384), .metavar = "N",
      .verbs = TRAIN,
@@ -82,31 +85,35 @@ const struct gx_option gx_options[] = {
      .verbs = TRAIN, .flags = RESUME, .help = "threads that decode pictures ahead"},
 
     {"net.generator", TEXT(net.generator), .initial = "unet_256",
-     WORDS("unet_256", "unet_128", "resnet_9blocks", "resnet_6blocks"), .metavar = "NAME",
-     .verbs = LEARN, .flags = OPEN, .help = "network that makes the pictures"},
+     WORDS("unet_256", "unet_128", "resnet_9blocks", "resnet_6blocks", "star_generator"),
+     .metavar = "NAME", .verbs = LEARN, .flags = OPEN, .help = "network that makes the pictures"},
     {"net.discriminator", TEXT(net.discriminator), .initial = "patchgan",
-     WORDS("patchgan", "pixel"), .metavar = "NAME", .verbs = LEARN, .flags = OPEN,
+     WORDS("patchgan", "pixel", "star_discriminator"), .metavar = "NAME", .verbs = LEARN, .flags = OPEN,
      .help = "network that judges them"},
     {"net.ngf", INT(net.ngf), .initial = "64", RANGE(1, 1024), .metavar = "N", .verbs = LEARN,
      .help = "channels of the generator's first layer"},
     {"net.ndf", INT(net.ndf), .initial = "64", RANGE(1, 1024), .metavar = "N", .verbs = LEARN,
      .help = "channels of the discriminator's first layer"},
     {"net.n_layers", INT(net.n_layers), .initial = "3", RANGE(1, 8), .metavar = "N",
-     .verbs = LEARN, .help = "layers of patchgan: 3 sees patches of 70x70 pixels"},
+     .verbs = LEARN, .help = "halvings by the discriminator: 3 of patchgan see patches of 70x70 pixels"},
+    {"net.blocks", INT(net.blocks), .initial = "6", RANGE(1, 64), .metavar = "N", .verbs = LEARN,
+     .families = GX_IN(star), .help = "residual blocks of the generator"},
     {"net.input_channels", INT(net.input_channels), .initial = "3", WORDS("1", "3", "4"),
-     RANGE(1, 4), .metavar = "1|3|4", .verbs = LEARN, .help = "channels of the input pictures"},
+     RANGE(1, 4), .metavar = "1|3|4", .verbs = LEARN, .families = CHOOSING,
+     .help = "channels of the input pictures"},
     {"net.output_channels", INT(net.output_channels), .initial = "3", WORDS("1", "3", "4"),
-     RANGE(1, 4), .metavar = "1|3|4", .verbs = LEARN, .help = "channels of the output pictures"},
+     RANGE(1, 4), .metavar = "1|3|4", .verbs = LEARN, .families = CHOOSING,
+     .help = "channels of the output pictures"},
     {"net.norm", WORD(net.norm), .initial = "batch", WORDS("batch", "instance", "none"),
-     .metavar = "batch|instance|none", .verbs = LEARN, .help = "normalisation between layers"},
+     .metavar = "batch|instance|none", .verbs = LEARN, .families = CHOOSING, .help = "normalisation between layers"},
     {"net.dropout", BOOL(net.dropout), .initial = "false", .verbs = LEARN,
-     .help = "dropout in the generator's inner layers"},
+     .families = CHOOSING, .help = "dropout in the generator's inner layers"},
     {"net.init", WORD(net.init), .initial = "normal",
-     WORDS("normal", "xavier", "kaiming", "orthogonal"),
-     .metavar = "normal|xavier|kaiming|orthogonal", .verbs = TRAIN,
+     WORDS("normal", "xavier", "kaiming", "orthogonal", "torch"),
+     .metavar = "normal|xavier|kaiming|orthogonal|torch", .verbs = TRAIN,
      .help = "distribution of the first weights"},
     {"net.init_gain", REAL(net.init_gain), .initial = "0.02", RANGE(0, 100), .metavar = "X",
-     .verbs = TRAIN, .help = "its deviation, or for the others its gain"},
+     .verbs = TRAIN, .help = "its deviation, or for the others but torch its gain"},
     {"net.spectral_norm", BOOL(net.spectral_norm), .initial = "false", .verbs = LEARN,
      .help = "divide each convolution of the discriminator by its largest singular value"},
 
@@ -125,6 +132,11 @@ const struct gx_option gx_options[] = {
     {"loss.identity", REAL(loss.identity), .initial = "0.5", RANGE(0, 1e6), .metavar = "X",
      .verbs = LEARN, .families = GX_IN(cycle),
      .help = "weight of leaving pictures of the target side as they are, times loss.cycle"},
+    {"loss.cls", REAL(loss.cls), .initial = "1", RANGE(0, 1e6), .metavar = "X", .verbs = LEARN,
+     .families = GX_IN(star),
+     .help = "weight of telling domains apart, and of being taken for the wanted one"},
+    {"loss.rec", REAL(loss.rec), .initial = "10", RANGE(0, 1e6), .metavar = "X", .verbs = LEARN,
+     .families = GX_IN(star), .help = "weight of coming back to the input by its own label"},
     {"loss.d", REAL(loss.d), .initial = "0.5", RANGE(0, 1e6), .metavar = "X", .verbs = LEARN,
      .help = "weight of the discriminator's loss"},
     {"loss.penalty", WORD(loss.penalty), .initial = "auto",
@@ -230,9 +242,9 @@ const struct gx_option gx_options[] = {
      .verbs = TRAIN, .flags = RESUME, .help = "pictures in a sample grid"},
 
     {"val.every", INT(val.every), .initial = "0", RANGE(0, 1e9), .metavar = "N", .verbs = TRAIN,
-     .flags = RESUME, .help = "steps between validations; 0: at each checkpoint"},
+     .families = CHOOSING, .flags = RESUME, .help = "steps between validations; 0: at each checkpoint"},
     {"val.metric", WORD(val.metric), .initial = "ssim", WORDS("ssim", "psnr", "l1"),
-     .metavar = "ssim|psnr|l1", .verbs = TRAIN, .flags = RESUME,
+     .metavar = "ssim|psnr|l1", .verbs = TRAIN, .families = CHOOSING, .flags = RESUME,
      .help = "measure that chooses the best checkpoint"},
 
     {"model", "model", 'm', PATH(translate.model), .initial = "", .metavar = "MODEL",

@@ -39,6 +39,28 @@ static const struct recipe_line recipes[] = {
     {"cycle", "train.batch", "1"},
     {"cycle", "train.pool", "50"},
     {"cycle", "train.epochs", "200"},
+
+    /* Choi et al. 2018, CelebA at 128 x 128: WGAN-GP 10, classification 1, reconstruction 10, five
+     * critic steps, Adam 1e-4 (0.5, 0.999), batch 16, 200,000 steps of the critic, the rate falling
+     * over the second half. The largest square in the middle of a picture is what CelebA's 178
+     * pixels are. */
+    {"star", "train.run", "runs/star"},
+    {"star", "data.center_crop", "16384"},
+    {"star", "data.load_size", "128"},
+    {"star", "data.crop_size", "128"},
+    {"star", "net.generator", "star_generator"},
+    {"star", "net.discriminator", "star_discriminator"},
+    {"star", "net.n_layers", "6"},
+    {"star", "net.init", "torch"},
+    {"star", "loss.gan", "wgan_gp"},
+    {"star", "loss.d", "1"},
+    {"star", "optim.lr", "0.0001"},
+    {"star", "optim.beta1", "0.5"},
+    {"star", "optim.schedule", "linear"},
+    {"star", "optim.decay_from", "0.5"},
+    {"star", "train.batch", "16"},
+    {"star", "train.n_critic", "5"},
+    {"star", "train.steps", "40000"},
 };
 
 const char *gx_option_initial(const struct gx_option *option, const char *family)

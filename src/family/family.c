@@ -1,6 +1,7 @@
 #include "family/family.h"
 
 #include "family/adversary.h"
+#include "graph/operator.h"
 
 #include <string.h>
 
@@ -95,6 +96,27 @@ void gx_game_build_step(struct gx_game *game, int batch, int h, int w, struct gx
     game->noise = NULL;
     game->family->build_step(game, batch, h, w, step);
     step->noise = game->noise;
+}
+
+uint64_t gx_step_repeated(const struct gx_step *step)
+{
+    uint64_t phases = 0;
+    for (int i = 0; i < step->phases; i++)
+        if (step->phase[i].repeat > 1)
+            phases |= UINT64_C(1) << i;
+    return phases;
+}
+
+double gx_step_flops(const struct gx_step *step, const struct gx_plan *plan)
+{
+    double sum = 0, seconds;
+    for (int i = 0; i < gx_plan_facts(plan).nodes; i++) {
+        const struct gx_node *node = gx_plan_step(plan, i, &seconds);
+        int repeat = node->phase < step->phases ? step->phase[node->phase].repeat : 0;
+        if (node->op->flops)
+            sum += repeat * node->op->flops(node);
+    }
+    return sum;
 }
 
 void gx_game_apply(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *x,

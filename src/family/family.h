@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "ganx/network.h"
+#include "ganx/plan.h"
 
 enum {
     GX_TRAINEES_MAX = 4,
@@ -20,7 +21,7 @@ enum {
     GX_LOSSES_MAX = 16,
     GX_POOLS_MAX = 2,
     GX_WATCHES_MAX = 2,
-    GX_COLUMNS_MAX = 12
+    GX_COLUMNS_MAX = 26
 };
 
 /* What the pictures of a data set are labelled with: named domains or attributes. */
@@ -28,6 +29,8 @@ struct gx_label_kind {
     int count;      /* numbers in a label; 0: no labels */
     bool exclusive; /* each picture belongs to exactly one: softmax; else attributes: sigmoid */
     const char *const *name; /* [count], borrowed; NULL: numbered (benchmarks) */
+    const int *group; /* [count], borrowed: equal numbers from 1 exclude each other, 0 goes with
+                         every other; NULL: all 0 */
 };
 
 /* A network that is being trained. */
@@ -107,6 +110,7 @@ struct gx_preview {
         struct gx_node *value; /* kept */
     } column[GX_COLUMNS_MAX];
     int columns;
+    int left_out; /* more of them that did not fit */
     struct gx_node *output, *target; /* target is of use where held-out pictures are pairs */
 };
 
@@ -134,6 +138,11 @@ void gx_game_clear(struct gx_game *game);
 
 /* The family's build_step, and the health phase behind it. */
 void gx_game_build_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step);
+
+/* For the plan of the step: which phases repeat (gx_plan_settings.repeated_phases); and the
+ * operations of a whole step, with every repetition. */
+uint64_t gx_step_repeated(const struct gx_step *step);
+double gx_step_flops(const struct gx_step *step, const struct gx_plan *plan);
 
 /* ---- for families ---- */
 

@@ -7,6 +7,7 @@
 #include "util/random.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,8 @@ int gx_init_kind_named(const char *name)
     static const char *const names[] = {[GX_INIT_NORMAL] = "normal",
                                         [GX_INIT_XAVIER] = "xavier",
                                         [GX_INIT_KAIMING] = "kaiming",
-                                        [GX_INIT_ORTHOGONAL] = "orthogonal"};
+                                        [GX_INIT_ORTHOGONAL] = "orthogonal",
+                                        [GX_INIT_TORCH] = "torch"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (!strcmp(names[i], name))
             return (int)i;
@@ -58,6 +60,12 @@ static void fill_normal(struct gx_random at, float *data, int64_t count, double 
             four_normals(&at, i / 4, z);
         data[i] = (float)(mean + deviation * z[i % 4]);
     }
+}
+
+static void fill_uniform(struct gx_random at, float *data, int64_t count, double bound)
+{
+    for (int64_t i = 0; i < count; i++)
+        data[i] = (float)(bound * (2 * (double)gx_random_uniform(&at) - 1));
 }
 
 static void fill(float *data, int64_t count, float value)
@@ -145,10 +153,24 @@ static void fill_weight(struct gx_random at, struct gx_param *param, enum gx_ini
     case GX_INIT_KAIMING:
         deviation = sqrt(2 / fan_in);
         break;
+    case GX_INIT_TORCH: /* kaiming_uniform_ with a = sqrt(5) */
+        fill_uniform(at, param->data, gx_count(param->shape), 1 / sqrt(fan_in));
+        return;
     case GX_INIT_NORMAL:
         break;
     }
     fill_normal(at, param->data, gx_count(param->shape), 0, deviation);
+}
+
+/* PyTorch draws a bias from the same range as the weights beside it. */
+static void fill_bias(struct gx_random at, const struct gx_params *params, struct gx_param *bias)
+{
+    char name[256];
+    size_t stem = strlen(bias->name) - strlen("bias");
+    snprintf(name, sizeof name, "%.*sweight", (int)stem, bias->name);
+    const struct gx_param *weight = gx_params_find(params, name);
+    double bound = weight ? 1 / sqrt((double)matrix_of(weight).cols) : 0;
+    fill_uniform(at, bias->data, gx_count(bias->shape), bound);
 }
 
 /* A random direction: spectral norm starts its power iteration from one. */
@@ -176,9 +198,14 @@ void gx_params_initialise(struct gx_params *params, enum gx_init_kind kind, doub
             fill_weight(at, param, kind, gain);
             break;
         case GX_PARAM_NORM_WEIGHT:
-            fill_normal(at, param->data, count, 1, gain);
+            fill_normal(at, param->data, count, 1, kind == GX_INIT_TORCH ? 0 : gain);
             break;
         case GX_PARAM_BIAS:
+            if (kind == GX_INIT_TORCH)
+                fill_bias(at, params, param);
+            else
+                fill(param->data, count, 0);
+            break;
         case GX_PARAM_NORM_BIAS:
         case GX_PARAM_RUNNING_MEAN:
             fill(param->data, count, 0);

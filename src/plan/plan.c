@@ -364,6 +364,6 @@ const struct gx_node *gx_plan_step(const struct gx_plan *plan, int i, double *se
 {
     if (i >= plan->program.count)
         return NULL;
-    *seconds = plan->seconds[i];
+    *seconds = plan->seconds ? plan->seconds[i] : 0;
     return plan->program.node[i];
 }

@@ -13,12 +13,12 @@ enum { CACHE_BYTES = 192 << 20 }; /* of decoded pictures, at most, and where mem
 
 /* ---- data ---- */
 
-static int open_data(struct gx_training *t, struct gx_err *err)
+static int open_data(struct gx_training *t, const struct gx_family *family, struct gx_err *err)
 {
     const struct gx_config *c = t->config;
     struct gx_dataset_options options = {.swap = c->data.direction == GX_B_TO_A,
                                          .holdout = c->data.holdout};
-    int code = gx_dataset_open(&t->data, t->game.family->layout, c->data.path, &options, err);
+    int code = gx_dataset_open(&t->data, family->layout, c->data.path, &options, err);
     if (!code)
         gx_training_say(t, false, "data", "%s", t->data.said);
     return code;
@@ -65,14 +65,13 @@ static int plan_step(struct gx_training *t, struct gx_err *err)
     if (code)
         return code;
     gx_game_build_step(&t->game, t->config->train.batch, h, w, &t->step);
-    struct gx_plan_settings settings = {.kernels = t->kernels, .threads = t->threads};
+    struct gx_plan_settings settings = {.kernels = t->kernels,
+                                        .threads = t->threads,
+                                        .repeated_phases = gx_step_repeated(&t->step)};
     t->batches_per_step = 1;
-    for (int i = 0; i < t->step.phases; i++) {
-        if (t->step.phase[i].repeat > 1)
-            settings.repeated_phases |= UINT64_C(1) << i;
+    for (int i = 0; i < t->step.phases; i++)
         if (t->step.phase[i].repeat > t->batches_per_step)
             t->batches_per_step = t->step.phase[i].repeat;
-    }
     code = gx_plan_new(&t->plan, t->step.graph, &settings, err);
     return code ? as_config(gx_context(err, code, "for pictures of %d x %d", w, h)) : 0;
 }
@@ -123,7 +122,7 @@ void gx_training_needs(const struct gx_training *t, struct gx_train_needs *n)
     struct gx_plan_facts facts = gx_plan_facts(t->plan);
     n->step_arena = facts.arena;
     n->preview_arena = t->validation.arena;
-    n->flops = facts.flops;
+    n->flops = gx_step_flops(&t->step, t->plan);
     n->loader = loader_bytes(t, t->cache);
     n->steps = t->total;
     n->width = t->step.input[0]->shape.w;
@@ -201,9 +200,9 @@ int gx_training_plan(struct gx_training *t, struct gx_config *config,
     const struct gx_family *family = gx_family_find(config->family);
     int code = gx_kernels_choose(&t->kernels, config->cpu, err);
     if (!code)
-        code = gx_game_init(&t->game, family, config, NULL, err);
+        code = open_data(t, family, err);
     if (!code)
-        code = open_data(t, err);
+        code = gx_game_init(&t->game, family, config, NULL, err);
     if (!code)
         code = plan_step(t, err);
     if (!code)

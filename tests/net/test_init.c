@@ -46,6 +46,14 @@ static void check_all(const struct gx_params *params, const char *name, float va
         assert_true(p->data[i] == value);
 }
 
+static void check_uniform(const struct gx_params *params, const char *name, double bound)
+{
+    const struct gx_param *p = gx_params_find(params, name);
+    check_moments(params, name, 0, bound / sqrt(3));
+    for (int64_t i = 0; i < gx_count(p->shape); i++)
+        assert_true(fabs(p->data[i]) <= bound);
+}
+
 static void distributions(void **state)
 {
     (void)state;
@@ -72,6 +80,14 @@ static void distributions(void **state)
     check_moments(&params, "conv.weight", 0, sqrt(2.0 / (20 * 9)));
     check_moments(&params, "up.weight", 0, sqrt(2.0 / (12 * 16)));
     check_moments(&params, "fc.weight", 0, sqrt(2.0 / 100));
+
+    gx_params_initialise(&params, GX_INIT_TORCH, 0.02, 1, "G");
+    check_uniform(&params, "conv.weight", 1 / sqrt(20 * 9));
+    check_uniform(&params, "conv.bias", 1 / sqrt(20 * 9));
+    check_uniform(&params, "up.weight", 1 / sqrt(12 * 16));
+    check_uniform(&params, "fc.weight", 1 / sqrt(100));
+    check_all(&params, "n.weight", 1);
+    check_all(&params, "n.bias", 0);
 
     const struct gx_param *u = gx_params_find(&params, "conv.u");
     double square = 0;
