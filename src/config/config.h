@@ -40,9 +40,12 @@ struct gx_config {
     const char **operand;     /* what the command line had besides options */
     int operands;
 
-    struct {                /* data.* : what is learnt from */
-        const char *path;   /* --data, "data" */
-        int direction;      /* --direction AtoB|BtoA: enum gx_direction */
+    struct {                    /* data.* : what is learnt from */
+        const char *path;       /* --data, "data" */
+        const char *labels;     /* star: an attribute table; "": a folder is a domain */
+        const char *attributes; /* ... its columns "a,b,c" that are learnt; "": all */
+        const char *exclusive;  /* ... groups "a,b;c,d" of which a picture has one each */
+        int direction;          /* --direction AtoB|BtoA: enum gx_direction */
         int center_crop;    /* the middle square of this size is taken before all else; 0: all */
         int preprocess;     /* enum gx_preprocess */
         int load_size;      /* pictures are scaled to this square, or width; 0: left as they are */
@@ -56,7 +59,7 @@ struct gx_config {
         const char *generator; /* unet_256, unet_128, unet_N (a power of two), resnet_9blocks ... */
         const char *discriminator; /* patchgan, pixel */
         int ngf, ndf, n_layers;
-        int blocks; /* star: residual blocks of the generator */
+        int blocks;                          /* star: residual blocks of the generator */
         int input_channels, output_channels; /* 1, 3 or 4 */
         const char *norm;                    /* batch, instance, none */
         bool dropout;

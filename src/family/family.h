@@ -110,7 +110,7 @@ struct gx_preview {
         struct gx_node *value; /* kept */
     } column[GX_COLUMNS_MAX];
     int columns;
-    int left_out; /* more of them that did not fit */
+    int left_out;                    /* more of them that did not fit */
     struct gx_node *output, *target; /* target is of use where held-out pictures are pairs */
 };
 

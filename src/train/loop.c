@@ -70,12 +70,34 @@ static void update(struct gx_training *t, const struct gx_phase *phase, double l
     }
 }
 
-static int load_batch(struct gx_training *t, struct gx_err *err)
+/* The labels that pictures shall get: the batch's own, dealt anew. */
+static void deal_labels(const struct gx_training *t, uint64_t batch)
+{
+    const struct gx_shape s = t->step.label->shape;
+    float *to = gx_plan_value(t->plan, t->step.wanted);
+    struct gx_random random = gx_random_at(t->config->train.seed, GX_STREAM_LABEL, batch);
+    memcpy(to, gx_plan_value(t->plan, t->step.label), (size_t)gx_count(s) * sizeof *to);
+    for (uint32_t i = (uint32_t)s.n; i-- > 1;) {
+        float *a = to + (int64_t)i * s.c;
+        float *b = to + (int64_t)gx_random_below(&random, i + 1) * s.c;
+        for (int k = 0; k < s.c; k++) {
+            float value = a[k];
+            a[k] = b[k];
+            b[k] = value;
+        }
+    }
+}
+
+static int load_batch(struct gx_training *t, uint64_t batch, struct gx_err *err)
 {
     float *to[GX_SLOTS_MAX] = {NULL};
     for (int s = 0; s < t->game.slots; s++)
         to[s] = gx_plan_value(t->plan, t->step.input[s]);
-    return gx_loader_next(t->loader, to, NULL, NULL, err);
+    float *label = t->step.label ? gx_plan_value(t->plan, t->step.label) : NULL;
+    int code = gx_loader_next(t->loader, to, label, NULL, err);
+    if (!code && t->step.wanted)
+        deal_labels(t, batch);
+    return code;
 }
 
 /* What this phase made goes through the pools, for the phases that follow. */
@@ -104,7 +126,7 @@ static int take_step(struct gx_training *t, double lr, struct gx_err *err)
         for (int round = 0; round < phase->repeat; round++) {
             int code = 0;
             if (!fresh || round > 0) {
-                code = load_batch(t, err);
+                code = load_batch(t, batch, err);
                 fresh = true;
                 batch++;
             }
@@ -124,17 +146,32 @@ static int take_step(struct gx_training *t, double lr, struct gx_err *err)
 
 /* ---- what is told ---- */
 
+/* "loss":{"G_GAN":0.71,...}, */
+static int log_values(const struct gx_training *t, char *text, size_t size, const char *what,
+                      const struct gx_loss *value, int count)
+{
+    int at = snprintf(text, size, "\"%s\":{", what);
+    for (int i = 0; i < count; i++)
+        at += snprintf(text + at, size - (size_t)at, "%s\"%s\":%.9g", i ? "," : "", value[i].name,
+                       (double)*gx_plan_value(t->plan, value[i].value));
+    return at + snprintf(text + at, size - (size_t)at, "},");
+}
+
 static int log_step(struct gx_training *t, double lr, double seconds, struct gx_err *err)
 {
-    char line[1024];
-    int at = snprintf(line, sizeof line,
-                      "{\"step\":%" PRId64 ",\"epoch\":%" PRId64 ",\"lr\":%.9g,\"loss\":{", t->done,
-                      gx_training_epoch(t, t->done - 1), lr);
-    for (int i = 0; i < t->step.losses; i++)
-        at +=
-            snprintf(line + at, sizeof line - (size_t)at, "%s\"%s\":%.9g", i ? "," : "",
-                     t->step.loss[i].name, (double)*gx_plan_value(t->plan, t->step.loss[i].value));
-    snprintf(line + at, sizeof line - (size_t)at, "},\"s_per_step\":%.4g}", seconds);
+    char line[2048];
+    const size_t size = sizeof line;
+    int at = snprintf(line, size, "{\"step\":%" PRId64, t->done);
+    if (t->batches_per_step > 1 || t->step.label) /* the discriminator's own count */
+        at += snprintf(line + at, size - (size_t)at, ",\"critic\":%" PRId64,
+                       t->done * t->batches_per_step);
+    at += snprintf(line + at, size - (size_t)at, ",\"epoch\":%" PRId64 ",\"lr\":%.9g,",
+                   gx_training_epoch(t, t->done - 1), lr);
+    at += log_values(t, line + at, size - (size_t)at, "loss", t->step.loss, t->step.losses);
+    if (t->step.measures)
+        at += log_values(t, line + at, size - (size_t)at, "measure", t->step.measure,
+                         t->step.measures);
+    snprintf(line + at, size - (size_t)at, "\"s_per_step\":%.4g}", seconds);
     return gx_run_log(&t->run, line, err);
 }
 
@@ -170,8 +207,9 @@ static int keep_house(struct gx_training *t, bool last, struct gx_err *err)
 {
     const struct gx_config *c = t->config;
     bool held = t->validation.count, better = false;
+    bool measured = t->validation.measured;
     bool save = last || due(t->done, c->train.checkpoint_every);
-    bool validate = held && (c->val.every ? last || due(t->done, c->val.every) : save);
+    bool validate = measured && (c->val.every ? last || due(t->done, c->val.every) : save);
     bool draw = held && c->train.sample_every && (last || due(t->done, c->train.sample_every));
     int code = save || validate || draw ? check_state(t, err) : 0;
     if (!code && validate)

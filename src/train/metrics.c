@@ -69,6 +69,8 @@ static void read_line(struct gx_metrics *m, json_t *line, int64_t *timed)
     add(m, GX_CURVE_RATE, "learning rate", (double)step, json_object_get(line, "lr"));
     json_object_foreach(json_object_get(line, "loss"), name, value)
         add(m, kind_of_loss(name), name, (double)step, value);
+    json_object_foreach(json_object_get(line, "measure"), name, value)
+        add(m, GX_CURVE_MEASURE, name, (double)step, value);
     json_object_foreach(json_object_get(line, "val"), name, value)
         add(m, GX_CURVE_VALIDATION, name, (double)step, value);
 }

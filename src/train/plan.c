@@ -17,7 +17,10 @@ static int open_data(struct gx_training *t, const struct gx_family *family, stru
 {
     const struct gx_config *c = t->config;
     struct gx_dataset_options options = {.swap = c->data.direction == GX_B_TO_A,
-                                         .holdout = c->data.holdout};
+                                         .holdout = c->data.holdout,
+                                         .labels = c->data.labels,
+                                         .attributes = c->data.attributes,
+                                         .exclusive = c->data.exclusive};
     int code = gx_dataset_open(&t->data, family->layout, c->data.path, &options, err);
     if (!code)
         gx_training_say(t, false, "data", "%s", t->data.said);
@@ -201,8 +204,12 @@ int gx_training_plan(struct gx_training *t, struct gx_config *config,
     int code = gx_kernels_choose(&t->kernels, config->cpu, err);
     if (!code)
         code = open_data(t, family, err);
+    struct gx_label_kind labels = {.count = t->data.domains,
+                                   .exclusive = t->data.exclusive,
+                                   .name = t->data.domain,
+                                   .group = t->data.group};
     if (!code)
-        code = gx_game_init(&t->game, family, config, NULL, err);
+        code = gx_game_init(&t->game, family, config, t->data.domains ? &labels : NULL, err);
     if (!code)
         code = plan_step(t, err);
     if (!code)

@@ -167,6 +167,7 @@ static void write_charts(FILE *to, const struct gx_metrics *m)
     write_group(to, m, GX_CURVE_ADVERSARIAL, &id, "Adversarial losses");
     write_group(to, m, GX_CURVE_PIXEL, &id, "Pixel losses");
     write_group(to, m, GX_CURVE_CLASS, &id, "Classification losses");
+    write_group(to, m, GX_CURVE_MEASURE, &id, "Told rightly by the discriminator");
     for (int i = 0; i < m->count; i++) { /* their scales differ: a chart each */
         const struct gx_curve *curve = &m->curve[i];
         char name[64], title[96];

@@ -15,6 +15,7 @@
 #include "util/file.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,35 @@ void gx_training_register(struct gx_training *t)
     }
 }
 
+static void set_json(struct gx_record *record, const char *key, json_t *value)
+{
+    char *text = json_dumps(value, 0);
+    gx_record_set(record, key, "%s", text);
+    free(text);
+    json_decref(value);
+}
+
+/* The names of a label's numbers, and which of them exclude each other. */
+static void set_domains(const struct gx_label_kind *kind, struct gx_record *record)
+{
+    json_t *names = json_array(), *groups = json_array();
+    int last = 0; /* group */
+    for (int i = 0; i < kind->count; i++) {
+        json_array_append_new(names, json_string(kind->name[i]));
+        if (kind->group && kind->group[i] > last)
+            last = kind->group[i];
+    }
+    for (int k = 1; k <= last; k++) {
+        json_t *group = json_array();
+        for (int i = 0; i < kind->count; i++)
+            if (kind->group[i] == k)
+                json_array_append_new(group, json_string(kind->name[i]));
+        json_array_append_new(groups, group);
+    }
+    set_json(record, GX_KEY_DOMAINS, names);
+    set_json(record, GX_KEY_DOMAIN_GROUPS, groups);
+}
+
 /* What translation must know about the generators behind these tensors; in a checkpoint, also which
  * networks the others are. `bare` is a lone generator's. */
 static void set_model_facts(const struct gx_training *t, struct gx_record *record, bool checkpoint,
@@ -76,7 +106,11 @@ static void set_model_facts(const struct gx_training *t, struct gx_record *recor
         gx_record_set(record, key, "%s", spec);
         free(spec);
     }
-    gx_record_set(record, GX_KEY_DIRECTION, "%s", c->data.direction == GX_A_TO_B ? "AtoB" : "BtoA");
+    if (t->game.slots == 2)
+        gx_record_set(record, GX_KEY_DIRECTION, "%s",
+                      c->data.direction == GX_A_TO_B ? "AtoB" : "BtoA");
+    if (t->game.labels.count)
+        set_domains(&t->game.labels, record);
     gx_record_set(record, GX_KEY_NORM_STATS, "image");
     gx_record_set(record, GX_KEY_DROPOUT, "%s", c->net.dropout ? "on" : "off");
     gx_record_set(record, GX_KEY_SIZE, "%d", t->step.input[0]->shape.w);
@@ -169,6 +203,25 @@ static int bad_text(struct gx_err *err, const char *key)
     return gx_fail(err, GX_E_FORMAT, "the checkpoint's '%s' cannot be read", key);
 }
 
+/* Whether a checkpoint's domains are those of the data set: names in another order are others. */
+static int check_domains(const struct gx_training *t, struct gx_err *err)
+{
+    const struct gx_label_kind *kind = &t->game.labels;
+    const char *names = gx_record_get(&t->record, GX_KEY_DOMAINS);
+    json_t *array = names ? json_loads(names, 0, NULL) : NULL;
+    bool same = (int)json_array_size(array) == kind->count;
+    for (int i = 0; same && i < kind->count; i++) {
+        const char *name = json_string_value(json_array_get(array, (size_t)i));
+        same = name && !strcmp(name, kind->name[i]);
+    }
+    json_decref(array);
+    return same || !kind->count
+               ? 0
+               : gx_fail(err, GX_E_CONFIG,
+                         "this run learns the domains %s, and the data set's differ",
+                         names ? names : "of another version of ganx");
+}
+
 static int read_texts(struct gx_training *t, struct gx_err *err)
 {
     char key[64], machine[128];
@@ -230,7 +283,9 @@ int gx_training_restore(struct gx_training *t, struct gx_err *err)
         return code == -GX_E_SHAPE ? -GX_E_FORMAT : code;
     if (step < 0)
         return start_over(t, err);
-    code = read_texts(t, err);
+    code = check_domains(t, err);
+    if (!code)
+        code = read_texts(t, err);
     t->done = t->saved = step;
     /* A kill right after saving leaves `best` and the model one save behind. */
     if (!code && t->validation.best_step == step)

@@ -19,6 +19,7 @@ struct gx_validation {
     struct gx_preview preview;
     struct gx_plan *plan;
     int64_t count;                  /* held-out samples; 0: none, and the rest is empty */
+    bool measured;                  /* there are pictures that the output should equal */
     int64_t arena;                  /* bytes */
     const struct gx_metric *metric; /* that chooses `best` */
     double best;                    /* so far; NAN: none yet */

@@ -11,6 +11,51 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The length of a file's name without folders and suffix; *name is where it begins. */
+static size_t stem_of(const char *path, const char **name)
+{
+    const char *slash = strrchr(path, '/');
+    *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(*name, '.');
+    return dot && dot != *name ? (size_t)(dot - *name) : strlen(*name);
+}
+
+/* Whether the pictures of both slots belong together: by the layout, or since their names do. */
+static bool are_pairs(const struct gx_dataset *data)
+{
+    const struct gx_split *held = &data->held;
+    if (data->layout->aligned)
+        return true;
+    if (held->count[0] != held->count[1])
+        return false;
+    for (size_t i = 0; i < held->count[0]; i++) {
+        const char *a, *b;
+        size_t length = stem_of(held->view[0][i].path, &a);
+        if (length != stem_of(held->view[1][i].path, &b) || memcmp(a, b, length) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* What the held-out pictures are good for. */
+static int judge_held(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_validation *v = &t->validation;
+    v->measured = v->preview.target && are_pairs(&t->data);
+    if (v->preview.target && !v->measured)
+        gx_training_say(t, false, "validation",
+                        "the held-out pictures are not pairs by name: they are drawn, and nothing "
+                        "is measured");
+    if (v->preview.left_out)
+        gx_training_say(t, false, "samples", "sample grids have room for %d of %d domains",
+                        t->game.labels.count - v->preview.left_out, t->game.labels.count);
+    if (!v->measured && t->schedule.kind == GX_SCHEDULE_PLATEAU)
+        return gx_fail(err, GX_E_CONFIG,
+                       "optim.schedule plateau follows a measure of held-out pictures, and here is "
+                       "nothing that they should equal");
+    return 0;
+}
+
 int gx_validation_plan(struct gx_training *t, struct gx_err *err)
 {
     struct gx_validation *v = &t->validation;
@@ -22,13 +67,16 @@ int gx_validation_plan(struct gx_training *t, struct gx_err *err)
         return gx_fail(err, GX_E_CONFIG, "val.metric '%s' is unknown", t->config->val.metric);
     if (!v->count) {
         gx_training_say(t, t->config->data.holdout > 0, "validation", /* else it was asked for */
-                        "no pictures are held out: no sample grids, no best checkpoint");
+                        "no pictures are held out: no sample grids%s",
+                        t->game.labels.count ? "" : ", no best checkpoint");
         return 0;
     }
     t->game.family->build_preview(&t->game, 1, s.h, s.w, &v->preview);
     struct gx_plan_settings settings = {
         .kernels = t->kernels, .threads = t->threads, .inference = true};
-    int code = gx_plan_new(&v->plan, v->preview.graph, &settings, err);
+    int code = judge_held(t, err);
+    if (!code)
+        code = gx_plan_new(&v->plan, v->preview.graph, &settings, err);
     if (!code)
         v->arena = gx_plan_facts(v->plan).arena;
     return code;
@@ -47,7 +95,8 @@ static int show(struct gx_training *t, struct gx_loader *loader, int64_t i, stru
     float *to[GX_SLOTS_MAX] = {NULL};
     for (int s = 0; s < t->game.slots; s++)
         to[s] = gx_plan_value(v->plan, v->preview.input[s]);
-    int code = gx_loader_next(loader, to, NULL, NULL, err);
+    float *label = v->preview.label ? gx_plan_value(v->plan, v->preview.label) : NULL;
+    int code = gx_loader_next(loader, to, label, NULL, err);
     if (!code)
         gx_plan_run(v->plan, 0, t->config->train.seed, (uint64_t)i);
     return code;

@@ -258,6 +258,7 @@ int tiny_curve(const char *run, const char *name, double *value)
         json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
         json_t *number = json_object_get(object, name);
         number = number ? number : json_object_get(json_object_get(object, "loss"), name);
+        number = number ? number : json_object_get(json_object_get(object, "measure"), name);
         number = number ? number : json_object_get(json_object_get(object, "val"), name);
         if (!object)
             fail_msg("not JSON: %s", line);
