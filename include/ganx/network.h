@@ -76,6 +76,7 @@ const struct gx_network *gx_network_at(int i); /* NULL past the end */
 struct gx_network_spec gx_network_spec_of(const struct gx_network *network);
 /* One size by name; the getter gives 0 for a size that the network lacks. */
 int gx_spec_get(const struct gx_network_spec *spec, const char *name);
+bool gx_spec_has(const struct gx_network_spec *spec, const char *name);
 GX_MUST_CHECK int gx_spec_set(struct gx_network_spec *spec, const char *name, int value,
                               struct gx_err *err);
 /* The same for a size whose values have words: "norm" = "instance". */

@@ -23,6 +23,14 @@ const struct gx_family *gx_family_find(const char *name)
     return NULL;
 }
 
+/* Spectral norm, in discriminators that leave it open. */
+static int bound(struct gx_trainee *net, const struct gx_config *c, struct gx_err *err)
+{
+    if (net->generator || !c->net.spectral_norm || !gx_spec_has(&net->spec, "spectral"))
+        return 0;
+    return gx_spec_set(&net->spec, "spectral", true, err);
+}
+
 int gx_game_init(struct gx_game *game, const struct gx_family *family,
                  const struct gx_config *config, const struct gx_label_kind *labels,
                  struct gx_err *err)
@@ -33,6 +41,8 @@ int gx_game_init(struct gx_game *game, const struct gx_family *family,
     int code = gx_adversary_check(config, err);
     if (!code)
         code = family->setup(game, err);
+    for (int i = 0; i < game->nets && !code; i++)
+        code = bound(&game->net[i], config, err);
     for (int i = 0; i < game->nets && !code; i++) {
         gx_params_init(&game->net[i].params);
         code = gx_network_declare(&game->net[i].spec, &game->net[i].params, err);

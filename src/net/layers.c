@@ -1,6 +1,8 @@
 /* Layers: parameters and nodes of what the reference implementations' networks are made of. */
 #include "net/layers.h"
 
+#include "net/spectral.h"
+
 #include <stdio.h>
 
 enum { NAME_MAX_LENGTH = 192 };
@@ -33,18 +35,35 @@ static struct gx_shape row_of(int channels)
     return (struct gx_shape){1, 1, 1, channels};
 }
 
-struct gx_node *gx_layer_conv(const struct gx_build *b, struct gx_node *x, int out,
-                              struct gx_layer_conv conv, bool bias, const char *format, ...)
+static struct gx_node *convolve(const struct gx_build *b, struct gx_node *x, int out,
+                                struct gx_layer_conv conv, bool bias, bool spectral,
+                                const char *name)
 {
-    char name[NAME_MAX_LENGTH];
-    FORMAT_NAME(name, format);
     struct gx_shape shape = {conv.kernel, conv.kernel, x->shape.c, out};
-    struct gx_node *w = parameter(b, name, "weight", GX_PARAM_CONV, shape, NULL);
+    struct gx_node *w = spectral ? gx_spectral_weight(b, shape, name)
+                                 : parameter(b, name, "weight", GX_PARAM_CONV, shape, NULL);
     struct gx_node *c = NULL;
     if (bias)
         c = parameter(b, name, "bias", GX_PARAM_BIAS, row_of(out), NULL);
     struct gx_conv how = {conv.stride, conv.pad, 0};
     return gx_name(b->graph, gx_conv2d(b->graph, x, w, c, how), "%s", name);
+}
+
+struct gx_node *gx_layer_conv(const struct gx_build *b, struct gx_node *x, int out,
+                              struct gx_layer_conv conv, bool bias, const char *format, ...)
+{
+    char name[NAME_MAX_LENGTH];
+    FORMAT_NAME(name, format);
+    return convolve(b, x, out, conv, bias, gx_spec_get(b->spec, "spectral"), name);
+}
+
+struct gx_node *gx_layer_conv_spectral(const struct gx_build *b, struct gx_node *x, int out,
+                                       struct gx_layer_conv conv, bool bias, const char *format,
+                                       ...)
+{
+    char name[NAME_MAX_LENGTH];
+    FORMAT_NAME(name, format);
+    return convolve(b, x, out, conv, bias, true, name);
 }
 
 struct gx_node *gx_layer_conv_transposed(const struct gx_build *b, struct gx_node *x, int out,

@@ -14,6 +14,11 @@ struct gx_layer_conv { /* a convolution's own sizes; channels come from the call
 struct gx_node *gx_layer_conv(const struct gx_build *b, struct gx_node *x, int out,
                               struct gx_layer_conv conv, bool bias, const char *format, ...)
     GX_PRINTF(6, 7);
+/* The same with spectral norm (see spectral.h). gx_layer_conv has it too, where the network's size
+ * "spectral" says so. */
+struct gx_node *gx_layer_conv_spectral(const struct gx_build *b, struct gx_node *x, int out,
+                                       struct gx_layer_conv conv, bool bias, const char *format,
+                                       ...) GX_PRINTF(6, 7);
 struct gx_node *gx_layer_conv_transposed(const struct gx_build *b, struct gx_node *x, int out,
                                          struct gx_layer_conv conv, bool bias, const char *format,
                                          ...) GX_PRINTF(6, 7);

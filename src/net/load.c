@@ -36,6 +36,23 @@ const struct gx_tensor_info *gx_seen(const struct gx_weights *file, const char *
     return info && info->rank == rank ? info : NULL;
 }
 
+const struct gx_tensor_info *gx_seen_conv(const struct gx_weights *file, const char *prefix,
+                                          const char *format, ...)
+{
+    char name[KEY_MAX_LENGTH];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    const struct gx_tensor_info *plain = gx_seen(file, prefix, 4, "%s.weight", name);
+    return plain ? plain : gx_seen(file, prefix, 4, "%s.weight_orig", name);
+}
+
+bool gx_seen_spectral(const struct gx_weights *file, const char *prefix, const char *conv)
+{
+    return gx_seen(file, prefix, 4, "%s.weight_orig", conv);
+}
+
 enum gx_norm_kind gx_seen_norm(const struct gx_weights *file, const char *prefix, const char *conv,
                                const char *norm)
 {

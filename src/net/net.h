@@ -26,11 +26,21 @@ extern const char *const gx_flag_words[]; /* no, yes */
         "norm", (initial), 0, GX_NORM_INSTANCE, gx_norm_words, "normalisation"                     \
     }
 
+#define GX_SIZE_SPECTRAL                                                                           \
+    {                                                                                              \
+        "spectral", 0, 0, 1, gx_flag_words, "spectral norm of every convolution"                   \
+    }
+
 /* ---- for infer: what a file says ---- */
 
 /* The tensor `prefix` + the printf-formed name, if it is there with this rank; else NULL. */
 const struct gx_tensor_info *gx_seen(const struct gx_weights *file, const char *prefix, int rank,
                                      const char *format, ...) GX_PRINTF(4, 5);
+/* A convolution's weight, which is NAME.weight_orig under spectral norm; NULL: neither. */
+const struct gx_tensor_info *gx_seen_conv(const struct gx_weights *file, const char *prefix,
+                                          const char *format, ...) GX_PRINTF(3, 4);
+/* Whether the convolution has spectral norm. */
+bool gx_seen_spectral(const struct gx_weights *file, const char *prefix, const char *conv);
 /* The norm after a convolution: batch norm has weights of its own, instance norm leaves the
  * convolution its bias, and without a norm the reference has neither. Old files keep running
  * statistics for instance norms too: they say nothing. */

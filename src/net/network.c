@@ -52,6 +52,11 @@ int gx_spec_get(const struct gx_network_spec *spec, const char *name)
     return i < 0 ? 0 : spec->size[i];
 }
 
+bool gx_spec_has(const struct gx_network_spec *spec, const char *name)
+{
+    return size_index(spec, name) >= 0;
+}
+
 int gx_spec_set(struct gx_network_spec *spec, const char *name, int value, struct gx_err *err)
 {
     const char *network = spec->network->name;

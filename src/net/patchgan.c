@@ -33,16 +33,17 @@ static int build(const struct gx_build *b, struct gx_node *x, struct gx_node *la
 
 static int infer(struct gx_network_spec *spec, const struct gx_weights *file, const char *prefix)
 {
-    const struct gx_tensor_info *first = gx_seen(file, prefix, 4, "model.0.weight");
+    const struct gx_tensor_info *first = gx_seen_conv(file, prefix, "model.0");
     int layers = 0;
-    while (layers < 1000 && gx_seen(file, prefix, 4, "model.%d.weight", 3 * layers + 5))
+    while (layers < 1000 && gx_seen_conv(file, prefix, "model.%d", 3 * layers + 5))
         layers++;
     if (!first || first->dims[2] != 4 || !layers ||
-        gx_seen(file, prefix, 4, "model.%d.weight", 3 * layers + 2)->dims[0] != 1)
+        gx_seen_conv(file, prefix, "model.%d", 3 * layers + 2)->dims[0] != 1)
         return -GX_E_FORMAT;
     bool fits = gx_seen_size(spec, "cin", first->dims[1]) &&
                 gx_seen_size(spec, "ndf", first->dims[0]) &&
                 gx_seen_size(spec, "n_layers", layers) &&
+                gx_seen_size(spec, "spectral", gx_seen_spectral(file, prefix, "model.0")) &&
                 gx_seen_size(spec, "norm", gx_seen_norm(file, prefix, "model.2", "model.3"));
     return fits ? 0 : -GX_E_FORMAT;
 }
@@ -59,6 +60,7 @@ static const struct gx_size_rule sizes[] = {
     {"ndf", 64, 1, 1024, NULL, "channels of the first layer"},
     {"n_layers", 3, 1, 8, NULL, "halvings: 3 for patches of 70x70 pixels"},
     GX_SIZE_NORM(GX_NORM_BATCH),
+    GX_SIZE_SPECTRAL,
     {NULL}};
 
 const struct gx_network gx_network_patchgan = {

@@ -24,11 +24,12 @@ static int build(const struct gx_build *b, struct gx_node *x, struct gx_node *la
 
 static int infer(struct gx_network_spec *spec, const struct gx_weights *file, const char *prefix)
 {
-    const struct gx_tensor_info *first = gx_seen(file, prefix, 4, "net.0.weight");
-    if (!first || !gx_seen(file, prefix, 4, "net.5.weight"))
+    const struct gx_tensor_info *first = gx_seen_conv(file, prefix, "net.0");
+    if (!first || !gx_seen_conv(file, prefix, "net.5"))
         return -GX_E_FORMAT;
     bool fits = gx_seen_size(spec, "cin", first->dims[1]) &&
                 gx_seen_size(spec, "ndf", first->dims[0]) &&
+                gx_seen_size(spec, "spectral", gx_seen_spectral(file, prefix, "net.0")) &&
                 gx_seen_size(spec, "norm", gx_seen_norm(file, prefix, "net.2", "net.3"));
     return fits ? 0 : -GX_E_FORMAT;
 }
@@ -37,6 +38,7 @@ static const struct gx_size_rule sizes[] = {
     GX_SIZES_JUDGED,
     {"ndf", 64, 1, 1024, NULL, "channels of the first layer"},
     GX_SIZE_NORM(GX_NORM_BATCH),
+    GX_SIZE_SPECTRAL,
     {NULL}};
 
 const struct gx_network gx_network_pixel = {

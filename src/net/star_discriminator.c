@@ -38,15 +38,16 @@ static int build(const struct gx_build *b, struct gx_node *x, struct gx_node *la
 
 static int infer(struct gx_network_spec *spec, const struct gx_weights *file, const char *prefix)
 {
-    const struct gx_tensor_info *first = gx_seen(file, prefix, 4, "main.0.weight");
-    const struct gx_tensor_info *classes = gx_seen(file, prefix, 4, "conv2.weight");
+    const struct gx_tensor_info *first = gx_seen_conv(file, prefix, "main.0");
+    const struct gx_tensor_info *classes = gx_seen_conv(file, prefix, "conv2");
     int layers = 0;
-    while (layers < 1000 && gx_seen(file, prefix, 4, "main.%d.weight", 2 * layers))
+    while (layers < 1000 && gx_seen_conv(file, prefix, "main.%d", 2 * layers))
         layers++;
-    bool fits = first && classes && gx_seen(file, prefix, 4, "conv1.weight") &&
+    bool fits = first && classes && gx_seen_conv(file, prefix, "conv1") &&
                 gx_seen_size(spec, "layers", layers) &&
                 classes->dims[2] <= 1024 && /* else the shift below could overflow */
                 gx_seen_size(spec, "size", classes->dims[2] << layers) &&
+                gx_seen_size(spec, "spectral", gx_seen_spectral(file, prefix, "main.0")) &&
                 gx_seen_size(spec, "dim", first->dims[0]) &&
                 gx_seen_size(spec, "c_dim", classes->dims[0]);
     return fits ? 0 : -GX_E_FORMAT;
@@ -57,6 +58,7 @@ static const struct gx_size_rule sizes[] = {
     {"dim", 64, 1, 1024, NULL, "channels of the first layer"},
     {"c_dim", 5, 1, 1024, NULL, "domains or attributes"},
     {"layers", 6, 1, 10, NULL, "halvings"},
+    GX_SIZE_SPECTRAL,
     {NULL}};
 
 const struct gx_network gx_network_star_discriminator = {

@@ -69,7 +69,8 @@ static void test_round_trip(void **state)
         small, "{\"network\": \"unet\", \"downs\": 3, \"ngf\": 2, \"norm\": \"batch\"}",
         /* tensors that are read in parts */
         "{\"network\": \"unet\", \"downs\": 4, \"ngf\": 25, \"norm\": \"batch\"}",
-        "{\"network\": \"resnet\", \"blocks\": 1, \"ngf\": 2, \"norm\": \"batch\"}"};
+        "{\"network\": \"resnet\", \"blocks\": 1, \"ngf\": 2, \"norm\": \"batch\"}",
+        "{\"network\": \"patchgan\", \"cin\": 1, \"ndf\": 2, \"spectral\": true}"};
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         struct gx_params from = filled(nets[i]), to = filled(nets[i]);
         struct gx_err err = {""};
@@ -224,11 +225,20 @@ static void test_inference(void **state)
         "\"norm\": \"none\", \"drop\": true}",
         "{\"network\": \"resnet\", \"cin\": 3, \"cout\": 3, \"ngf\": 2, \"blocks\": 1, "
         "\"norm\": \"batch\", \"drop\": false}",
-        "{\"network\": \"patchgan\", \"cin\": 6, \"ndf\": 2, \"n_layers\": 4, \"norm\": \"none\"}",
-        "{\"network\": \"pixel\", \"cin\": 6, \"ndf\": 2, \"norm\": \"instance\"}",
+        "{\"network\": \"patchgan\", \"cin\": 6, \"ndf\": 2, \"n_layers\": 4, \"norm\": \"none\", "
+        "\"spectral\": false}",
+        "{\"network\": \"patchgan\", \"cin\": 6, \"ndf\": 2, \"n_layers\": 2, \"norm\": \"batch\", "
+        "\"spectral\": true}",
+        "{\"network\": \"pixel\", \"cin\": 6, \"ndf\": 2, \"norm\": \"instance\", "
+        "\"spectral\": false}",
+        "{\"network\": \"pixel\", \"cin\": 1, \"ndf\": 3, \"norm\": \"none\", "
+        "\"spectral\": true}",
         "{\"network\": \"star_generator\", \"dim\": 2, \"c_dim\": 5, \"blocks\": 3}",
         "{\"network\": \"star_discriminator\", \"size\": 96, \"dim\": 1, \"c_dim\": 2, "
-        "\"layers\": 5}",
+        "\"layers\": 5, \"spectral\": false}",
+        "{\"network\": \"star_discriminator\", \"size\": 8, \"dim\": 2, \"c_dim\": 3, "
+        "\"layers\": 2, \"spectral\": true}",
+        "{\"network\": \"unet_discriminator_sn\", \"cin\": 2, \"nf\": 3}",
     };
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         struct gx_params params = filled(nets[i]);

@@ -23,6 +23,7 @@ static const struct {
     {"forward", parity_forward},
     {"gradient_penalty", parity_gradient_penalty},
     {"objectives", parity_objectives},
+    {"spectral_norm", parity_spectral_norm},
     {"train", parity_train},
 };
 

@@ -36,6 +36,7 @@ void parity_note(const struct fixture *f, double value, const char *format, ...)
 GX_MUST_CHECK int parity_forward(const struct fixture *f, struct gx_err *err);
 GX_MUST_CHECK int parity_gradient_penalty(const struct fixture *f, struct gx_err *err);
 GX_MUST_CHECK int parity_objectives(const struct fixture *f, struct gx_err *err);
+GX_MUST_CHECK int parity_spectral_norm(const struct fixture *f, struct gx_err *err);
 GX_MUST_CHECK int parity_train(const struct fixture *f, struct gx_err *err);
 
 /* ---- reading fixtures ---- */

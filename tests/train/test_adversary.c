@@ -51,17 +51,47 @@ static void discriminators_have_a_rate_of_their_own(void **state)
     assert_true(same("course", "course-2", "G.") && !same("course", "course-2", "D."));
 }
 
-static void resumed_at_two_rates(void **state)
+static void resumed_is_uninterrupted(void **state)
 {
     (void)state;
-    static const char words[] =
-        "train.steps=4 optim.lr_d=0.001 loss.noise=0.2 loss.noise_until=0.9";
-    char again[256];
-    snprintf(again, sizeof again, "--resume %s", words);
-    tiny_train("whole", words);
-    tiny_stop("parts", 2, words);
-    tiny_train("parts", again);
-    tiny_assert_same("whole", "parts", "latest");
+    static const char *const rows[] = {
+        "optim.lr_d=0.001 loss.noise=0.2 loss.noise_until=0.9",
+        "net.spectral_norm=true loss.penalty=interpolates net.discriminator=pixel",
+        "net.spectral_norm=true train.n_critic=2 loss.gan=relativistic_average loss.orthogonal=1"};
+    for (int i = 0; i < 3; i++) {
+        char words[256], again[300], whole[16], parts[16];
+        snprintf(words, sizeof words, "train.steps=4 %s", rows[i]);
+        snprintf(again, sizeof again, "--resume %s", words);
+        snprintf(whole, sizeof whole, "whole-%d", i);
+        snprintf(parts, sizeof parts, "parts-%d", i);
+        tiny_train(whole, words);
+        tiny_stop(parts, 2, words);
+        tiny_train(parts, again);
+        tiny_assert_same(whole, parts, "latest");
+    }
+}
+
+/* The checkpoint has the state under torch's names, moved by training and of length 1. */
+static void spectral_norm_follows(void **state)
+{
+    (void)state;
+    float *u, *first;
+    run("sn-1", "train.steps=1 net.spectral_norm=true");
+    run("sn-5", "train.steps=5 net.spectral_norm=true");
+    assert_int_equal(tiny_tensor("sn-1", "latest", "D.model.0.weight", &u), 0);
+    int64_t count = tiny_tensor("sn-5", "latest", "D.model.0.weight_u", &u);
+    assert_int_equal(count, 4);
+    assert_int_equal(tiny_tensor("sn-1", "latest", "D.model.0.weight_u", &first), count);
+    double length = 0;
+    bool moved = false;
+    for (int64_t i = 0; i < count; i++) {
+        length += (double)u[i] * u[i];
+        moved |= u[i] != first[i];
+    }
+    assert_float_equal(length, 1, 1e-5);
+    assert_true(moved);
+    free(u);
+    free(first);
 }
 
 static void penalties_are_logged_and_act(void **state)
@@ -181,7 +211,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(discriminators_have_a_rate_of_their_own),
-        cmocka_unit_test(resumed_at_two_rates),
+        cmocka_unit_test(resumed_is_uninterrupted),
+        cmocka_unit_test(spectral_norm_follows),
         cmocka_unit_test(penalties_are_logged_and_act),
         cmocka_unit_test(noise_is_seen),
         cmocka_unit_test(labels_are_moved),
