@@ -139,4 +139,10 @@ GX_MUST_CHECK int gx_sheet_write(const char *path, int columns, int rows,
                                  const struct gx_pixels *cells, const char *const *titles,
                                  struct gx_err *err);
 
+/* The same as a picture, *height x *width x 3 floats from 0 to 1 to free, with a title for each
+ * cell, above it; columns are wide enough for their titles. *data is NULL on failure. */
+GX_MUST_CHECK int gx_sheet_draw(int columns, int rows, const struct gx_pixels *cells,
+                                const char *const *titles, float **data, int *width, int *height,
+                                struct gx_err *err);
+
 #endif

@@ -1,9 +1,10 @@
 /* A list of pictures through a model: while one is computed, the next is decoded and the last one
- * encoded, each on a thread of its own. */
+ * encoded, each on a thread of its own. A picture is decoded once, however many outputs it has. */
 #ifndef GX_CMD_BATCH_H
 #define GX_CMD_BATCH_H
 
 #include "cmd/jobs.h"
+#include "cmd/label.h"
 #include "cmd/report.h"
 #include "ganx/image.h"
 #include "ganx/model.h"
@@ -12,6 +13,8 @@ struct gx_batch {
     struct gx_report *report;
     struct gx_model *model;
     const struct gx_jobs *jobs;
+    const struct gx_targets *targets; /* one for each output of a job, unless they are one sheet;
+                                       * none for a model without domains */
     struct gx_open_options open;
     struct gx_write_options write; /* format is each job's own */
     int64_t max_memory;            /* bytes for the pictures in flight; 0: what the machine has */
@@ -27,7 +30,8 @@ struct gx_batch_result {
     bool cannot_write;        /* and that ended the work; the signal that did: gx_stop_signal */
 };
 
-/* Reports each job that fails or is skipped, in text or JSON, and with --json each that is done.
+/* Reports each job that fails or is skipped, in text or JSON, and with --json each output that is
+ * written. A job is done when all of its outputs are; after one that fails the others are left.
  * Ends early, after what is being computed, when an output cannot be written or a signal came. */
 void gx_batch_run(const struct gx_batch *batch, struct gx_batch_result *result);
 

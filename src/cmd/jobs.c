@@ -39,11 +39,20 @@ static struct gx_job *append(struct plan *p, const char *in)
         jobs->job = gx_grow(jobs->job, (size_t)p->room * sizeof *jobs->job);
     }
     struct gx_job *job = &jobs->job[jobs->count++];
-    *job = (struct gx_job){.in = gx_arena_text(&jobs->arena, in), .out = "", .folder = ""};
+    *job = (struct gx_job){.in = gx_arena_text(&jobs->arena, in)};
+    job->output = gx_arena_alloc(&jobs->arena, (size_t)jobs->outputs * sizeof *job->output);
     return job;
 }
 
-/* An input whose output is a file of the folder `under` (below OUT, "" for OUT itself). */
+/* "folder/name"; a folder that is a file system's root has its slash already, and "" is no part. */
+static const char *join(struct plan *p, const char *folder, const char *name)
+{
+    const char *slash = !*name || folder[strlen(folder) - 1] == '/' ? "" : "/";
+    return gx_arena_format(&p->jobs->arena, "%s%s%s", folder, slash, name);
+}
+
+/* An input whose outputs are files of the folder `under`, below OUT or below each variant's folder
+ * in it; "" for that itself. */
 static struct gx_job *append_under(struct plan *p, const char *in, const char *under)
 {
     struct gx_arena *arena = &p->jobs->arena;
@@ -56,10 +65,12 @@ static struct gx_job *append_under(struct plan *p, const char *in, const char *u
         int stem = suffix ? (int)(suffix - 1 - name) : (int)strlen(name);
         name = gx_arena_format(arena, "%.*s.%s", stem, name, job->format);
     }
-    const char *join = p->out[strlen(p->out) - 1] == '/' ? "" : "/";
-    job->folder = *under ? gx_arena_format(arena, "%s%s%s", p->out, join, under) : p->out;
-    join = job->folder[strlen(job->folder) - 1] == '/' ? "" : "/";
-    job->out = gx_arena_format(arena, "%s%s%s", job->folder, join, name);
+    for (int i = 0; i < p->jobs->outputs; i++) {
+        struct gx_output *to = &job->output[i];
+        const char *top = p->request->variants ? join(p, p->out, p->request->variant[i]) : p->out;
+        to->folder = join(p, top, under);
+        to->path = join(p, to->folder, name);
+    }
     return job;
 }
 
@@ -115,19 +126,17 @@ static void walk(struct plan *p, const char *folder, const char *under, const st
         level.device = s.st_dev;
         level.inode = s.st_ino;
     }
-    const char *join = folder[strlen(folder) - 1] == '/' ? "" : "/";
     for (int folders = 0; folders < 1 + p->request->recursive; folders++)
         for (size_t i = 0; i < names.count; i++) {
-            const char *path = gx_arena_format(arena, "%s%s%s", folder, join, names.name[i]);
+            const char *path = join(p, folder, names.name[i]);
             bool is_folder = !stat(path, &s) && S_ISDIR(s.st_mode);
             if (is_folder != (folders == 1))
                 continue;
             if (!is_folder)
                 consider(p, path, under);
             if (is_folder && !is_out(p, &s) && !was_met(&level, &s) && depth < DEPTH_MAX)
-                walk(p, path,
-                     gx_arena_format(arena, "%s%s%s", under, *under ? "/" : "", names.name[i]),
-                     &level, depth + 1);
+                walk(p, path, *under ? join(p, under, names.name[i]) : names.name[i], &level,
+                     depth + 1);
         }
     gx_names_free(&names);
 }
@@ -183,27 +192,33 @@ static int add_listed(struct plan *p, const char *list)
     return 0;
 }
 
+struct claim { /* of an input on an output */
+    const char *out;
+    const struct gx_job *job;
+};
+
 static int by_out(const void *a, const void *b)
 {
-    const struct gx_job *const *x = a, *const *y = b;
-    int order = strcmp((*x)->out, (*y)->out);
-    return order ? order : (*x > *y) - (*x < *y);
+    const struct claim *x = a, *y = b;
+    int order = strcmp(x->out, y->out);
+    return order ? order : (x->job > y->job) - (x->job < y->job);
 }
 
 static int refuse_collisions(const struct plan *p)
 {
     struct gx_jobs *jobs = p->jobs;
-    struct gx_job **sorted = gx_new((size_t)(jobs->count + 1) * sizeof *sorted);
+    size_t most = (size_t)jobs->count * (size_t)jobs->outputs, count = 0;
+    struct claim *claim = gx_new((most + 1) * sizeof *claim);
     int code = 0;
     for (int i = 0; i < jobs->count; i++)
-        sorted[i] = &jobs->job[i];
-    qsort(sorted, (size_t)jobs->count, sizeof *sorted, by_out);
-    for (int i = 1; !code && i < jobs->count; i++)
-        if (!sorted[i]->problem && !sorted[i - 1]->problem &&
-            !strcmp(sorted[i]->out, sorted[i - 1]->out))
+        for (int k = 0; k < jobs->outputs && !jobs->job[i].problem; k++)
+            claim[count++] = (struct claim){jobs->job[i].output[k].path, &jobs->job[i]};
+    qsort(claim, count, sizeof *claim, by_out);
+    for (size_t i = 1; !code && i < count; i++)
+        if (!strcmp(claim[i].out, claim[i - 1].out))
             code = gx_fail(p->err, GX_E_USAGE, "'%s' and '%s' would both become '%s'",
-                           sorted[i - 1]->in, sorted[i]->in, sorted[i]->out);
-    free(sorted);
+                           claim[i - 1].job->in, claim[i].job->in, claim[i].out);
+    free(claim);
     return code;
 }
 
@@ -233,31 +248,39 @@ static int refuse_inputs_as_outputs(const struct plan *p)
         if (strcmp(jobs->job[i].in, "-") && !stat(jobs->job[i].in, &s))
             inputs[count++] = (struct identity){s.st_dev, s.st_ino, jobs->job[i].in};
     qsort(inputs, count, sizeof *inputs, by_identity);
-    for (int i = 0; !code && i < jobs->count; i++) {
-        struct gx_job *job = &jobs->job[i];
-        if (!strcmp(job->out, "-") || stat(job->out, &s) || !S_ISREG(s.st_mode))
+    for (int i = 0; !code && i < jobs->count * jobs->outputs; i++) {
+        const char *out = jobs->job[i / jobs->outputs].output[i % jobs->outputs].path;
+        if (!strcmp(out, "-") || stat(out, &s) || !S_ISREG(s.st_mode))
             continue;
         struct identity key = {s.st_dev, s.st_ino, NULL};
         const struct identity *same = bsearch(&key, inputs, count, sizeof *inputs, by_identity);
         if (same)
             code = gx_fail(p->err, GX_E_USAGE, "the output '%s' is the input '%s'; name another",
-                           job->out, same->in);
+                           out, same->in);
     }
     free(inputs);
     return code;
 }
 
+/* An input of several outputs is skipped when all are there; else the missing ones are made. */
 static int skip_existing(const struct plan *p)
 {
+    bool single = !p->jobs->batch && !p->request->variants;
     for (int i = 0; i < p->jobs->count && !p->request->force; i++) {
         struct gx_job *job = &p->jobs->job[i];
         struct stat s;
-        if (!strcmp(job->out, "-") || job->problem || lstat(job->out, &s))
-            continue;
-        if (!p->jobs->batch && (S_ISREG(s.st_mode) || S_ISLNK(s.st_mode)))
-            return gx_fail(p->err, GX_E_USAGE, "'%s' exists; --force writes over it", job->out);
-        if (p->jobs->batch)
-            job->skip = "its output exists";
+        int there = 0;
+        for (int k = 0; k < p->jobs->outputs && !job->problem; k++) {
+            struct gx_output *to = &job->output[k];
+            if (!strcmp(to->path, "-") || lstat(to->path, &s))
+                continue;
+            if (single && (S_ISREG(s.st_mode) || S_ISLNK(s.st_mode)))
+                return gx_fail(p->err, GX_E_USAGE, "'%s' exists; --force writes over it", to->path);
+            to->exists = !single;
+            there += !single;
+        }
+        if (there == p->jobs->outputs)
+            job->skip = there > 1 ? "its outputs exist" : "its output exists";
     }
     return 0;
 }
@@ -269,7 +292,8 @@ static int plan_single(struct plan *p, const char *in, const char *out)
     struct gx_job *job = append(p, in);
     const char *said = strcmp(out, "-") ? q->format_of(out) : NULL;
     const char *own = strcmp(in, "-") && strcmp(out, "-") ? q->format_of(in) : NULL;
-    job->out = gx_arena_text(&p->jobs->arena, out);
+    job->output->path = gx_arena_text(&p->jobs->arena, out);
+    job->output->folder = "";
     job->format = *q->format ? q->format : said ? said : own ? own : q->fallback;
     if (!*q->format && !said && strcmp(out, "-") && suffix_of(out) &&
         (q->is_input(out) || q->format_off(out)))
@@ -283,7 +307,7 @@ static int plan_words(struct plan *p, const char *const *in, int inputs, const c
 {
     const struct gx_jobs_request *q = p->request;
     bool to_stream = !strcmp(out, "-"), slash = *out && out[strlen(out) - 1] == '/';
-    bool to_folder = slash || (p->out_exists && S_ISDIR(p->out_stat.st_mode));
+    bool to_folder = slash || q->variants || (p->out_exists && S_ISDIR(p->out_stat.st_mode));
     bool several =
         inputs > 1 || *q->files_from || (inputs && strcmp(in[0], "-") && gx_is_folder(in[0]));
     int from_stream = *q->files_from && !strcmp(q->files_from, "-");
@@ -296,8 +320,8 @@ static int plan_words(struct plan *p, const char *const *in, int inputs, const c
     if (to_stream)
         return gx_fail(p->err, GX_E_USAGE, "standard output takes one picture, not several");
     if (p->out_exists && !S_ISDIR(p->out_stat.st_mode))
-        return gx_fail(p->err, GX_E_USAGE, "'%s' must be a folder, for there are several inputs",
-                       out);
+        return gx_fail(p->err, GX_E_USAGE, "'%s' must be a folder, for there are several %s", out,
+                       several ? "inputs" : "outputs");
     p->jobs->batch = several;
     int code = *q->files_from ? add_listed(p, q->files_from) : 0;
     for (int i = 0; !code && i < inputs; i++)
@@ -308,7 +332,7 @@ static int plan_words(struct plan *p, const char *const *in, int inputs, const c
 int gx_jobs_plan(struct gx_jobs *jobs, const struct gx_jobs_request *request, struct gx_err *err)
 {
     struct plan p = {.jobs = jobs, .request = request, .err = err};
-    memset(jobs, 0, sizeof *jobs);
+    *jobs = (struct gx_jobs){.outputs = request->variants ? request->variants : 1};
     int inputs = request->operands - 1;
     if (*request->files_from && inputs > 0)
         return gx_fail(err, GX_E_USAGE, "with --files-from only the output is named, not '%s' too",

@@ -4,6 +4,7 @@
  *   a folder, several,
  *   or --files-from     OUT is a folder; names are kept, and subfolders too when recursive
  *   - for IN or OUT     standard input, standard output: one picture only
+ *   several variants    OUT is a folder, and each variant has one in it, whatever IN is
  *
  * A name's format stays unless asked otherwise; one that cannot be written becomes the fallback,
  * and its suffix too. Nothing is opened, written or made here: the whole plan is known before the
@@ -16,18 +17,24 @@
 
 #include <stdbool.h>
 
+struct gx_output {
+    const char *path;   /* "-" is standard output */
+    const char *folder; /* what must exist before it can be written, or "" */
+    bool exists;        /* and is left alone: its variant is there already */
+};
+
 struct gx_job {
-    const char *in, *out; /* paths; "-" is a standard stream */
-    const char *folder;   /* what must exist before out can be written, or "" */
-    const char *format;   /* of the output */
-    const char *skip;     /* why it is left out (its output exists), or NULL */
-    const char *problem;  /* why it cannot be read (a folder that cannot be listed), or NULL */
+    const char *in;           /* a path; "-" is standard input */
+    struct gx_output *output; /* jobs->outputs of them, one for each variant */
+    const char *format;       /* of the outputs */
+    const char *skip;         /* why it is left out (its outputs exist), or NULL */
+    const char *problem;      /* why it cannot be read (a folder that cannot be listed), or NULL */
 };
 
 struct gx_jobs {
     struct gx_arena arena;
     struct gx_job *job;
-    int count;
+    int count, outputs;
     bool batch;      /* OUT is a folder: one input that fails does not stop the others */
     int passed_over; /* files of folders in formats that are off ... */
     const char *passed_over_name, *passed_over_format; /* ... and the first of them */
@@ -38,9 +45,11 @@ struct gx_jobs_request {
     int operands;
     const char *files_from; /* a file of names, one a line or ended by NUL, "-", or "" */
     bool recursive, force;
-    const char *format;                          /* asked for, or "" */
-    const char *fallback;                        /* "png" */
-    bool (*is_input)(const char *name);          /* by its suffix: which files of a folder count */
+    const char *const *variant;         /* names of folders; one output of each input for each */
+    int variants;                       /* 0: each input has one output, in OUT itself */
+    const char *format;                 /* asked for, or "" */
+    const char *fallback;               /* "png" */
+    bool (*is_input)(const char *name); /* by its suffix: which files of a folder count */
     const char *(*format_off)(const char *name); /* a format that is known but off, or NULL */
     const char *(*format_of)(const char *name);  /* what its suffix says, NULL: not writable */
 };

@@ -18,6 +18,7 @@ static struct gx_model_settings settings_of(const struct gx_config *c)
     return (struct gx_model_settings){
         .family = c->family,
         .direction = c->translate.direction,
+        .domains = *c->translate.domains ? c->translate.domains : NULL,
         .norm_stats = !strcmp(stats, "image")     ? GX_MODEL_STATS_IMAGE
                       : !strcmp(stats, "running") ? GX_MODEL_STATS_RUNNING
                                                   : GX_MODEL_STATS_OWN,
@@ -35,22 +36,44 @@ static struct gx_model_settings settings_of(const struct gx_config *c)
     };
 }
 
-static int plan_jobs(const struct gx_config *c, struct gx_jobs *jobs, struct gx_err *err)
+static int plan_jobs(const struct gx_config *c, const struct gx_targets *targets,
+                     struct gx_jobs *jobs, struct gx_err *err)
 {
+    const char **folder = gx_new(((size_t)targets->count + 1) * sizeof *folder);
+    for (int i = 0; i < targets->count; i++)
+        folder[i] = targets->target[i].folder;
     const struct gx_jobs_request request = {.operand = c->operand,
                                             .operands = c->operands,
                                             .files_from = c->translate.files_from,
                                             .recursive = c->translate.recursive,
                                             .force = c->translate.force,
+                                            .variant = folder,
+                                            .variants = targets->folders ? targets->count : 0,
                                             .format = c->translate.format,
                                             .fallback = "png",
                                             .is_input = gx_picture_name,
                                             .format_off = gx_picture_name_off,
                                             .format_of = gx_format_of_name};
-    return gx_jobs_plan(jobs, &request, err);
+    int code = gx_jobs_plan(jobs, &request, err);
+    free(folder);
+    return code;
 }
 
 /* ---- --dry-run ---- */
+
+/* "out/a/x.png" or "standard output"; of several the first, and how many more. */
+static void say_outputs(const struct gx_batch *b, const struct gx_job *job, char *text, size_t size)
+{
+    const char *first = "";
+    int wanted = 0;
+    for (int i = 0; i < b->jobs->outputs; i++)
+        if (!job->output[i].exists && !wanted++)
+            first = job->output[i].path;
+    size_t used =
+        (size_t)snprintf(text, size, "%s", strcmp(first, "-") != 0 ? first : "standard output");
+    if (wanted > 1 && used < size)
+        snprintf(text + used, size - used, " and %d more", wanted - 1);
+}
 
 /* Says what one job would become and what its values would need; true if it can be opened. */
 static bool say_one(const struct gx_batch *b, const struct gx_job *job, int64_t *most)
@@ -59,12 +82,14 @@ static bool say_one(const struct gx_batch *b, const struct gx_job *job, int64_t 
     struct gx_err err;
     int64_t bytes = 0;
     int code = 0;
+    char out[4200];
     if (job->skip) {
         gx_report(b->report, GX_INFO, "skipped", "would skip '%s': %s", job->in, job->skip);
         return true;
     }
+    say_outputs(b, job, out, sizeof out);
     if (!strcmp(job->in, "-")) {
-        gx_report(b->report, GX_INFO, "picture", "standard input -> %s", job->out);
+        gx_report(b->report, GX_INFO, "picture", "standard input -> %s", out);
         return true;
     }
     if (job->problem)
@@ -80,8 +105,7 @@ static bool say_one(const struct gx_batch *b, const struct gx_job *job, int64_t 
         const struct gx_number numbers[] = {
             {"width", facts->width}, {"height", facts->height}, {"bytes", (double)bytes}};
         gx_report_numbers(b->report, GX_INFO, "picture", numbers, 3,
-                          "%s -> %s: %d x %d, %.1f MiB of values", job->in,
-                          strcmp(job->out, "-") ? job->out : "standard output", facts->width,
+                          "%s -> %s: %d x %d, %.1f MiB of values", job->in, out, facts->width,
                           facts->height, (double)bytes / 0x1p20);
     }
     gx_picture_free(&picture);
@@ -206,22 +230,24 @@ static int run_batch(const struct gx_config *c, const struct gx_batch *batch)
 
 /* ---- before ---- */
 
-static int prepare(const struct gx_config *c, struct gx_batch *batch, struct gx_jobs *jobs,
-                   struct gx_err *err)
+struct task {
+    const struct gx_config *config;
+    struct gx_batch batch;
+    struct gx_jobs jobs;
+    struct gx_targets targets;
+    enum gx_stage stage; /* that an error came up at */
+};
+
+static int prepare(const struct gx_config *c, struct gx_batch *batch, struct gx_err *err)
 {
-    *batch = (struct gx_batch){.open = {.max_pixels = c->translate.max_pixels,
-                                        .allow_truncated = c->translate.allow_truncated},
-                               .write = gx_write_defaults,
-                               .max_memory = c->max_memory,
-                               .jobs = jobs};
+    batch->open = (struct gx_open_options){.max_pixels = c->translate.max_pixels,
+                                           .allow_truncated = c->translate.allow_truncated};
+    batch->write = gx_write_defaults;
     batch->write.quality = c->translate.quality;
     batch->write.strip = c->translate.strip;
+    batch->max_memory = c->max_memory;
     int code = gx_background_parse(c->translate.background, batch->write.background, err);
-    if (!code)
-        code = gx_image_start(c->translate.loaders, 1, err);
-    if (!code)
-        code = plan_jobs(c, jobs, err);
-    return code;
+    return code ? code : gx_image_start(c->translate.loaders, 1, err);
 }
 
 /* -m, or the family's installed model; *chosen: the user did not point at it. */
@@ -259,35 +285,66 @@ static int open_model(const struct gx_config *c, struct gx_batch *batch, struct 
     return code;
 }
 
-static int run_translate(struct gx_config *config, struct gx_report *report)
+static int open_targets(struct task *t, struct gx_err *err)
 {
-    struct gx_jobs jobs = {.count = 0};
-    struct gx_batch batch;
-    struct gx_err err;
-    int code = prepare(config, &batch, &jobs, &err);
-    batch.report = report;
-    if (!code && jobs.passed_over)
+    t->stage = GX_AT_MODEL;
+    int code = open_model(t->config, &t->batch, err);
+    if (code)
+        return code;
+    t->stage = GX_AT_START;
+    return gx_targets_plan(&t->targets, t->config, gx_model_facts(t->batch.model), err);
+}
+
+static int plan_outputs(struct task *t, struct gx_err *err)
+{
+    struct gx_report *report = t->batch.report;
+    const struct gx_jobs *jobs = &t->jobs;
+    t->stage = GX_AT_START;
+    int code = plan_jobs(t->config, &t->targets, &t->jobs, err);
+    if (code == -GX_E_IO)
+        t->stage = GX_AT_INPUT; /* the list of --files-from */
+    if (code)
+        return code;
+    if (jobs->passed_over)
         gx_report(report, GX_WARNING, "passed_over",
                   "passed over %d %s that --loaders would allow, such as '%s' (--loaders %s)",
-                  jobs.passed_over, jobs.passed_over == 1 ? "picture" : "pictures",
-                  jobs.passed_over_name, jobs.passed_over_format);
-    if (code) {
-        /* the list of --files-from is input */
-        code = gx_fail_at(report, code, code == -GX_E_IO ? GX_AT_INPUT : GX_AT_START, &err);
-    } else if (!jobs.count) {
-        gx_report(report, GX_ERROR, "error", "no pictures in '%s'",
-                  *config->translate.files_from ? config->translate.files_from
-                                                : config->operand[0]);
-        code = GX_EXIT_NO_INPUT;
-    } else {
-        code = open_model(config, &batch, &err);
-        if (code)
-            code = gx_fail_at(report, code, GX_AT_MODEL, &err);
-        else
-            code = config->dry_run ? say_all(&batch) : run_batch(config, &batch);
-        gx_model_close(&batch.model);
-    }
-    gx_jobs_clear(&jobs);
+                  jobs->passed_over, jobs->passed_over == 1 ? "picture" : "pictures",
+                  jobs->passed_over_name, jobs->passed_over_format);
+    t->stage = GX_AT_INPUT;
+    return jobs->count ? 0
+                       : gx_fail(err, GX_E_IO, "no pictures in '%s'",
+                                 *t->config->translate.files_from ? t->config->translate.files_from
+                                                                  : t->config->operand[0]);
+}
+
+/* The names are planned before the model is loaded, so that a slip of the pen is told at once; but
+ * where --to chooses, it is the model that says how many outputs there are. */
+static int make_ready(struct task *t, struct gx_err *err)
+{
+    bool chooses = gx_option_applies(gx_option_by_key("to"), t->config->family);
+    t->stage = GX_AT_START;
+    int code = prepare(t->config, &t->batch, err);
+    if (!code && chooses)
+        code = open_targets(t, err);
+    if (!code)
+        code = plan_outputs(t, err);
+    return code || chooses ? code : open_targets(t, err);
+}
+
+static int run_translate(struct gx_config *config, struct gx_report *report)
+{
+    struct task t = {.config = config, .batch = {.report = report}};
+    struct gx_err err;
+    t.batch.jobs = &t.jobs;
+    t.batch.targets = &t.targets;
+    int code = make_ready(&t, &err);
+    if (code)
+        code = gx_fail_at(report, code, t.stage, &err);
+    else
+        code = config->dry_run ? say_all(&t.batch) : run_batch(config, &t.batch);
+    gx_model_close(&t.batch.model);
+    gx_targets_clear(&t.targets);
+    gx_jobs_clear(&t.jobs);
     return code;
 }
 

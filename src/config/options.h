@@ -42,6 +42,7 @@ enum gx_option_flags {
     GX_OPTION_FLAG_ONLY = 1, /* no YAML key, not saved, out of reach for --set */
     GX_OPTION_RESUME = 2,    /* --resume may change it */
     GX_OPTION_OPEN = 4,      /* the choices are suggestions; who uses the value checks it */
+    GX_OPTION_REPEATS = 16,  /* a text: each use of the flag adds a line */
     GX_OPTION_HIDDEN = 8     /* for the build: not in help, manual or completion */
 };
 

@@ -80,10 +80,15 @@ static int plan(const char *words, struct gx_jobs_request q)
     int code = gx_jobs_plan(&jobs, &q, &err);
     size_t used = 0;
     snprintf(said, sizeof said, "%s", err.text);
-    for (int i = 0; !code && i < jobs.count; i++)
-        used += (size_t)snprintf(said + used, sizeof said - used, "%s%s>%s:%s%s%s", i ? " " : "",
-                                 jobs.job[i].in, jobs.job[i].out, jobs.job[i].format,
-                                 jobs.job[i].skip ? "!" : "", jobs.job[i].problem ? "?" : "");
+    for (int i = 0; !code && i < jobs.count; i++) {
+        const struct gx_job *job = &jobs.job[i];
+        used += (size_t)snprintf(said + used, sizeof said - used, "%s%s>", i ? " " : "", job->in);
+        for (int k = 0; k < jobs.outputs; k++)
+            used += (size_t)snprintf(said + used, sizeof said - used, "%s%s%s", k ? "," : "",
+                                     job->output[k].path, job->output[k].exists ? "*" : "");
+        used += (size_t)snprintf(said + used, sizeof said - used, ":%s%s%s", job->format,
+                                 job->skip ? "!" : "", job->problem ? "?" : "");
+    }
     gx_jobs_clear(&jobs);
     return code;
 }
@@ -226,9 +231,43 @@ static void existing_outputs_stay(void **state)
     REFUSES("in/a.png out/a.png", "'out/a.png' exists; --force writes over it", 0);
     REFUSES("in/a.png out", "'out/a.png' exists; --force writes over it", 0);
     PLANS("in/a.png out/a.png", "in/a.png>out/a.png:png", .force = true);
-    PLANS("in out", "in/a.png>out/a.png:png! in/b.png>out/b.png:png", 0);
+    PLANS("in out", "in/a.png>out/a.png*:png! in/b.png>out/b.png:png", 0);
     PLANS("in out", "in/a.png>out/a.png:png in/b.png>out/b.png:png", .force = true);
     PLANS("in/a.png /dev/null", "in/a.png>/dev/null:png", 0);
+}
+
+/* Several outputs of each input: a folder for each, whatever the input is. */
+static void several_outputs(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a", "b=1"};
+#define TWO .variant = names, .variants = 2
+    touch("in/x.png");
+    touch("in/sub/y.heic");
+    PLANS("in/x.png out", "in/x.png>out/a/x.png,out/b=1/x.png:png", TWO);
+    PLANS("in/x.png out.png", "in/x.png>out.png/a/x.png,out.png/b=1/x.png:png", TWO);
+    PLANS("- out", "->out/a/stdin.jpg,out/b=1/stdin.jpg:jpg", TWO, .format = "jpg");
+    PLANS("in/x.png /", "in/x.png>/a/x.png,/b=1/x.png:png", TWO);
+    PLANS("in out",
+          "in/x.png>out/a/x.png,out/b=1/x.png:png "
+          "in/sub/y.heic>out/a/sub/y.png,out/b=1/sub/y.png:png",
+          TWO, .recursive = true);
+    REFUSES("in/x.png -", "standard output takes one picture, not several", TWO);
+    REFUSES("in/x.png in/x.png", "'in/x.png' must be a folder, for there are several outputs", TWO);
+    touch("out/a/x.png");
+    PLANS("in/x.png out", "in/x.png>out/a/x.png*,out/b=1/x.png:png", TWO);
+    PLANS("in/x.png out", "in/x.png>out/a/x.png,out/b=1/x.png:png", TWO, .force = true);
+    touch("out/b=1/x.png");
+    PLANS("in out", "in/x.png>out/a/x.png*,out/b=1/x.png*:png!", TWO);
+    touch("two/x.png");
+    REFUSES("in/x.png two/x.png out", "'in/x.png' and 'two/x.png' would both become 'out/a/x.png'",
+            TWO, .force = true);
+    touch("in/a/x.png");
+    REFUSES("in/x.png in/a/x.png in", "'in/x.png' and 'in/a/x.png' would both become 'in/a/x.png'",
+            TWO, .force = true);
+    REFUSES("in/a/x.png in", "the output 'in/a/x.png' is the input 'in/a/x.png'; name another", TWO,
+            .force = true);
+#undef TWO
 }
 
 int main(void)
@@ -241,6 +280,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(outputs_never_meet, enter, leave),
         cmocka_unit_test_setup_teardown(an_output_is_never_an_input, enter, leave),
         cmocka_unit_test_setup_teardown(existing_outputs_stay, enter, leave),
+        cmocka_unit_test_setup_teardown(several_outputs, enter, leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -388,6 +388,42 @@ static void sheets(void **state)
     assert_int_equal(gx_sheet_write("/nowhere/x.png", 2, 2, cells, NULL, &err), -GX_E_IO);
 }
 
+/* A caption above each picture, and columns as wide as their captions. */
+static void sheets_with_captions(void **state)
+{
+    (void)state;
+    static float red[20 * 20 * 3];
+    for (int i = 0; i < 20 * 20 * 3; i++)
+        red[i] = i % 3 ? -1 : 1;
+    const struct gx_pixels cells[4] = {
+        {red, 20, 20, 3, -1, 1}, {red, 20, 20, 3, -1, 1}, {red, 20, 20, 3, -1, 1}, {0}};
+    const char *const wide[4] = {"", "a long name", NULL, NULL}, *const none[4] = {NULL};
+    float *data;
+    int w, h, plain;
+    struct gx_err err;
+    assert_int_equal(gx_sheet_draw(2, 2, cells, none, &data, &plain, &h, &err), 0);
+    assert_int_equal(plain, 4 + 20 + 4 + 20 + 4);
+    assert_int_equal(h, 2 * (24 + 4 + 20) + 4);
+    free(data);
+    assert_int_equal(gx_sheet_draw(2, 2, cells, wide, &data, &w, &h, &err), 0);
+    assert_int_equal(h, 2 * (24 + 4 + 20) + 4);
+    assert_near(data[((28 + 10) * w + 4 + 10) * 3], 1, 0); /* red */
+    assert_near(data[((28 + 10) * w + 4 + 10) * 3 + 1], 0, 0);
+    assert_near(data[((76 + 10) * w + 4 + 10) * 3 + 1], 0, 0); /* in the second row too */
+    assert_near(data[((48 + 14) * w + 4 + 10) * 3 + 1], 230 / 255.0, 1e-6);
+    float darkest = 1; /* of the caption's line */
+    for (int y = 0; y < 24; y++)
+        for (int x = 0; x < w; x++)
+            darkest = fminf(darkest, data[(y * w + x) * 3]);
+    if (w > plain) /* libvips has text here, and a font */
+        assert_true(darkest < 0.5F);
+    else
+        assert_true(darkest > 0.8F);
+    free(data);
+    assert_int_equal(gx_sheet_draw(0, 2, cells, none, &data, &w, &h, &err), -GX_E_USAGE);
+    assert_null(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +438,7 @@ int main(void)
         cmocka_unit_test(descriptors),
         cmocka_unit_test(backgrounds),
         cmocka_unit_test(sheets),
+        cmocka_unit_test(sheets_with_captions),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,18 @@
+/* --grid: a picture and what a model with domains makes of it, as one sheet with captions. */
+#ifndef GX_CMD_GRID_H
+#define GX_CMD_GRID_H
+
+#include "cmd/label.h"
+#include "ganx/image.h"
+
+/* Translates the picture (h x w, as the model takes it) to every target, by its label of `labels`,
+ * and draws all of them, scaled down to at most 512 pixels a side, beside the picture. *sheet shows
+ * *data, to free in every case. Errors as gx_model_translate. */
+GX_MUST_CHECK int gx_grid_make(struct gx_model *model, const struct gx_targets *targets,
+                               const float *labels, const float *in, int w, int h,
+                               struct gx_pixels *sheet, float **data, struct gx_err *err);
+
+/* About what memory it needs besides values of the picture's size. */
+int64_t gx_grid_bytes(const struct gx_targets *targets, int w, int h);
+
+#endif
