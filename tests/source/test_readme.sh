@@ -32,7 +32,7 @@ done
 for path in $(grep -oE '(^|[^A-Za-z0-9_/])(src|tests|configs|docs|data|examples|include)/[A-Za-z0-9_./-]*' \
     README.md | sed 's/^[^a-z]//; s/[.]$//'); do
     case $path in
-    */simple.c | */mirror.c | */test_mirror.c | data/train/ | data/A/ | data/B/ | data/) ;;
+    */simple.c | */mirror.c | */test_mirror.c | data/train/ | data/trainA/ | data/trainB/ | data/A/ | data/B/ | data/) ;;
     *) [ -e "$path" ] || fail "there is no $path" ;;
     esac
 done
