@@ -1,7 +1,7 @@
-/* What CycleGAN's and StarGAN's training have besides pix2pix's: pools of earlier pictures, labels,
- * several networks that take a step together. A run that was stopped and resumed is the
- * uninterrupted one, bit for bit; each loss that a recipe names is logged, and falls where it
- * should. */
+/* What CycleGAN's and StarGAN's training have besides pix2pix's: pools of
+ * earlier pictures, labels, several networks that take a step together. A run
+ * that was stopped and resumed is the uninterrupted one, bit for bit; each loss
+ * that a recipe names is logged, and falls where it should. */
 #include "tiny.h"
 
 #include "util/file.h"
@@ -12,10 +12,11 @@
 
 /* ---- the same bits ---- */
 
-/* All that has a state is on. The data's epochs are 5 and 11 pictures long, the pools of 4 fill up,
- * and the stops are before and after that. */
+/* All that has a state is on. The data's epochs are 5 and 11 pictures long, the
+ * pools of 4 fill up, and the stops are before and after that. */
 #define STATEFUL                                                                                   \
-    "train.steps=9 optim.ema=0.9 optim.lr=0.01 train.checkpoint_every=4 train.sample_every=6 "     \
+    "train.steps=9 optim.ema=0.9 optim.lr=0.01 train.checkpoint_every=4 "                          \
+    "train.sample_every=6 "                                                                        \
     "train.keep=2 "
 
 static const struct {
@@ -25,6 +26,8 @@ static const struct {
     {"pool-unfilled", "cycle", STATEFUL "train.pool=50"},
     {"no-pool", "cycle", STATEFUL "train.pool=0 train.n_critic=2 loss.gan=wgan_gp"},
     {"batch-norm", "cycle", STATEFUL "net.norm=batch train.batch=3 train.pool=5"},
+    {"domains", "star", STATEFUL "optim.name=rmsprop"},
+    {"no-critic", "star", STATEFUL "train.n_critic=1 loss.gan=lsgan"},
 };
 
 static void resumed_is_uninterrupted(void **state)
@@ -87,7 +90,8 @@ static bool same_judges(const char *run, const char *other, const char *file)
     return same;
 }
 
-/* Until it is full a pool gives what it gets, so that its size does not matter; then it does. */
+/* Until it is full a pool gives what it gets, so that its size does not matter;
+ * then it does. */
 static void pools_act_once_full(void **state)
 {
     (void)state;
@@ -131,6 +135,9 @@ static const struct {
      "D_A G_A cycle_A D_B G_B cycle_B D_A_gp D_B_gp", "cycle_A"},
     {"relative", "cycle", "loss.gan=relativistic_average loss.gan_weight=0.5",
      "D_A G_A cycle_A idt_A D_B G_B cycle_B idt_B", "cycle_B"},
+    {"wgan_gp", "star", "", "D_real D_fake D_cls D_gp G_fake G_rec G_cls", "G_rec"},
+    {"star-hinge", "star", "loss.gan=hinge train.n_critic=1",
+     "D_real D_fake D_cls G_fake G_rec G_cls", "D_cls"},
 };
 
 static double mean(const double *value, int count)
@@ -189,8 +196,8 @@ static void everything_learns(void **state)
 static void threads_agree(void **state)
 {
     (void)state;
-    static const char *const families[] = {"cycle"};
-    for (int i = 0; i < 1; i++) {
+    static const char *const families[] = {"cycle", "star"};
+    for (int i = 0; i < 2; i++) {
         char name[3][32];
         static const char *const threads[] = {"1", "2", "2"};
         tiny_family(families[i]);
