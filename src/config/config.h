@@ -124,6 +124,10 @@ struct gx_config {
         const char *metric; /* ssim, psnr, l1 */
     } val;
 
+    struct {       /* health.* */
+        int every; /* steps between looks at the game's health; 0: never */
+    } health;
+
     struct {                    /* translate: flags only */
         const char *model;      /* -m, --model */
         const char *direction;  /* --direction AtoB|BtoA; "": the model's own */

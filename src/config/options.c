@@ -256,6 +256,9 @@ const struct gx_option gx_options[] = {
      .metavar = "ssim|psnr|l1", .verbs = TRAIN, .families = CHOOSING, .flags = RESUME,
      .help = "measure that chooses the best checkpoint"},
 
+    {"health.every", INT(health.every), .initial = "50", RANGE(0, 1e6), .metavar = "N",
+     .verbs = TRAIN, .help = "steps between looks at the health of the training; 0: none"},
+
     {"model", "model", 'm', PATH(translate.model), .initial = "", .metavar = "MODEL",
      .verbs = TRANSLATE, .flags = ONLY,
      .help = "model file, a run's folder, or the name of an installed model; without it that of the family"},

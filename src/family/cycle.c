@@ -88,6 +88,7 @@ static void watch(struct gx_step *step, const struct way *way)
 {
     gx_step_watch(step, &(struct gx_watch){.name = way->title,
                                            .net = way->judge,
+                                           .maker = way->make,
                                            .r = way->verdict.real[0],
                                            .f = way->verdict.fake[0],
                                            .input = way->from,

@@ -1,6 +1,7 @@
 #include "family/family.h"
 
 #include "family/adversary.h"
+#include "family/health.h"
 #include "graph/operator.h"
 
 #include <string.h>
@@ -105,6 +106,8 @@ void gx_game_build_step(struct gx_game *game, int batch, int h, int w, struct gx
     *step = (struct gx_step){.health = -1};
     game->noise = NULL;
     game->family->build_step(game, batch, h, w, step);
+    if (game->config->health.every > 0)
+        gx_step_health(game, step);
     step->noise = game->noise;
 }
 

@@ -70,14 +70,20 @@ struct gx_pool_tap {
 
 /* What the health measures look at: one discriminator and the generator that it plays against. */
 struct gx_watch {
-    const char *name;                        /* "" or what tells it from the others: "A", "B" */
-    int net;                                 /* the discriminator */
-    struct gx_node *r, *f;                   /* its raw outputs in its own turn, kept */
+    const char *name;      /* "" or what tells it from the others: "A", "B" */
+    int net, maker;        /* the discriminator, the generator */
+    struct gx_node *label; /* that the generator was given, (batch,1,1,c); NULL: none */
+    struct gx_node *r, *f; /* its raw outputs in its own turn, kept */
     struct gx_node *input, *output, *target; /* pictures of the generator's turn, kept: what it saw,
                                                 what it made, real ones of that kind */
     struct gx_node *real, *fake; /* what D sees of target and output in the generator's turn */
-    struct gx_node *gradient; /* of the health phase, kept, (1,1,1,1): the length of the adversarial
-                                 loss's gradient to `output` */
+    /* Made by the health phase (family/health.c), kept, (1,1,1,1): the length of the adversarial
+     * loss's gradient to `output`; the sum of its absolute gradients to D's outputs, which is 1 for
+     * a loss that is as steep as its argument (both NULL without an adversarial loss); and how far
+     * apart the generator's answers to two inputs are, and these inputs: mean absolute
+     * differences. */
+    struct gx_node *gradient, *slope, *moved, *differ;
+    struct gx_node *earlier; /* an input for the second of these, where a batch is one picture */
 };
 
 struct gx_step {

@@ -64,6 +64,7 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
     step->phase[1] = (struct gx_phase){.update = 1U << G, .repeat = 1};
     gx_step_watch(step, &(struct gx_watch){.name = "",
                                            .net = D,
+                                           .maker = G,
                                            .r = verdict.real[0],
                                            .f = verdict.fake[0],
                                            .input = a,

@@ -141,7 +141,7 @@ static int take_step(struct gx_training *t, double lr, struct gx_err *err)
         }
     }
     t->done++;
-    return 0;
+    return gx_monitor_step(t, err);
 }
 
 /* ---- what is told ---- */
@@ -202,13 +202,17 @@ static int check_state(const struct gx_training *t, struct gx_err *err)
     return code ? gx_context(err, code, "after step %" PRId64, t->done) : 0;
 }
 
-/* Validation, samples and checkpoints, where this step is due for them. */
+/* Validation, samples and checkpoints, where this step is due for them. While the run may be about
+ * to be stopped as diverged, saving waits. */
 static int keep_house(struct gx_training *t, bool last, struct gx_err *err)
 {
     const struct gx_config *c = t->config;
     bool held = t->validation.count, better = false;
     bool measured = t->validation.measured;
-    bool save = last || due(t->done, c->train.checkpoint_every);
+    bool save = last || due(t->done, c->train.checkpoint_every) || t->health_loss.owed > 0;
+    t->health_loss.owed = save && !last && gx_monitor_doubts(t);
+    if (t->health_loss.owed > 0)
+        return 0;
     bool validate = measured && (c->val.every ? last || due(t->done, c->val.every) : save);
     bool draw = held && c->train.sample_every && (last || due(t->done, c->train.sample_every));
     int code = save || validate || draw ? check_state(t, err) : 0;
@@ -316,6 +320,8 @@ int gx_train(struct gx_config *config, const struct gx_train_events *events,
     result->step = t.done;
     if (!code)
         code = run_steps(&t, result, err);
+    if (!code && !result->signal)
+        gx_monitor_summary(&t);
     if (!code)
         code = gx_report_write(t.config->train.run, t.config->family, err);
     gx_run_close(&t.run);

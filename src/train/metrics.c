@@ -20,6 +20,12 @@ static enum gx_curve_kind kind_of_loss(const char *name)
     return GX_CURVE_ADVERSARIAL;
 }
 
+static char *copy(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(gx_new(size), text, size);
+}
+
 static struct gx_curve *find(struct gx_metrics *m, enum gx_curve_kind kind, const char *name)
 {
     for (int i = 0; i < m->count; i++)
@@ -27,8 +33,7 @@ static struct gx_curve *find(struct gx_metrics *m, enum gx_curve_kind kind, cons
             return &m->curve[i];
     m->curve = gx_grow(m->curve, ((size_t)m->count + 1) * sizeof *m->curve);
     struct gx_curve *curve = &m->curve[m->count++];
-    size_t size = strlen(name) + 1;
-    *curve = (struct gx_curve){.name = memcpy(gx_new(size), name, size), .kind = kind};
+    *curve = (struct gx_curve){.name = copy(name), .kind = kind};
     return curve;
 }
 
@@ -48,6 +53,47 @@ static void add(struct gx_metrics *m, enum gx_curve_kind kind, const char *name,
     curve->step[n] = step;
     curve->value[n] = number;
     curve->count++;
+}
+
+static void add_spell(struct gx_metrics *m, const char *watch, double step, const char *state)
+{
+    const char *before = "ok";
+    for (int i = 0; i < m->spells; i++)
+        before = strcmp(m->spell[i].watch, watch) ? before : m->spell[i].state;
+    if (!state || !strcmp(state, before))
+        return;
+    m->spell = gx_grow(m->spell, ((size_t)m->spells + 1) * sizeof *m->spell);
+    m->spell[m->spells++] = (struct gx_spell){step, copy(watch), copy(state)};
+}
+
+/* The figures of one watch. */
+static void read_watch(struct gx_metrics *m, const char *watch, double step, json_t *figures)
+{
+    static const struct {
+        const char *name;
+        enum gx_curve_kind kind;
+    } row[] = {{"separation", GX_CURVE_SHARE},
+               {"diversity", GX_CURVE_SHARE},
+               {"luma", GX_CURVE_SHARE},
+               {"gradient", GX_CURVE_GRADIENT}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%.20s%s%s", watch, *watch ? ": " : "", row[i].name);
+        add(m, row[i].kind, name, step, json_object_get(figures, row[i].name));
+    }
+    add_spell(m, watch, step, json_string_value(json_object_get(figures, "state")));
+}
+
+/* Of one watch without a name, or of several with theirs. */
+static void read_health(struct gx_metrics *m, double step, json_t *health)
+{
+    const char *name;
+    json_t *value;
+    if (json_object_get(health, "state"))
+        read_watch(m, "", step, health);
+    else
+        json_object_foreach(health, name, value)
+            read_watch(m, name, step, value);
 }
 
 static void read_line(struct gx_metrics *m, json_t *line, int64_t *timed)
@@ -73,6 +119,7 @@ static void read_line(struct gx_metrics *m, json_t *line, int64_t *timed)
         add(m, GX_CURVE_MEASURE, name, (double)step, value);
     json_object_foreach(json_object_get(line, "val"), name, value)
         add(m, GX_CURVE_VALIDATION, name, (double)step, value);
+    read_health(m, (double)step, json_object_get(line, "health"));
 }
 
 int gx_metrics_read(struct gx_metrics *metrics, const char *path, struct gx_err *err)
@@ -105,6 +152,11 @@ void gx_metrics_clear(struct gx_metrics *metrics)
         free(metrics->curve[i].step);
         free(metrics->curve[i].value);
     }
+    for (int i = 0; i < metrics->spells; i++) {
+        free(metrics->spell[i].watch);
+        free(metrics->spell[i].state);
+    }
     free(metrics->curve);
+    free(metrics->spell);
     *metrics = (struct gx_metrics){0};
 }

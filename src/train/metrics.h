@@ -12,7 +12,9 @@ enum gx_curve_kind {
     GX_CURVE_CLASS,       /* loss: D_cls, G_cls */
     GX_CURVE_MEASURE,     /* measure: D_acc */
     GX_CURVE_VALIDATION,  /* val: l1, psnr, ssim ... */
-    GX_CURVE_RATE         /* lr */
+    GX_CURVE_RATE,        /* lr */
+    GX_CURVE_SHARE,       /* health: separation, diversity, luma: about 0 to 1 */
+    GX_CURVE_GRADIENT     /* health: gradient */
 };
 
 struct gx_curve {
@@ -22,9 +24,17 @@ struct gx_curve {
     int count;
 };
 
+/* A change of health: from this step on, `state` says what is amiss, or "ok". */
+struct gx_spell {
+    double step;
+    char *watch, *state; /* "" or "A"; "mode collapse" */
+};
+
 struct gx_metrics {
     struct gx_curve *curve;
     int count;
+    struct gx_spell *spell; /* in the file's order; the first "ok" of a watch is left out */
+    int spells;
     int64_t steps, epochs; /* the last step; epochs begun */
     double seconds;        /* of training, from s_per_step */
 };

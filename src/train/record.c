@@ -13,6 +13,7 @@ struct gx_record_array {
     int rank;
     int64_t dims[4], count;
     const struct gx_param *param; /* NULL: a plain array */
+    bool optional;
     float *data;
 };
 
@@ -84,6 +85,12 @@ void gx_record_add_array(struct gx_record *record, const char *name, int64_t cou
     array->rank = 1;
     array->dims[0] = array->count = count;
     array->data = data;
+}
+
+void gx_record_add_optional(struct gx_record *record, const char *name, int64_t count, float *data)
+{
+    gx_record_add_array(record, name, count, data);
+    record->array[record->arrays - 1].optional = true;
 }
 
 static struct gx_record_text *find_text(const struct gx_record *record, const char *key)
@@ -220,7 +227,7 @@ static void differ(struct differences *d, const char *name, const char *word, in
     snprintf(d->text + used, sizeof d->text - used, "%s%s", used ? "; " : "", part);
 }
 
-/* at[i]: the number in the file of array i. */
+/* at[i]: the number in the file of array i; -1: an optional one that it lacks. */
 static int match(const struct gx_record *record, const struct gx_weights *file, int *at,
                  struct gx_err *err)
 {
@@ -230,13 +237,17 @@ static int match(const struct gx_record *record, const struct gx_weights *file, 
         const struct gx_record_array *array = &record->array[i];
         at[i] = gx_weights_find(file, array->name);
         if (at[i] < 0) {
-            differ(&d, array->name, "is missing", array->rank, array->dims, 0, NULL);
+            if (!array->optional)
+                differ(&d, array->name, "is missing", array->rank, array->dims, 0, NULL);
             continue;
         }
         const struct gx_tensor_info *info = gx_weights_info(file, at[i]);
         used[at[i]] = true;
-        if (info->rank != array->rank ||
-            memcmp(info->dims, array->dims, (size_t)array->rank * sizeof *array->dims) != 0)
+        bool fits = info->rank == array->rank &&
+                    !memcmp(info->dims, array->dims, (size_t)array->rank * sizeof *array->dims);
+        if (array->optional && (!fits || info->dtype != GX_F32))
+            at[i] = -1;
+        else if (!fits)
             differ(&d, array->name, "is", info->rank, info->dims, array->rank, array->dims);
         else if (info->dtype != GX_F32)
             differ(&d, array->name, "is not float32", info->rank, info->dims, 0, NULL);
@@ -263,6 +274,8 @@ static int read_arrays(const struct gx_record *record, struct gx_weights *file, 
     int result = 0;
     for (int i = 0; i < record->arrays && !result; i++) {
         const struct gx_record_array *array = &record->array[i];
+        if (at[i] < 0)
+            continue;
         result = gx_weights_read(file, at[i], array->param ? scratch : array->data, err);
         if (!result && array->param)
             gx_param_from_disk(array->param, scratch, array->data);

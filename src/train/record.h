@@ -34,6 +34,10 @@ void gx_record_add_params(struct gx_record *record, const char *prefix,
 /* A plain array of `count` floats (0 is allowed), written as it lies. */
 void gx_record_add_array(struct gx_record *record, const char *name, int64_t count, float *data);
 
+/* The same, but a file may lack it, or hold one of another size (an older version of ganx wrote it):
+ * `data` then stays as it is. */
+void gx_record_add_optional(struct gx_record *record, const char *name, int64_t count, float *data);
+
 /* A text by key; a later one replaces an earlier one. UTF-8. Numbers that must come back exactly
  * are best printed with %lld, or %a for doubles. */
 void gx_record_set(struct gx_record *record, const char *key, const char *format, ...)

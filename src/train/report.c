@@ -2,6 +2,7 @@
 
 #include "image/metrics.h"
 #include "train/chart.h"
+#include "train/health.h"
 #include "train/metrics.h"
 #include "util/arena.h"
 #include "util/file.h"
@@ -54,6 +55,7 @@ static const char style[] =
     "grid-template-columns:repeat(auto-fill,minmax(min(100%,320px),1fr))}"
     ".samples .wide{grid-column:1/-1}figcaption{color:var(--soft);font-size:13px;margin-top:8px}"
     ".samples img{display:block;max-width:100%;height:auto;margin:0 auto;border-radius:4px}\n"
+    ".spells{margin:0 0 16px;padding-left:20px}\n"
     "pre{padding:14px 16px;overflow-x:auto;font:13px/1.5 ui-monospace,\"DejaVu Sans Mono\","
     "monospace;margin:0}summary{cursor:pointer}footer{color:var(--soft);font-size:13px;"
     "margin-top:40px}";
@@ -158,11 +160,12 @@ static bool varies(const struct gx_curve *curve)
     return false;
 }
 
-static void write_charts(FILE *to, const struct gx_metrics *m)
+/* Gives the next free id. */
+static int write_charts(FILE *to, const struct gx_metrics *m)
 {
     int id = 0;
     if (!m->count)
-        return;
+        return id;
     fputs("<h2>Curves</h2>\n<div class=\"charts\">\n", to);
     write_group(to, m, GX_CURVE_ADVERSARIAL, &id, "Adversarial losses");
     write_group(to, m, GX_CURVE_PIXEL, &id, "Pixel losses");
@@ -178,6 +181,49 @@ static void write_charts(FILE *to, const struct gx_metrics *m)
     for (int i = 0; i < m->count; i++)
         if (m->curve[i].kind == GX_CURVE_RATE && varies(&m->curve[i]))
             write_group(to, m, GX_CURVE_RATE, &id, "Learning rate");
+    fputs("</div>\n", to);
+    return id;
+}
+
+/* ---- health ---- */
+
+/* What a state means and what to do about it; a page may be of another version's run. */
+static void write_states(FILE *to, const char *states)
+{
+    char text[256], *rest = NULL;
+    snprintf(text, sizeof text, "%s", states);
+    for (char *name = strtok_r(text, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+        name += strspn(name, " ");
+        int state = gx_health_named(name);
+        gx_html_text(to, state >= 0 ? gx_health_text(state) : name);
+        fputs(rest && *rest ? "; " : "", to);
+    }
+}
+
+static void write_health(FILE *to, const struct gx_metrics *m, int id)
+{
+    bool measured = false;
+    for (int i = 0; i < m->count; i++)
+        measured |= m->curve[i].kind == GX_CURVE_SHARE;
+    if (!measured)
+        return;
+    fputs("<h2>Health</h2>\n", to);
+    if (m->spells)
+        fputs("<ul class=\"spells\">\n", to);
+    else
+        fputs("<p>Nothing was amiss.</p>\n", to);
+    for (int i = 0; i < m->spells; i++) {
+        const struct gx_spell *spell = &m->spell[i];
+        fprintf(to, "<li><b>Step %.0f</b> ", spell->step);
+        gx_html_text(to, spell->watch);
+        fputs(*spell->watch ? ": " : "", to);
+        write_states(to, spell->state);
+        fputs("</li>\n", to);
+    }
+    fputs(m->spells ? "</ul>\n" : "", to);
+    fputs("<div class=\"charts\">\n", to);
+    write_group(to, m, GX_CURVE_SHARE, &id, "Separation, diversity, lightness kept");
+    write_group(to, m, GX_CURVE_GRADIENT, &id, "Length of the adversarial gradient");
     fputs("</div>\n", to);
 }
 
@@ -285,7 +331,7 @@ static void write_page(FILE *to, const char *run, const char *title, const struc
     fputs("</p>\n", to);
     write_summary(to, m);
     write_samples(to, run);
-    write_charts(to, m);
+    write_health(to, m, write_charts(to, m));
     write_config(to, run);
     fputs("<footer>Faint lines are the logged values, bold ones a moving average. Written by "
           "ganx " GX_VERSION ".</footer>\n</main></body></html>\n",

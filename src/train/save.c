@@ -3,6 +3,7 @@
  *   G.… D.…                      weights and statistics, by the reference's names
  *   optim.G.exp_avg.… and so on  moments           average.G.…  averaged weights
  *   pool.0.pictures …            earlier generated pictures
+ *   health.0 …                   what the health measures remember
  *   texts: the model's facts, the step, the optimizers' counters, the plateau schedule, the best
  *   validation so far, the configuration, and the machine (a resume elsewhere is not bit-exact)
  * Random numbers and the position in the data are functions of the seed and the step. */
@@ -58,6 +59,7 @@ void gx_training_register(struct gx_training *t)
         snprintf(name, sizeof name, "pool.%d.pictures", i);
         gx_record_add_array(&t->record, name, t->pool[i].size * t->pool[i].floats, t->pool[i].data);
     }
+    gx_monitor_register(t);
 }
 
 static void set_json(struct gx_record *record, const char *key, json_t *value)

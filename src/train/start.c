@@ -127,6 +127,7 @@ int gx_training_start(struct gx_training *t, struct gx_err *err)
         code = gx_plan_allocate(t->validation.plan, err);
     if (code)
         return code;
+    gx_monitor_allocate(t);
     gx_training_register(t);
     if (t->config->train.resume)
         code = gx_training_restore(t, err);

@@ -130,6 +130,7 @@ void gx_training_clear(struct gx_training *t)
     }
     for (int i = 0; i < t->step.pools; i++)
         gx_pool_clear(&t->pool[i]);
+    gx_monitor_clear(t);
     gx_game_clear(&t->game);
     gx_dataset_clear(&t->data);
     gx_record_clear(&t->record);

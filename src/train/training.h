@@ -1,5 +1,5 @@
-/* The state of a run, shared by its parts: training.c, plan.c, start.c, save.c, validate.c and
- * loop.c, each using those before it. */
+/* The state of a run, shared by its parts: training.c, plan.c, start.c, save.c, validate.c,
+ * monitor.c and loop.c, each using those before it. */
 #ifndef GX_TRAIN_TRAINING_H
 #define GX_TRAIN_TRAINING_H
 
@@ -9,6 +9,7 @@
 #include "image/metrics.h"
 #include "optim/optim.h"
 #include "optim/schedule.h"
+#include "train/health.h"
 #include "train/pool.h"
 #include "train/record.h"
 #include "train/run.h"
@@ -40,6 +41,8 @@ struct gx_training {
     struct gx_optim optim[GX_TRAINEES_MAX];
     struct gx_average average[GX_TRAINEES_MAX]; /* of generators, with optim.ema */
     struct gx_pool pool[GX_POOLS_MAX];          /* behind the taps of the step */
+    struct gx_health_memory *health[GX_WATCHES_MAX]; /* behind the step's watches; or NULL */
+    struct gx_health_loss health_loss;
     struct gx_schedule schedule;
     bool by_epoch; /* the schedule counts epochs, not steps */
     struct gx_plateau plateau;
@@ -99,5 +102,18 @@ GX_MUST_CHECK int gx_validation_run(struct gx_training *t, bool *better, struct 
 /* Draws RUN/samples/STEP.png. */
 GX_MUST_CHECK int gx_validation_draw(struct gx_training *t, struct gx_err *err);
 void gx_validation_clear(struct gx_training *t);
+
+/* ---- monitor.c: the health of the game; nothing of it where the step has no health phase ---- */
+
+void gx_monitor_allocate(struct gx_training *t);
+void gx_monitor_clear(struct gx_training *t);
+void gx_monitor_register(struct gx_training *t);
+/* After each step: measures, and where it is due a line of metrics.jsonl and warnings.
+ * -GX_E_NUMERIC: the generator's loss has left all bounds. */
+GX_MUST_CHECK int gx_monitor_step(struct gx_training *t, struct gx_err *err);
+/* Whether that is about to be found: such a state is not saved. */
+bool gx_monitor_doubts(const struct gx_training *t);
+/* One line at the end. */
+void gx_monitor_summary(const struct gx_training *t);
 
 #endif
