@@ -168,16 +168,21 @@ void gx_judge(struct gx_game *game, struct gx_graph *g, int net, struct gx_node 
         v->loss = gx_add(g, v->loss, v->penalty);
 }
 
+struct gx_node *gx_fooled(const struct gx_game *game, struct gx_graph *g, struct gx_node *r,
+                          struct gx_node *f)
+{
+    const struct gx_targets targets = targets_of(game->config);
+    return gx_adversarial_fool(objective(game->config), &targets, g, r, f);
+}
+
 struct gx_node *gx_fool(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *real,
                         struct gx_node *fake, struct gx_node *out[GX_OUTPUTS_MAX])
 {
-    const struct gx_adversarial *gan = objective(game->config);
-    const struct gx_targets targets = targets_of(game->config);
     struct gx_node *own[GX_OUTPUTS_MAX], **f = out ? out : own, *r = NULL;
     gx_game_apply(game, g, net, seen(game, g, fake), NULL, true, f);
-    if (gan->generator_needs_real)
+    if (objective(game->config)->generator_needs_real)
         r = gx_game_train(game, g, net, seen(game, g, real));
-    return gx_adversarial_fool(gan, &targets, g, r, f[0]);
+    return gx_fooled(game, g, r, f[0]);
 }
 
 struct gx_node *gx_regularise(struct gx_game *game, struct gx_step *step, struct gx_node *loss)

@@ -23,6 +23,10 @@ void gx_judge(struct gx_game *game, struct gx_graph *g, int net, struct gx_node 
 struct gx_node *gx_fool(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *real,
                         struct gx_node *fake, struct gx_node *out[GX_OUTPUTS_MAX]);
 
+/* The same loss of D's outputs on them; r may be NULL where the objective needs none. */
+struct gx_node *gx_fooled(const struct gx_game *game, struct gx_graph *g, struct gx_node *r,
+                          struct gx_node *f);
+
 /* What the generators minimise: `loss` and, with loss.orthogonal, the regularisation of all of
  * them, logged as G_orth. */
 struct gx_node *gx_regularise(struct gx_game *game, struct gx_step *step, struct gx_node *loss);

@@ -1,5 +1,6 @@
 #include "family/health.h"
 
+#include "family/adversary.h"
 #include "ganx/loss.h"
 
 /* The discriminator sees generated pictures once more, as it is now, and the generator's objective
@@ -11,7 +12,7 @@ static void measure_gradient(struct gx_game *game, struct gx_graph *g, struct gx
     struct gx_node *f = gx_game_use(game, g, watch->net, watch->fake);
     struct gx_node *r =
         gan->generator_needs_real ? gx_game_use(game, g, watch->net, watch->real) : NULL;
-    struct gx_node *loss = gan->generator(g, r, f);
+    struct gx_node *loss = gx_fooled(game, g, r, f);
     struct gx_node *const at[2] = {watch->output, f};
     struct gx_node *slope[2];
     gx_gradients(g, loss, NULL, at, 2, slope);

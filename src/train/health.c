@@ -154,6 +154,7 @@ void gx_health_see(struct gx_health_memory *m, const float *input, struct gx_sha
 struct view {
     struct gx_health_figures f;
     double early;         /* gradient */
+    double swing;         /* the largest of the last gradients over the smallest */
     double targets;       /* the spread of targets */
     double differ;        /* between the two inputs */
     double expected_luma; /* of inputs and targets */
@@ -168,9 +169,12 @@ static bool is_strong(const struct view *v, bool in)
            (v->f.gradient < share * v->early || v->f.slope < share);
 }
 
+/* A gradient that neither grows nor falls beyond what the choice of pictures makes of it, or none
+ * to speak of. A balanced game has outputs of D at chance too, but a gradient that moves. */
 static bool is_chance(const struct view *v, bool in)
 {
-    return v->f.separation < (in ? 0.58 : 0.55) && v->f.gradient <= (in ? 3 : 2) * v->early;
+    return v->f.separation < (in ? 0.58 : 0.55) &&
+           (v->swing < (in ? 6 : 4) || v->f.gradient <= 0.01 * v->early);
 }
 
 static bool is_collapse(const struct view *v, bool in)
@@ -279,6 +283,7 @@ static struct view view_of(struct gx_health_memory *m, const struct gx_health_si
                            .moved = sight->moved,
                            .diversity = NAN,
                            .luma = mean_luma(m, 0)},
+                     .swing = NAN,
                      .differ = sight->differ,
                      .expected_luma = mean_luma(m, 1)};
     if (m->earlies < GX_HEALTH_EARLY && isfinite(sight->gradient))
@@ -292,6 +297,18 @@ static struct view view_of(struct gx_health_memory *m, const struct gx_health_si
                 v.targets;
     }
     return v;
+}
+
+/* The last regular look's gradient among the recent ones, and what they say. */
+static double swing(struct gx_health_memory *m, double gradient)
+{
+    m->recent[(int64_t)m->looks % GX_HEALTH_RECENT] = isfinite(gradient) ? (float)gradient : 0;
+    float low = FLT_MAX, high = 0;
+    for (int i = 0; i < GX_HEALTH_RECENT; i++) {
+        low = fminf(low, m->recent[i]);
+        high = fmaxf(high, m->recent[i]);
+    }
+    return low > 0 ? (double)high / (double)low : NAN;
 }
 
 /* true: the state is entered or left at this look. */
@@ -317,6 +334,7 @@ struct gx_health_figures gx_health_look(struct gx_health_memory *m,
     m->separation = m->batches = 0;
     if (step % every)
         return v.f;
+    v.swing = swing(m, sight->gradient);
     m->looks++;
     for (int s = 0; s < GX_HEALTH_STATES; s++) {
         if (!changes(m, s, &v, every))

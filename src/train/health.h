@@ -36,6 +36,7 @@ enum {
     GX_HEALTH_GRID = 16,     /* cells each way */
     GX_HEALTH_PLANES = 4,    /* of a cell: red, green, blue, deviation of lightness */
     GX_HEALTH_EARLY = 9,     /* looks whose median gradient is the yardstick */
+    GX_HEALTH_RECENT = 6,    /* ... whose gradients show whether it moves */
     GX_HEALTH_OUTPUTS = 256, /* of D's outputs on a batch, at most so many are compared */
     GX_HEALTH_HISTORY = 128, /* of the generator's losses */
     GX_HEALTH_PATIENCE = 20, /* steps of a loss beyond measure */
@@ -46,7 +47,8 @@ enum {
 struct gx_health_memory {
     float separation, batches;              /* sum and number since the last look */
     float looks;                            /* regular ones */
-    float early[GX_HEALTH_EARLY], earlies;  /* gradients */
+    float early[GX_HEALTH_EARLY], earlies;  /* gradients: of the first looks */
+    float recent[GX_HEALTH_RECENT];         /* ... of the last regular ones */
     float shown;                            /* 1: there is an earlier input to exchange with */
     float pictures;                         /* seen so far; the ring holds the last ones */
     float luma[GX_HEALTH_RING][2];          /* correlation of input with output, with target */
