@@ -197,26 +197,26 @@ static const struct {
     const char *name, *text;
     bool (*holds)(const struct view *view, bool in);
     int looks, steps; /* that it takes in a row; the larger counts */
-    int from;         /* the first look that counts: at the start much is normal */
+    int start;        /* the step from which it counts: before, much is normal */
 } rules[GX_HEALTH_STATES] = {
     [GX_HEALTH_STRONG] = {"discriminator too strong",
                           "the discriminator wins every time and the generator hardly learns: try "
                           "lsgan or wgan_gp, a lower D rate, or spectral norm",
-                          is_strong, 3, 0, 2},
+                          is_strong, 3, 0, 100},
     [GX_HEALTH_CHANCE] = {"discriminator at chance",
                           "the discriminator tells nothing apart: try a higher D rate, a larger "
                           "net.ndf, or less noise and smoothing of what it learns from",
-                          is_chance, 6, 0, 7},
+                          is_chance, 6, 0, 300},
     [GX_HEALTH_COLLAPSE] = {"mode collapse",
                             "the generator answers nearly the same for different inputs: try "
                             "wgan_gp, spectral norm, or a larger train.batch",
-                            is_collapse, 4, 0, 7},
+                            is_collapse, 4, 0, 300},
     [GX_HEALTH_IGNORED] = {"input ignored",
                            "the generator's pictures do not depend on its input: try more weight "
                            "on the pixel or cycle loss, and less dropout",
-                           is_ignored, 3, 0, 4},
+                           is_ignored, 3, 0, 200},
     [GX_HEALTH_INVERTED] = {"colours inverted", "colours are inverted: identity loss helps",
-                            is_inverted, 3, 200, 2},
+                            is_inverted, 3, 200, 100},
 };
 
 const char *gx_health_name(enum gx_health_state state)
@@ -308,11 +308,13 @@ static double swing(struct gx_health_memory *m, double gradient)
         low = fminf(low, m->recent[i]);
         high = fmaxf(high, m->recent[i]);
     }
-    return low > 0 ? (double)high / (double)low : NAN;
+    bool full = m->looks + 1 >= GX_HEALTH_RECENT;
+    return full && low > 0 ? (double)high / (double)low : NAN;
 }
 
 /* true: the state is entered or left at this look. */
-static bool changes(struct gx_health_memory *m, int s, const struct view *v, int every)
+static bool changes(struct gx_health_memory *m, int s, const struct view *v, int64_t step,
+                    int every)
 {
     bool in = m->since[s] > 0;
     int needed = rules[s].looks;
@@ -320,7 +322,7 @@ static bool changes(struct gx_health_memory *m, int s, const struct view *v, int
         needed = (rules[s].steps + every - 1) / every;
     if (in)
         needed = 2;
-    bool speaks = rules[s].holds(v, in) != in && (in || m->looks >= (float)rules[s].from);
+    bool speaks = rules[s].holds(v, in) != in && (in || step >= rules[s].start);
     m->streak[s] = speaks ? m->streak[s] + 1 : 0;
     return m->streak[s] >= (float)needed;
 }
@@ -337,7 +339,7 @@ struct gx_health_figures gx_health_look(struct gx_health_memory *m,
     v.swing = swing(m, sight->gradient);
     m->looks++;
     for (int s = 0; s < GX_HEALTH_STATES; s++) {
-        if (!changes(m, s, &v, every))
+        if (!changes(m, s, &v, step, every))
             continue;
         bool in = m->since[s] > 0;
         *(in ? left : entered) |= 1U << s;
