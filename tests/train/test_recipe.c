@@ -108,7 +108,7 @@ static void train_as(const char *name, json_t *fixture)
                   name, name, number(fixture, "", "steps"));
     line = append(line, "--set optim.schedule=constant --set data.load_size=0 "
                         "--set data.crop_size=0 --set data.flip=false --set data.shuffle=false "
-                        "--set net.dropout=false");
+                        "--set net.dropout=false --set health.every=0");
     line = append_network(line, g);
     line = append(line, "--set net.ngf=%.0f --set net.ndf=%.0f --set net.n_layers=%.0f",
                   number(g, "", "ngf"), number(d, "", "ndf"), number(d, "", "n_layers"));
