@@ -242,8 +242,9 @@ int gx_health_states(const struct gx_health_memory *m, char *text, size_t size)
     int at = 0;
     for (int s = 0; s < GX_HEALTH_STATES; s++)
         if (m->since[s] > 0)
-            at += snprintf(at < (int)size ? text + at : NULL, at < (int)size ? size - (size_t)at : 0,
-                           "%s%s", at ? ", " : "", rules[s].name);
+            at +=
+                snprintf(at < (int)size ? text + at : NULL, at < (int)size ? size - (size_t)at : 0,
+                         "%s%s", at ? ", " : "", rules[s].name);
     return at ? at : snprintf(text, size, "ok");
 }
 
@@ -277,15 +278,16 @@ static double mean_luma(const struct gx_health_memory *m, int which)
 
 static struct view view_of(struct gx_health_memory *m, const struct gx_health_sight *sight)
 {
-    struct view v = {.f = {.separation = m->batches > 0 ? (double)(m->separation / m->batches) : NAN,
-                           .gradient = sight->gradient,
-                           .slope = sight->slope,
-                           .moved = sight->moved,
-                           .diversity = NAN,
-                           .luma = mean_luma(m, 0)},
-                     .swing = NAN,
-                     .differ = sight->differ,
-                     .expected_luma = mean_luma(m, 1)};
+    struct view v = {
+        .f = {.separation = m->batches > 0 ? (double)(m->separation / m->batches) : NAN,
+              .gradient = sight->gradient,
+              .slope = sight->slope,
+              .moved = sight->moved,
+              .diversity = NAN,
+              .luma = mean_luma(m, 0)},
+        .swing = NAN,
+        .differ = sight->differ,
+        .expected_luma = mean_luma(m, 1)};
     if (m->earlies < GX_HEALTH_EARLY && isfinite(sight->gradient))
         m->early[(int)m->earlies++] = (float)sight->gradient;
     v.early = median(m->early, (int)m->earlies);

@@ -45,16 +45,16 @@ enum {
 
 /* What is remembered of one watch: floats alone. */
 struct gx_health_memory {
-    float separation, batches;              /* sum and number since the last look */
-    float looks;                            /* regular ones */
-    float early[GX_HEALTH_EARLY], earlies;  /* gradients: of the first looks */
-    float recent[GX_HEALTH_RECENT];         /* ... of the last regular ones */
-    float shown;                            /* 1: there is an earlier input to exchange with */
-    float pictures;                         /* seen so far; the ring holds the last ones */
-    float luma[GX_HEALTH_RING][2];          /* correlation of input with output, with target */
+    float separation, batches;             /* sum and number since the last look */
+    float looks;                           /* regular ones */
+    float early[GX_HEALTH_EARLY], earlies; /* gradients: of the first looks */
+    float recent[GX_HEALTH_RECENT];        /* ... of the last regular ones */
+    float shown;                           /* 1: there is an earlier input to exchange with */
+    float pictures;                        /* seen so far; the ring holds the last ones */
+    float luma[GX_HEALTH_RING][2];         /* correlation of input with output, with target */
     float thumb[2][GX_HEALTH_RING][GX_HEALTH_THUMB]; /* outputs, targets */
-    float streak[GX_HEALTH_STATES];         /* looks in a row that speak for a change */
-    float since[GX_HEALTH_STATES];          /* the step at which it was entered; 0: not in it */
+    float streak[GX_HEALTH_STATES];                  /* looks in a row that speak for a change */
+    float since[GX_HEALTH_STATES]; /* the step at which it was entered; 0: not in it */
     float times[GX_HEALTH_STATES], first[GX_HEALTH_STATES], left[GX_HEALTH_STATES];
 };
 
@@ -62,7 +62,7 @@ struct gx_health_memory {
 struct gx_health_loss {
     float value[GX_HEALTH_HISTORY]; /* evenly over the run: every stride-th step's */
     float count, stride, seen;
-    float bad; /* steps in a row beyond measure */
+    float bad;  /* steps in a row beyond measure */
     float owed; /* 1: saving was put off meanwhile */
 };
 

@@ -92,8 +92,7 @@ static void read_health(struct gx_metrics *m, double step, json_t *health)
     if (json_object_get(health, "state"))
         read_watch(m, "", step, health);
     else
-        json_object_foreach(health, name, value)
-            read_watch(m, name, step, value);
+        json_object_foreach(health, name, value) read_watch(m, name, step, value);
 }
 
 static void read_line(struct gx_metrics *m, json_t *line, int64_t *timed)

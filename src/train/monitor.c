@@ -175,8 +175,8 @@ static int look(struct gx_training *t, struct gx_err *err)
         const char *name = t->step.watch[w].name;
         struct gx_health_sight sight = sight_of(t, w);
         unsigned entered, left;
-        struct gx_health_figures f = gx_health_look(t->health[w], &sight, t->done,
-                                                    t->config->health.every, &entered, &left);
+        struct gx_health_figures f =
+            gx_health_look(t->health[w], &sight, t->done, t->config->health.every, &entered, &left);
         if (*name)
             add(&line, "%s\"%s\":{", w ? "," : "", name);
         add_figures(&line, &f, t->health[w]);

@@ -155,7 +155,7 @@ static void play(struct gx_health_memory *m, const struct script *s, int64_t *st
     const struct gx_health_sight sight = {s->gradient, s->slope, s->moved, s->differ};
     for (int64_t end = *step + (int64_t)looks * EVERY; *step < end;) {
         float r[200], f[200] = {0}, x[SIDE * SIDE * 3], y[SIDE * SIDE * 3];
-        struct gx_random random = gx_random_at(3, GX_STREAM_TEST, (uint64_t)++*step);
+        struct gx_random random = gx_random_at(3, GX_STREAM_TEST, (uint64_t)++ * step);
         for (int i = 0; i < 200; i++)
             r[i] = i < 200 * s->separation ? 1 : -1;
         for (int i = 0; i < SIDE * SIDE * 3; i++) {
@@ -274,7 +274,8 @@ static void noise_makes_nothing_flicker(void **state)
     s.slope = 0.005;
     play(&m, &s, &step, 3, entered, left);
     assert_int_equal(entered[GX_HEALTH_STRONG], 1);
-    for (int i = 0; i < 40; i++) { /* about the bound: it stays; beyond the wider one, now and then */
+    for (int i = 0; i < 40;
+         i++) { /* about the bound: it stays; beyond the wider one, now and then */
         s.slope = i % 3 ? 0.012 : 0.03;
         play(&m, &s, &step, 1, entered, left);
     }
@@ -343,9 +344,8 @@ static int setup(void **state)
     tiny_train("learnt", words);
     strcat(words, " net.generator=resnet_6blocks net.dropout=true");
     tiny_train("blocks", words);
-    snprintf(words, sizeof words,
-             "%s train.steps=150 loss.gan_weight=0 optim.lr=0.01 data.path=%s", looking,
-             tiny_path("negative"));
+    snprintf(words, sizeof words, "%s train.steps=150 loss.gan_weight=0 optim.lr=0.01 data.path=%s",
+             looking, tiny_path("negative"));
     tiny_train("inverse", words);
     return 0;
 }
@@ -403,8 +403,8 @@ static void a_strong_discriminator_is_found(void **state)
 {
     (void)state;
     char words[256];
-    snprintf(words, sizeof words,
-             "loss.gan=minimax data.path=%s train.steps=300 optim.lr=1e-12 ", tiny_path("same"));
+    snprintf(words, sizeof words, "loss.gan=minimax data.path=%s train.steps=300 optim.lr=1e-12 ",
+             tiny_path("same"));
     strcat(words, "optim.lr_d=0.01");
     struct tiny_outcome o = run_with("strong", "runs/learnt/model.safetensors", words);
     assert_diagnosed("strong", &o, "discriminator too strong");
@@ -423,8 +423,8 @@ static void a_strong_discriminator_is_found(void **state)
 static void a_random_discriminator_is_found(void **state)
 {
     (void)state;
-    struct tiny_outcome o = run_with("random", "runs/learnt/model.safetensors",
-                                     "train.steps=400 optim.lr=1e-12");
+    struct tiny_outcome o =
+        run_with("random", "runs/learnt/model.safetensors", "train.steps=400 optim.lr=1e-12");
     assert_diagnosed("random", &o, "discriminator at chance");
 }
 
@@ -573,8 +573,7 @@ static void resumed_runs_log_the_same(void **state)
     (void)state;
     /* `chance` is entered in the third part, with what the first two have seen */
     char words[512];
-    snprintf(words, sizeof words,
-             "%s train.steps=345 optim.lr=1e-12 train.init=%s", looking,
+    snprintf(words, sizeof words, "%s train.steps=345 optim.lr=1e-12 train.init=%s", looking,
              tiny_path("runs/learnt/model.safetensors"));
     tiny_train("one", words);
     tiny_stop("cut", 7, words);
