@@ -1,8 +1,10 @@
 /* Labels of an objective's rows: 1 and 0 are what the formulas say, others are had by moving what
  * they are given.
  *
- *   cross-entropy   to 1 - s instead of 1:  s(-r) + s r,  as t s(-r) + (1 - t) s(r) = s(-r) + (1 - t) r
- *   least squares   to a instead of 1:      (r - a)^2 = ((r + 1 - a) - 1)^2 */
+ *   cross-entropy   to t instead of 1:  t s(-r) + (1 - t) s(r) = s(-r) + (1 - t) r
+ *   least squares   to a instead of 1:  (r - a)^2 = ((r + 1 - a) - 1)^2
+ *
+ * with s(v) = log(1 + e^v). */
 #include "loss/loss.h"
 
 void gx_adversarial_judge(const struct gx_adversarial *a, const struct gx_targets *t,

@@ -167,7 +167,7 @@ static void test_orthogonality(void **state)
         for (size_t k = 0; k < count; k++)
             assert_float_equal(got[k], disk[k], 1e-5 * (1 + want));
         memcpy(got, w->grad, count * sizeof *got); /* the runs below write it anew */
-        for (size_t k = 0; k < count; k += 5) { /* a quartic: differences are nearly exact */
+        for (size_t k = 0; k < count; k += 5) {    /* a quartic: differences are nearly exact */
             float held = w->data[k];
             double side[2];
             for (int s = 0; s < 2; s++) {
