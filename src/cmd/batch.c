@@ -210,8 +210,8 @@ static int check_size(const struct work *w, const struct gx_job *job, struct sou
     s->h = facts->height;
     for (int i = 0; i < w->batch->jobs->outputs; i++)
         s->wanted += !job->output[i].exists;
-    /* the last output lies where the picture did; a sheet needs one more, and its own room */
-    int at_a_time = grid ? 2 : s->wanted < AT_A_TIME ? s->wanted : AT_A_TIME;
+    /* the last output lies where the picture did; a sheet needs more, and its own room */
+    int at_a_time = grid ? 2 + 2 * facts->alpha : s->wanted < AT_A_TIME ? s->wanted : AT_A_TIME;
     s->bytes =
         values_bytes(w, s) * at_a_time + (grid ? gx_grid_bytes(w->batch->targets, s->w, s->h) : 0);
     int code = grid ? 0 : gx_format_check(job->format, facts->width, facts->height, err);
@@ -371,8 +371,8 @@ static int compute_one(struct work *w, struct source *s, struct item *item, bool
 {
     const struct gx_batch *b = w->batch;
     double began = gx_clock();
-    int code = b->targets->grid ? gx_grid_make(b->model, b->targets, s->label, s->data, s->w, s->h,
-                                               &item->pixels, &item->data, err)
+    int code = b->targets->grid ? gx_grid_make(b->model, b->targets, s->label, s->data, s->picture,
+                                               s->w, s->h, &item->pixels, &item->data, err)
                                 : compute_picture(w, s, item, last, err);
     item->seconds = gx_clock() - began;
     return code;

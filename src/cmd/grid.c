@@ -55,28 +55,46 @@ static int add(struct grid *g, const char *title, const float *from, int w, int 
     return code;
 }
 
+/* Colours of a result beside the transparency of the picture, where that has any: a sheet has paper
+ * to shine through. */
+static void put_colours(float *rgba, const float *from, int channels, size_t pixels)
+{
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t k = 0; k < 3; k++)
+            rgba[4 * i + k] = from[(size_t)channels * i + (channels == 1 ? 0 : k)];
+}
+
 static int fill(struct grid *g, struct gx_model *model, const struct gx_targets *targets,
-                const float *labels, const float *in, int w, int h, struct gx_err *err)
+                const float *labels, const float *in, struct gx_picture *picture, int w, int h,
+                struct gx_err *err)
 {
     const struct gx_model_facts *m = gx_model_facts(model);
-    size_t values = (size_t)w * (size_t)h * (size_t)m->channels_out;
-    float *out = malloc(values * sizeof *out);
-    if (!out)
-        return gx_fail(err, GX_E_NOMEM, "no memory for a picture of %d x %d", w, h);
-    int code = add(g, "input", in, w, h, m->channels_in, m, err);
+    size_t pixels = (size_t)w * (size_t)h, domains = (size_t)m->domains;
+    bool clear = gx_picture_facts(picture)->alpha && m->channels_out < 4;
+    float *out = malloc(pixels * (size_t)m->channels_out * sizeof *out);
+    float *rgba = malloc(clear ? pixels * 4 * sizeof *rgba : 1);
+    int code =
+        out && rgba ? 0 : gx_fail(err, GX_E_NOMEM, "no memory for a picture of %d x %d", w, h);
+    if (!code && clear)
+        code = gx_picture_read(picture, 4, m->low, m->high, rgba, err);
+    if (!code)
+        code = add(g, "input", clear ? rgba : in, w, h, clear ? 4 : m->channels_in, m, err);
     for (int i = 0; !code && i < targets->count; i++) {
-        code =
-            gx_model_translate(model, in, w, h, labels + (size_t)i * (size_t)m->domains, out, err);
+        code = gx_model_translate(model, in, w, h, labels + (size_t)i * domains, out, err);
+        if (!code && clear)
+            put_colours(rgba, out, m->channels_out, pixels);
         if (!code)
-            code = add(g, targets->target[i].text, out, w, h, m->channels_out, m, err);
+            code = add(g, targets->target[i].text, clear ? rgba : out, w, h,
+                       clear ? 4 : m->channels_out, m, err);
     }
     free(out);
+    free(rgba);
     return code;
 }
 
 int gx_grid_make(struct gx_model *model, const struct gx_targets *targets, const float *labels,
-                 const float *in, int w, int h, struct gx_pixels *sheet, float **data,
-                 struct gx_err *err)
+                 const float *in, struct gx_picture *picture, int w, int h, struct gx_pixels *sheet,
+                 float **data, struct gx_err *err)
 {
     int cells = targets->count + 1, columns = columns_of(cells), width = 0, height = 0;
     size_t room = (size_t)(cells + columns);
@@ -84,7 +102,7 @@ int gx_grid_make(struct gx_model *model, const struct gx_targets *targets, const
                      .title = gx_new(room * sizeof *g.title)};
     cell_size(w, h, &g.w, &g.h);
     *data = NULL;
-    int code = fill(&g, model, targets, labels, in, w, h, err);
+    int code = fill(&g, model, targets, labels, in, picture, w, h, err);
     if (!code) /* cells past the last are empty */
         code = gx_sheet_draw(columns, (cells + columns - 1) / columns, g.cell, g.title, data,
                              &width, &height, err);
