@@ -138,10 +138,10 @@ struct gx_config {
         const char *dropout;    /* --dropout on|off|default */
         bool recursive, force, allow_truncated, strip;
         const char *failed_list, *files_from, *loaders, *background;
-        const char *to, *edit;  /* --to, --edit: a line each; "" for none */
-        const char *labels;     /* --labels FILE: what the pictures have now */
-        const char *domains;    /* --domains a,b,c: for models that name none */
-        bool grid;              /* --grid: one sheet for each picture */
+        const char *to, *edit; /* --to, --edit: a line each; "" for none */
+        const char *labels;    /* --labels FILE: what the pictures have now */
+        const char *domains;   /* --domains a,b,c: for models that name none */
+        bool grid;             /* --grid: one sheet for each picture */
         int64_t max_pixels, max_temp;
     } translate;
 

@@ -50,3 +50,9 @@ tiny_cycle() {
     ganx cycle train --threads 1 --seed 5 --set data.load_size=16 --set data.crop_size=16 \
         --set net.generator=resnet_6blocks --set net.ngf=4 --set net.ndf=4 --set net.n_layers=1 "$@"
 }
+
+# tiny_star ARGUMENTS: trains the smallest star on data/, on one thread.
+tiny_star() {
+    ganx star train --threads 1 --seed 5 --set data.load_size=16 --set data.crop_size=16 \
+        --set net.ngf=4 --set net.ndf=4 --set net.n_layers=2 --set net.blocks=1 --set train.batch=2 "$@"
+}
