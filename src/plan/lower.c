@@ -1,21 +1,5 @@
 #include "plan/lower.h"
 
-#include "util/arena.h"
-
-#include <string.h>
-
-static void insert(struct gx_program *program, int at, struct gx_node *node)
-{
-    if (program->count == program->capacity) {
-        program->capacity = 2 * program->capacity + 64;
-        program->node = gx_grow(program->node, (size_t)program->capacity * sizeof *program->node);
-    }
-    memmove(program->node + at + 1, program->node + at,
-            (size_t)(program->count - at) * sizeof *program->node);
-    program->node[at] = node;
-    program->count++;
-}
-
 /* The transformed weights of `w` for this product, if this phase has made them already. */
 static struct gx_node *find_weights(const struct gx_program *program, int before,
                                     const struct gx_node *w, enum gx_conv_product product,
@@ -44,7 +28,7 @@ void gx_lower_winograd(struct gx_graph *g, struct gx_program *program,
             u = gx_winograd_weights_node(g, w, product);
             u->phase = node->phase;
             u->name = w->name;
-            insert(program, i++, u);
+            gx_program_insert(program, i++, u);
         }
         gx_winograd_replace(g, node, u, product);
     }

@@ -3,13 +3,7 @@
 #ifndef GX_PLAN_LOWER_H
 #define GX_PLAN_LOWER_H
 
-#include "op/op.h"
-
-/* The program is the list of nodes to run, in order; nodes may be inserted. */
-struct gx_program {
-    struct gx_node **node;
-    int count, capacity;
-};
+#include "plan/program.h"
 
 /* 3x3 convolutions with stride 1 become Winograd's, with the transformed weights as a value of
  * their own that is made once a phase (once for all in inference). */

@@ -1,13 +1,10 @@
-/* A plan: program (what must run, in order), lifetimes, placement, and the arena they lie in.
- *
- * Storage. Several nodes may share one buffer: a view is its input under another shape, and an
- * operator that may write over its input does so when nothing reads that input afterwards. A buffer
- * lives from the step that first writes it to the last step that reads any of its nodes. */
+/* A plan: program (what must run, in order), storage, placement, and the arena they lie in. */
 #include "ganx/plan.h"
 
-#include "op/op.h"
 #include "plan/lower.h"
-#include "plan/memory.h"
+#include "plan/order.h"
+#include "plan/recompute.h"
+#include "plan/storage.h"
 #include "util/arena.h"
 #include "util/clock.h"
 
@@ -20,25 +17,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { NOT_RUN = -1 };
+enum { MODEST = 256 << 20 }; /* bytes that a step may always take: below, no work is spent */
 
-struct place {   /* of a node, by its id */
-    int step;    /* in the program; NOT_RUN: dropped, or a leaf */
-    int last;    /* the last step that reads this node or a view of it */
-    int buffer;  /* whose buffer it lies in; -1: in a parameter */
-    int scratch; /* its scratch buffer; -1: none */
-    bool once;   /* depends on constant parameters alone: runs in gx_plan_refresh */
-};
+/* Work that may be spent to make values again, as parts of the program's own: always, and where
+ * memory is short. */
+static const double COST_FOR_GOOD = 0.01, COST_UNDER_PRESSURE = 1;
 
 struct gx_plan {
     struct gx_graph *graph;
-    const struct gx_kernels *kernels;
-    int threads, phases;
-    struct gx_plan_settings settings;
+    int phases;
+    struct gx_plan_settings settings; /* kernels and threads as chosen */
     struct gx_program program;
-    struct place *place; /* by node id */
-    struct gx_buffer *buffer;
-    int buffers;
+    struct gx_storage storage;
+    struct gx_recomputed recomputed;
     struct gx_plan_facts facts;
     char *arena;
     double *seconds; /* by step */
@@ -73,117 +64,67 @@ static void make_program(struct gx_plan *plan)
             program->node[program->count++] = node;
     }
     free(live);
-    gx_lower_winograd(plan->graph, program, plan->kernels);
-}
-
-/* In inference, a node that reads only parameters and constants has one value for ever. */
-static void mark_once(struct gx_plan *plan)
-{
-    for (int i = 0; plan->settings.inference && i < plan->program.count; i++) {
-        const struct gx_node *node = plan->program.node[i];
-        bool once = !(node->op->flags & (GX_OP_RANDOM | GX_OP_EFFECT));
-        for (int j = 0; j < node->inputs && once; j++)
-            once = node->in[j]->op == &gx_op_parameter || plan->place[node->in[j]->id].once;
-        plan->place[node->id].once = once;
-    }
-}
-
-/* ---- lifetimes ---- */
-
-static bool in_parameter(const struct gx_node *node)
-{
-    return node->op == &gx_op_parameter || node->gradient_of;
-}
-
-/* The last step of each node's own value. Within a phase that may repeat, what came from an earlier
- * phase must survive to the phase's end, or the second round would read something else. */
-static void find_last_uses(struct gx_plan *plan)
-{
-    const struct gx_program *program = &plan->program;
-    int *phase_end = gx_new((size_t)plan->phases * sizeof *phase_end);
-    for (int i = 0; i < program->count; i++)
-        phase_end[program->node[i]->phase] = i;
-    for (int i = program->count - 1; i >= 0; i--) {
-        const struct gx_node *node = program->node[i];
-        struct place *mine = &plan->place[node->id];
-        if (node->keep || mine->once)
-            mine->last = program->count;
-        bool repeats = plan->settings.repeated_phases >> (node->phase & 63) & 1;
-        for (int j = 0; j < node->inputs; j++) {
-            struct place *input = &plan->place[node->in[j]->id];
-            int use = repeats && node->in[j]->phase < node->phase ? phase_end[node->phase] + 1 : i;
-            if ((node->op->flags & GX_OP_VIEW) && j == 0 && mine->last > use)
-                use = mine->last;
-            if (input->last < use)
-                input->last = use;
-        }
-    }
-    free(phase_end);
-}
-
-static int new_buffer(struct gx_plan *plan, int64_t bytes, int first, int last)
-{
-    plan->buffer[plan->buffers] = (struct gx_buffer){.bytes = bytes, .first = first, .last = last};
-    return plan->buffers++;
-}
-
-/* The buffer of an input that this operator may overwrite; -1: none. */
-static int buffer_to_overwrite(const struct gx_plan *plan, const struct gx_node *node, int step)
-{
-    for (int j = 0; j < node->inputs && j < 2; j++) {
-        if (!(node->op->flags & (j ? GX_OP_INPLACE_1 : GX_OP_INPLACE_0)))
-            continue;
-        int b = plan->place[node->in[j]->id].buffer;
-        bool free_here = b >= 0 && plan->buffer[b].last == step &&
-                         gx_count(node->in[j]->shape) == gx_count(node->shape);
-        for (int k = 0; k < node->inputs && free_here; k++)
-            free_here = k == j || plan->place[node->in[k]->id].buffer != b;
-        if (free_here)
-            return b;
-    }
-    return -1;
-}
-
-static void assign_buffer(struct gx_plan *plan, struct gx_node *node, int step)
-{
-    struct place *mine = &plan->place[node->id];
-    int last = mine->last < step ? step : mine->last;
-    if (in_parameter(node)) {
-        mine->buffer = -1;
-    } else if (node->op->flags & GX_OP_VIEW) {
-        mine->buffer = plan->place[node->in[0]->id].buffer;
-    } else {
-        int over = mine->once ? -1 : buffer_to_overwrite(plan, node, step);
-        if (over >= 0) {
-            plan->buffer[over].last = last;
-            mine->buffer = over;
-        } else {
-            mine->buffer = new_buffer(plan, gx_count(node->shape) * 4, mine->once ? 0 : step, last);
-        }
-    }
-    size_t scratch = node->op->scratch ? node->op->scratch(node, plan->kernels, plan->threads) : 0;
-    mine->scratch = scratch ? new_buffer(plan, (int64_t)scratch, step, step) : -1;
-    if (scratch && mine->once)
-        plan->buffer[mine->scratch].first = 0;
-}
-
-static void assign_buffers(struct gx_plan *plan)
-{
-    const struct gx_program *program = &plan->program;
-    int nodes = gx_graph_nodes(plan->graph);
-    plan->buffer = gx_new(2 * (size_t)nodes * sizeof *plan->buffer);
-    for (int id = 0; id < nodes; id++) {
-        const struct gx_node *node = gx_graph_node(plan->graph, id);
-        plan->place[id].buffer = plan->place[id].scratch = -1;
-        /* Inputs are filled before the first step, and may be looked at after the last. */
-        if (node->op == &gx_op_input)
-            plan->place[id].buffer = new_buffer(plan, gx_count(node->shape) * 4, 0, program->count);
-    }
-    for (int i = 0; i < program->count; i++)
-        assign_buffer(plan, program->node[i], i);
+    gx_lower_winograd(plan->graph, program, plan->settings.kernels);
 }
 
 /* ---- making and freeing ---- */
+
+static int64_t place_buffers(struct gx_plan *plan)
+{
+    return plan->facts.arena = gx_buffers_place(plan->storage.buffer, plan->storage.buffers);
+}
+
+/* Down to what is allowed, or as far as it goes. The peak is a bound that placement may miss by a
+ * little, so it is lowered until the arena fits. */
+static void trade_time(struct gx_plan *plan, struct gx_recomputation *r)
+{
+    int64_t most = plan->settings.max_memory;
+    struct gx_recompute_goal goal = {.peak = most, .most_cost = COST_UNDER_PRESSURE};
+    goal.products = true;
+    while (plan->facts.arena > most && plan->storage.peak > 0) {
+        gx_recomputation_run(r, &goal);
+        place_buffers(plan);
+        if (plan->storage.peak > goal.peak)
+            break; /* nothing helps any more */
+        goal.peak -= goal.peak / 64 + 64;
+    }
+}
+
+static void place_values(struct gx_plan *plan)
+{
+    const struct gx_plan_settings *settings = &plan->settings;
+    gx_storage_init(&plan->storage, plan->graph, settings, &plan->program);
+    gx_storage_assign(&plan->storage, &plan->program);
+    if (settings->inference || settings->as_written) {
+        place_buffers(plan);
+        return;
+    }
+    gx_program_reorder(&plan->program, &plan->storage);
+    struct gx_recomputation *r = gx_recomputation_new(&plan->program, &plan->storage);
+    const struct gx_recompute_goal cheap = {.peak = MODEST, .most_cost = COST_FOR_GOOD};
+    gx_recomputation_run(r, &cheap);
+    place_buffers(plan);
+    if (settings->max_memory)
+        trade_time(plan, r);
+    plan->recomputed = gx_recomputation_done(r);
+    gx_recomputation_free(&r);
+}
+
+static void find_facts(struct gx_plan *plan)
+{
+    struct gx_plan_facts *facts = &plan->facts;
+    facts->nodes = plan->program.count;
+    facts->phases = plan->phases;
+    for (int i = 0; i < plan->storage.buffers; i++)
+        facts->values += plan->storage.buffer[i].bytes;
+    for (int i = 0; i < plan->program.count; i++) {
+        const struct gx_node *node = plan->program.node[i];
+        facts->flops += node->op->flops ? node->op->flops(node) : 0;
+    }
+    facts->recomputed = plan->recomputed.flops;
+    facts->recompute_cost = plan->recomputed.cost;
+    facts->flops -= facts->recomputed;
+}
 
 int gx_plan_new(struct gx_plan **out, struct gx_graph *graph,
                 const struct gx_plan_settings *settings, struct gx_err *err)
@@ -195,27 +136,14 @@ int gx_plan_new(struct gx_plan **out, struct gx_graph *graph,
     struct gx_plan *plan = gx_new(sizeof *plan);
     plan->graph = graph;
     plan->settings = *settings;
-    plan->kernels = settings->kernels ? settings->kernels : gx_kernels_best();
-    plan->threads = settings->threads > 0 ? settings->threads : omp_get_num_procs();
+    if (!plan->settings.kernels)
+        plan->settings.kernels = gx_kernels_best();
+    if (plan->settings.threads <= 0)
+        plan->settings.threads = omp_get_num_procs();
     plan->phases = 1;
     make_program(plan);
-    int nodes = gx_graph_nodes(graph);
-    plan->place = gx_new((size_t)nodes * sizeof *plan->place);
-    for (int id = 0; id < nodes; id++)
-        plan->place[id].step = plan->place[id].last = NOT_RUN;
-    for (int i = 0; i < plan->program.count; i++)
-        plan->place[plan->program.node[i]->id].step = i;
-    mark_once(plan);
-    find_last_uses(plan);
-    assign_buffers(plan);
-    plan->facts.arena = gx_buffers_place(plan->buffer, plan->buffers);
-    plan->facts.nodes = plan->program.count;
-    plan->facts.phases = plan->phases;
-    for (int i = 0; i < plan->buffers; i++)
-        plan->facts.values += plan->buffer[i].bytes;
-    for (int i = 0; i < plan->program.count; i++)
-        if (plan->program.node[i]->op->flops)
-            plan->facts.flops += plan->program.node[i]->op->flops(plan->program.node[i]);
+    place_values(plan);
+    find_facts(plan);
     *out = plan;
     return 0;
 }
@@ -228,8 +156,7 @@ void gx_plan_free(struct gx_plan **plan)
     if (p->arena)
         munmap(p->arena, (size_t)p->facts.arena);
     free(p->program.node);
-    free(p->place);
-    free(p->buffer);
+    gx_storage_clear(&p->storage);
     free(p->seconds);
     free(p);
     *plan = NULL;
@@ -308,14 +235,15 @@ int gx_plan_allocate(struct gx_plan *plan, struct gx_err *err)
 
 float *gx_plan_value(const struct gx_plan *plan, const struct gx_node *node)
 {
-    if (node->gradient_of)
-        return node->gradient_of->grad;
+    const struct gx_place *place = &plan->storage.place[node->id];
+    if (place->grad)
+        return place->grad->grad;
     if (node->op == &gx_op_parameter)
         return node->param->data;
-    int b = plan->place[node->id].buffer;
+    int b = place->buffer;
     if (b < 0) /* a view of a parameter */
         return node->op->flags & GX_OP_VIEW ? gx_plan_value(plan, node->in[0]) : NULL;
-    return (float *)(plan->arena + plan->buffer[b].offset);
+    return (float *)(plan->arena + plan->storage.buffer[b].offset);
 }
 
 static void run_step(struct gx_plan *plan, int i, uint64_t seed, uint64_t step)
@@ -324,16 +252,16 @@ static void run_step(struct gx_plan *plan, int i, uint64_t seed, uint64_t step)
     if (node->op->flags & GX_OP_VIEW)
         return;
     struct gx_call call = {.node = node,
-                           .kernels = plan->kernels,
-                           .threads = plan->threads,
+                           .kernels = plan->settings.kernels,
+                           .threads = plan->settings.threads,
                            .seed = seed,
                            .step = step,
                            .y = gx_plan_value(plan, node)};
     for (int j = 0; j < node->inputs; j++)
         call.x[j] = gx_plan_value(plan, node->in[j]);
-    int scratch = plan->place[node->id].scratch;
+    int scratch = plan->storage.place[node->id].scratch;
     if (scratch >= 0)
-        call.scratch = plan->arena + plan->buffer[scratch].offset;
+        call.scratch = plan->arena + plan->storage.buffer[scratch].offset;
     double began = gx_clock();
     node->op->forward(&call);
     plan->seconds[i] += gx_clock() - began;
@@ -343,7 +271,7 @@ void gx_plan_run(struct gx_plan *plan, int phase, uint64_t seed, uint64_t step)
 {
     for (int i = 0; i < plan->program.count; i++) {
         const struct gx_node *node = plan->program.node[i];
-        if (node->phase == phase && !plan->place[node->id].once)
+        if (node->phase == phase && !plan->storage.place[node->id].once)
             run_step(plan, i, seed, step);
     }
 }
@@ -351,7 +279,7 @@ void gx_plan_run(struct gx_plan *plan, int phase, uint64_t seed, uint64_t step)
 void gx_plan_refresh(struct gx_plan *plan)
 {
     for (int i = 0; i < plan->program.count; i++)
-        if (plan->place[plan->program.node[i]->id].once)
+        if (plan->storage.place[plan->program.node[i]->id].once)
             run_step(plan, i, 0, 0);
 }
 
