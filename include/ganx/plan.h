@@ -31,8 +31,8 @@ struct gx_plan_facts {
     int64_t values; /* bytes if nothing were reused */
     int nodes;      /* that will run */
     int phases;
-    double flops; /* of one run of every phase, multiplications and additions of products */
-    double recomputed;     /* flops besides, of values that are made again to save memory */
+    double flops;      /* of one run of every phase, multiplications and additions of products */
+    double recomputed; /* flops besides, of values that are made again to save memory */
     double recompute_cost; /* an estimate of the time for all that, as a part of the step's own */
 };
 
@@ -49,6 +49,11 @@ struct gx_plan_facts gx_plan_facts(const struct gx_plan *plan);
 /* Maps the arena; the graph's parameters must have memory by now. -GX_E_NOMEM with the numbers when
  * the budget is too small, -GX_E_IO when the temporary file cannot be had. */
 GX_MUST_CHECK int gx_plan_allocate(struct gx_plan *plan, struct gx_err *err);
+
+/* Before gx_plan_allocate: `guest` shall lie in the memory of `host`, whose arena grows to the
+ * larger of the two. The host is allocated first and freed last. A run of either overwrites the
+ * other's values, inputs and kept ones too; a guest for inference is refreshed first. */
+void gx_plan_share(struct gx_plan *host, struct gx_plan *guest);
 
 /* Where a value lies: an input's memory to fill, or a kept node's to read. */
 float *gx_plan_value(const struct gx_plan *plan, const struct gx_node *node);

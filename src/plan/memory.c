@@ -2,14 +2,38 @@
 
 #include "util/arena.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+
+static int descending(int64_t a, int64_t b, const void *first, const void *second)
+{
+    if (a != b)
+        return a < b ? 1 : -1;
+    return first < second ? -1 : first > second; /* in a program's order: plans are repeatable */
+}
+
+static int64_t steps_of(const struct gx_buffer *b)
+{
+    return (int64_t)b->last - b->first + 1;
+}
 
 static int larger_first(const void *a, const void *b)
 {
     const struct gx_buffer *x = *(struct gx_buffer *const *)a, *y = *(struct gx_buffer *const *)b;
-    if (x->bytes != y->bytes)
-        return x->bytes < y->bytes ? 1 : -1;
-    return x < y ? -1 : x > y; /* the order of the program, so that plans are repeatable */
+    return descending(x->bytes, y->bytes, x, y);
+}
+
+static int longer_first(const void *a, const void *b)
+{
+    const struct gx_buffer *x = *(struct gx_buffer *const *)a, *y = *(struct gx_buffer *const *)b;
+    return descending(steps_of(x), steps_of(y), x, y);
+}
+
+static int weightier_first(const void *a, const void *b)
+{
+    const struct gx_buffer *x = *(struct gx_buffer *const *)a, *y = *(struct gx_buffer *const *)b;
+    return descending(x->bytes * steps_of(x), y->bytes * steps_of(y), x, y);
 }
 
 static int64_t round_up(int64_t bytes)
@@ -33,14 +57,8 @@ static int64_t lowest_gap(struct gx_buffer *const *placed, int count, const stru
     return at;
 }
 
-int64_t gx_buffers_place(struct gx_buffer *buffers, int count)
+static int64_t place_in_order(struct gx_buffer *const *order, struct gx_buffer **placed, int count)
 {
-    struct gx_buffer **order = gx_new((size_t)count * sizeof *order);
-    struct gx_buffer **placed = gx_new((size_t)count * sizeof *placed);
-    for (int i = 0; i < count; i++)
-        order[i] = &buffers[i];
-    qsort(order, (size_t)count, sizeof *order, larger_first);
-
     int64_t size = 0;
     for (int i = 0; i < count; i++) {
         struct gx_buffer *b = order[i];
@@ -51,6 +69,29 @@ int64_t gx_buffers_place(struct gx_buffer *buffers, int count)
         placed[at] = b;
         if (b->offset + round_up(b->bytes) > size)
             size = b->offset + round_up(b->bytes);
+    }
+    return size;
+}
+
+int64_t gx_buffers_place(struct gx_buffer *buffers, int count)
+{
+    int (*const rules[])(const void *, const void *) = {larger_first, longer_first,
+                                                        weightier_first};
+    enum { RULES = sizeof rules / sizeof rules[0] };
+    struct gx_buffer **order = gx_new(((size_t)count + 1) * sizeof *order);
+    struct gx_buffer **placed = gx_new(((size_t)count + 1) * sizeof *placed);
+    int64_t size = 0;
+    int best = 0, last = 0; /* rules: of the least arena, and of the offsets as they are */
+    for (int i = 0; i <= RULES && (i < RULES || last != best); i++) {
+        last = i < RULES ? i : best;
+        for (int k = 0; k < count; k++)
+            order[k] = &buffers[k];
+        qsort(order, (size_t)count, sizeof *order, rules[last]);
+        int64_t tried = place_in_order(order, placed, count);
+        if (!i || tried < size) {
+            size = tried;
+            best = last;
+        }
     }
     free(placed);
     free(order);

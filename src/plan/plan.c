@@ -31,6 +31,7 @@ struct gx_plan {
     struct gx_storage storage;
     struct gx_recomputed recomputed;
     struct gx_plan_facts facts;
+    struct gx_plan *host; /* whose arena it lies in; NULL: one of its own */
     char *arena;
     double *seconds; /* by step */
 };
@@ -153,7 +154,7 @@ void gx_plan_free(struct gx_plan **plan)
     if (!*plan)
         return;
     struct gx_plan *p = *plan;
-    if (p->arena)
+    if (p->arena && !p->host)
         munmap(p->arena, (size_t)p->facts.arena);
     free(p->program.node);
     gx_storage_clear(&p->storage);
@@ -214,6 +215,13 @@ static int map_memory(struct gx_plan *plan, struct gx_err *err)
     return 0;
 }
 
+void gx_plan_share(struct gx_plan *host, struct gx_plan *guest)
+{
+    guest->host = host;
+    if (host->facts.arena < guest->facts.arena)
+        host->facts.arena = guest->facts.arena;
+}
+
 int gx_plan_allocate(struct gx_plan *plan, struct gx_err *err)
 {
     const struct gx_plan_settings *s = &plan->settings;
@@ -223,9 +231,11 @@ int gx_plan_allocate(struct gx_plan *plan, struct gx_err *err)
                        (double)plan->facts.arena / 0x1p20, (double)s->max_memory / 0x1p20);
     if (!plan->facts.arena)
         plan->facts.arena = 64;
-    int code = over ? map_file(plan, err) : map_memory(plan, err);
+    int code = plan->host ? 0 : over ? map_file(plan, err) : map_memory(plan, err);
     if (code)
         return code;
+    if (plan->host)
+        plan->arena = plan->host->arena;
     plan->seconds = gx_new((size_t)(plan->program.count + 1) * sizeof *plan->seconds);
     gx_plan_refresh(plan);
     return 0;

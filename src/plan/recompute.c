@@ -10,7 +10,7 @@ enum {
     FLOPS_PER_BYTE = 10, /* that a processor does while it moves a byte to or from memory */
     LEAST_SHARE = 512,   /* of the peak: smaller values are not worth a step */
     KEPT_SHARE = 16,     /* of a value: smaller inputs (statistics) are kept for it, not made */
-    CHAIN_MAX = 64,      /* nodes made again for one value */
+    CHAIN_MAX = 128,     /* nodes made again for one value */
     FAILURES_MAX = 200   /* values that were tried in vain */
 };
 

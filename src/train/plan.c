@@ -58,7 +58,8 @@ static int check_multiple(const struct gx_training *t, int w, int h, struct gx_e
     return 0;
 }
 
-static int plan_step(struct gx_training *t, struct gx_err *err)
+/* The graph; it is planned when all is known that needs memory beside it. */
+static int build_step(struct gx_training *t, struct gx_err *err)
 {
     struct gx_prepare prepare = gx_training_loading(t).prepare;
     int h, w;
@@ -68,14 +69,11 @@ static int plan_step(struct gx_training *t, struct gx_err *err)
     if (code)
         return code;
     gx_game_build_step(&t->game, t->config->train.batch, h, w, &t->step);
-    struct gx_plan_settings settings = {.kernels = t->kernels,
-                                        .threads = t->threads,
-                                        .repeated_phases = gx_step_repeated(&t->step)};
     t->batches_per_step = 1;
     for (int i = 0; i < t->step.phases; i++)
         if (t->step.phase[i].repeat > t->batches_per_step)
             t->batches_per_step = t->step.phase[i].repeat;
-    code = gx_plan_new(&t->plan, t->step.graph, &settings, err);
+    code = gx_graph_check(t->step.graph, err);
     return code ? as_config(gx_context(err, code, "for pictures of %d x %d", w, h)) : 0;
 }
 
@@ -122,10 +120,14 @@ void gx_training_needs(const struct gx_training *t, struct gx_train_needs *n)
         if (net->generator && t->config->optim.ema > 0)
             n->average += (int64_t)gx_average_bytes(&net->params);
     }
-    struct gx_plan_facts facts = gx_plan_facts(t->plan);
-    n->step_arena = facts.arena;
     n->preview_arena = t->validation.arena;
-    n->flops = gx_step_flops(&t->step, t->plan);
+    if (t->plan) {
+        struct gx_plan_facts facts = gx_plan_facts(t->plan);
+        n->step_arena = facts.arena;
+        n->flops = gx_step_flops(&t->step, t->plan);
+        n->recomputed = facts.flops > 0 ? facts.recomputed / facts.flops : 0;
+        n->recompute_cost = facts.recompute_cost;
+    }
     n->loader = loader_bytes(t, t->cache);
     n->steps = t->total;
     n->width = t->step.input[0]->shape.w;
@@ -133,8 +135,33 @@ void gx_training_needs(const struct gx_training *t, struct gx_train_needs *n)
     for (int i = 0; i < t->step.pools; i++)
         n->pool += gx_count(t->step.pool[i].made->shape) / t->config->train.batch *
                    t->config->train.pool * 4;
-    n->total = n->weights + n->gradients + n->moments + n->average + n->step_arena +
-               n->preview_arena + n->loader + n->pool;
+    int64_t arena = n->step_arena > n->preview_arena ? n->step_arena : n->preview_arena;
+    n->total = n->weights + n->gradients + n->moments + n->average + arena + n->loader + n->pool;
+}
+
+int64_t gx_training_room(const struct gx_training *t)
+{
+    struct gx_train_needs rest;
+    int64_t most = t->config->max_memory;
+    if (!most)
+        return 0;
+    gx_training_needs(t, &rest);
+    most -= rest.total - rest.preview_arena;
+    return most > 0 ? most : 1; /* then: as little as can be */
+}
+
+/* The step takes what --max-memory leaves, and trades time for memory where that is little. Held-out
+ * pictures go through between steps, in the same memory. */
+static int plan_step(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_plan_settings settings = {.kernels = t->kernels,
+                                        .threads = t->threads,
+                                        .repeated_phases = gx_step_repeated(&t->step),
+                                        .max_memory = gx_training_room(t)};
+    int code = gx_plan_new(&t->plan, t->step.graph, &settings, err);
+    if (!code && t->validation.plan)
+        gx_plan_share(t->plan, t->validation.plan);
+    return code;
 }
 
 /* Decoded pictures are kept in what --max-memory leaves; the rest must fit. */
@@ -151,12 +178,12 @@ static int fit_budget(struct gx_training *t, struct gx_err *err)
     }
     return gx_fail(
         err, GX_E_NOMEM,
-        "this run needs %.1f MiB (weights %.1f, gradients %.1f, moments %.1f, a step "
+        "this run needs at least %.1f MiB (weights %.1f, gradients %.1f, moments %.1f, a step "
         "%.1f, the rest %.1f), and --max-memory allows %.1f; a smaller data.crop_size, "
         "train.batch or net.ngf needs less",
         (double)n.total / 0x1p20, (double)n.weights / 0x1p20, (double)n.gradients / 0x1p20,
         (double)n.moments / 0x1p20, (double)n.step_arena / 0x1p20,
-        (double)(n.average + n.preview_arena + n.loader + n.pool) / 0x1p20, (double)most / 0x1p20);
+        (double)(n.average + n.loader + n.pool) / 0x1p20, (double)most / 0x1p20);
 }
 
 /* "networks G 54.4M and D 2.8M parameters" */
@@ -178,15 +205,18 @@ static void describe_networks(const struct gx_training *t, char *text, size_t si
 static void say_plan(const struct gx_training *t)
 {
     struct gx_train_needs n;
-    char networks[256];
+    char networks[256], again[64] = "";
     double samples = (double)gx_split_samples(&t->data.train);
     double seen = (double)t->total * t->batches_per_step * t->config->train.batch;
     gx_training_needs(t, &n);
     describe_networks(t, networks, sizeof networks);
+    if (n.recomputed >= 0.005)
+        snprintf(again, sizeof again, ", for which %.0f%% of the arithmetic is done twice",
+                 n.recomputed * 100);
     gx_training_say(t, false, "plan",
-                    "%" PRId64 " steps: %.3g epoch%s of %.0f pictures; %s; %.0f MiB", t->total,
+                    "%" PRId64 " steps: %.3g epoch%s of %.0f pictures; %s; %.0f MiB%s", t->total,
                     seen / samples, seen == samples ? "" : "s", samples, networks,
-                    (double)n.total / 0x1p20);
+                    (double)n.total / 0x1p20, again);
     const char *warning = gx_adversary_warning(t->config);
     if (warning)
         gx_training_say(t, true, "plan", "%s", warning);
@@ -211,11 +241,13 @@ int gx_training_plan(struct gx_training *t, struct gx_config *config,
     if (!code)
         code = gx_game_init(&t->game, family, config, t->data.domains ? &labels : NULL, err);
     if (!code)
-        code = plan_step(t, err);
+        code = build_step(t, err);
     if (!code)
         code = plan_schedule(t, err);
     if (!code)
         code = gx_validation_plan(t, err);
+    if (!code)
+        code = plan_step(t, err);
     if (!code)
         code = fit_budget(t, err);
     if (!code)

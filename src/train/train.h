@@ -26,11 +26,14 @@ struct gx_train_result {
 /* Bytes that a run needs, as planned; nothing else grows with the networks or pictures. */
 struct gx_train_needs {
     int64_t weights, gradients, moments, average;
-    int64_t step_arena, preview_arena; /* activations and scratch, after reuse */
+    int64_t step_arena;    /* activations and scratch, after reuse */
+    int64_t preview_arena; /* the same for held-out pictures: a part of the step's memory */
     int64_t loader;
     int64_t pool; /* of earlier generated pictures */
     int64_t total;
-    double flops; /* of a step */
+    double flops;          /* of a step, with what it makes again to save memory */
+    double recomputed;     /* that, as a part of the arithmetic that it would need otherwise */
+    double recompute_cost; /* an estimate of its time, likewise */
     int64_t steps;
     int width, height; /* of the pictures in a step */
 };

@@ -81,6 +81,8 @@ void gx_training_clear(struct gx_training *t);
 GX_MUST_CHECK int gx_training_plan(struct gx_training *t, struct gx_config *config,
                                    const struct gx_train_events *events, struct gx_err *err);
 void gx_training_needs(const struct gx_training *t, struct gx_train_needs *needs);
+/* Bytes that --max-memory leaves to the step and to held-out pictures; 0: there is no limit. */
+int64_t gx_training_room(const struct gx_training *t);
 
 /* ---- start.c ---- */
 

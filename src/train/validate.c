@@ -56,10 +56,25 @@ static int judge_held(struct gx_training *t, struct gx_err *err)
     return 0;
 }
 
-int gx_validation_plan(struct gx_training *t, struct gx_err *err)
+/* What depends on weights alone is made once for all pictures; or, where that takes more than there
+ * is room for (0: no matter), for each anew. */
+static int plan_preview(struct gx_training *t, int64_t room, struct gx_err *err)
 {
     struct gx_validation *v = &t->validation;
     struct gx_shape s = t->step.input[0]->shape;
+    struct gx_plan_settings settings = {
+        .kernels = t->kernels, .threads = t->threads, .inference = !room, .max_memory = room};
+    v->preview = (struct gx_preview){0};
+    t->game.family->build_preview(&t->game, 1, s.h, s.w, &v->preview);
+    int code = gx_plan_new(&v->plan, v->preview.graph, &settings, err);
+    if (!code)
+        v->arena = gx_plan_facts(v->plan).arena;
+    return code;
+}
+
+int gx_validation_plan(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_validation *v = &t->validation;
     v->metric = gx_metric_find(t->config->val.metric);
     v->best = NAN;
     v->count = (int64_t)gx_split_samples(&t->data.held);
@@ -71,14 +86,14 @@ int gx_validation_plan(struct gx_training *t, struct gx_err *err)
                         t->game.labels.count ? "" : ", no best checkpoint");
         return 0;
     }
-    t->game.family->build_preview(&t->game, 1, s.h, s.w, &v->preview);
-    struct gx_plan_settings settings = {
-        .kernels = t->kernels, .threads = t->threads, .inference = true};
-    int code = judge_held(t, err);
+    int64_t room = gx_training_room(t);
+    int code = plan_preview(t, 0, err);
     if (!code)
-        code = gx_plan_new(&v->plan, v->preview.graph, &settings, err);
-    if (!code)
-        v->arena = gx_plan_facts(v->plan).arena;
+        code = judge_held(t, err);
+    if (!code && room && v->arena > room) {
+        gx_validation_clear(t);
+        code = plan_preview(t, room, err);
+    }
     return code;
 }
 

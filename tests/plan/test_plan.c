@@ -183,6 +183,38 @@ static void budget(void **state)
     gx_graph_free(&g);
 }
 
+/* Two plans in one arena: as large as the larger, and each right after its inputs are written. */
+static void shared_arena(void **state)
+{
+    (void)state;
+    struct gx_graph *g[2];
+    struct gx_node *x[2], *y[2];
+    struct gx_plan *plan[2];
+    struct gx_err err = {""};
+    for (int k = 0; k < 2; k++) {
+        g[k] = gx_graph_new();
+        x[k] = gx_input(g[k], (struct gx_shape){1, 16, 16 + 16 * k, 4}, "x");
+        y[k] = gx_keep(gx_affine(g[k], x[k], 1, (float)k + 1));
+        struct gx_plan_settings settings = {.inference = k};
+        assert_int_equal(gx_plan_new(&plan[k], g[k], &settings, &err), 0);
+    }
+    int64_t larger = gx_plan_facts(plan[1]).arena;
+    assert_true(larger > gx_plan_facts(plan[0]).arena);
+    gx_plan_share(plan[0], plan[1]);
+    assert_int_equal(gx_plan_facts(plan[0]).arena, larger);
+    assert_int_equal(gx_plan_allocate(plan[0], &err), 0);
+    assert_int_equal(gx_plan_allocate(plan[1], &err), 0);
+    for (int k = 0; k < 2; k++) {
+        *gx_plan_value(plan[k], x[k]) = 5;
+        gx_plan_run(plan[k], 0, 0, 0);
+        assert_float_equal(*gx_plan_value(plan[k], y[k]), 6 + k, 0);
+    }
+    for (int k = 1; k >= 0; k--) {
+        gx_plan_free(&plan[k]);
+        gx_graph_free(&g[k]);
+    }
+}
+
 /* The first error stays, and the plan reports it. */
 static void sticky_errors(void **state)
 {
@@ -208,6 +240,7 @@ int main(void)
         cmocka_unit_test(phases_and_updates),
         cmocka_unit_test(inference_makes_weights_once),
         cmocka_unit_test(budget),
+        cmocka_unit_test(shared_arena),
         cmocka_unit_test(sticky_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
