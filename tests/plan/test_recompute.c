@@ -129,7 +129,7 @@ static void build_penalty(struct step *s)
     fake = gx_stop_gradient(g, gx_tanh(g, gx_scale(g, fake, 2)));
     gan->discriminator(g, apply(s, 1, s->b), apply(s, 1, fake), &real_part, &fake_part);
     struct gx_node *between = gx_interpolate(g, s->b, fake);
-    struct gx_node *penalty = gx_gradient_penalty(g, apply(s, 1, between), between, 1);
+    struct gx_node *penalty = gx_gradient_penalty(g, apply(s, 1, between), between, 1, false);
     loss = gx_add(g, gx_add(g, real_part, fake_part), penalty);
     gx_store_gradients(g, gx_keep(loss), &s->net[1].params);
     s->repeated_phases = 2;
