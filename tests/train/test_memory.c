@@ -1,4 +1,4 @@
-/* What a run takes is what its plan said, and a step takes nothing. */
+/* What a run takes is what its plan said, a step takes nothing, and --max-memory is kept to. */
 #include "allocations.h"
 #include "tiny.h"
 #include "train/training.h"
@@ -103,11 +103,13 @@ static void peak_is_planned(void **state)
         const char *family, *words;
     } rows[] = {
         {"pix2pix", "net.generator=unet_64 net.ngf=40 net.ndf=32 train.batch=2 val.every=1"},
-        {"cycle", "net.generator=resnet_2blocks net.ngf=24 net.ndf=24 train.batch=4"},
+        {"cycle", "net.generator=resnet_2blocks net.ngf=24 net.ndf=24 train.batch=6"},
+        {"cycle", "net.generator=resnet_2blocks net.ngf=24 net.ndf=24 train.batch=6 "
+                  "--max-memory=56MiB"}, /* cheap values are made again */
         {"star", "net.ngf=24 net.ndf=24 net.n_layers=4 train.batch=18"},
     };
-    for (int i = 0; i < 3; i++) {
-        char words[512], dry[600];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char words[512], dry[600], run[16];
         struct gx_config config;
         struct gx_train_needs needs;
         struct gx_err err = {""};
@@ -116,19 +118,60 @@ static void peak_is_planned(void **state)
                  "train.checkpoint_every=1",
                  rows[i].words);
         snprintf(dry, sizeof dry, "%s --dry-run", words);
+        snprintf(run, sizeof run, "peak-%zu", i);
         tiny_family(rows[i].family);
-        tiny_config(&config, rows[i].family, words);
+        tiny_config(&config, run, words);
         if (gx_train_dry_run(&config, NULL, &needs, &err))
             fail_msg("%s", err.text);
         gx_config_clear(&config);
         double planned = (double)needs.total;
-        assert_true(planned > 0x1p27); /* else the allowance would hide a fault */
-        double before = peak_of_program(rows[i].family, dry);
-        double took = peak_of_program(rows[i].family, words) - before;
-        if (took < 0.5 * planned || took > 1.05 * planned + 0x1p26)
+        assert_true(planned > 50e6); /* else the allowance would hide a fault */
+        double before = peak_of_program(run, dry);
+        double took = peak_of_program(run, words) - before;
+        if (took < 0.5 * planned || took > 1.05 * planned + 0x1p25)
             fail_msg("%s took %.1f MiB, planned %.1f", rows[i].family, took / 0x1p20,
                      planned / 0x1p20);
     }
+}
+
+/* ---- --max-memory ---- */
+
+static int dry_run(const char *memory, struct gx_train_needs *needs, struct gx_err *err)
+{
+    char words[256];
+    struct gx_config config;
+    snprintf(words, sizeof words,
+             "net.generator=resnet_3blocks net.ngf=24 net.ndf=24 data.load_size=64 "
+             "data.crop_size=64 train.batch=4%s%s",
+             *memory ? " --max-memory=" : "", memory);
+    tiny_family("cycle");
+    tiny_config(&config, "budget", words);
+    int code = gx_train_dry_run(&config, NULL, needs, err);
+    gx_config_clear(&config);
+    return code;
+}
+
+/* Less memory costs more time, down to a number that is named; one less is refused. */
+static void memory_is_traded(void **state)
+{
+    (void)state;
+    struct gx_train_needs free, tight;
+    struct gx_err err = {""};
+    double least;
+    char memory[32];
+    if (dry_run("", &free, &err))
+        fail_msg("%s", err.text);
+    assert_true(free.recomputed == 0);
+    assert_int_equal(dry_run("1MiB", &tight, &err), -GX_E_NOMEM);
+    assert_int_equal(sscanf(err.text, "this run needs at least %lf MiB", &least), 1);
+    assert_true(least < 0.8 * (double)free.total / 0x1p20);
+    snprintf(memory, sizeof memory, "%.0fKiB", 1024 * (least + 0.05)); /* it is rounded */
+    if (dry_run(memory, &tight, &err))
+        fail_msg("%s", err.text);
+    assert_true(tight.recomputed > 0 && tight.flops > free.flops);
+    assert_true((double)tight.total <= 1024 * 1024 * (least + 0.06));
+    snprintf(memory, sizeof memory, "%.0fKiB", 1024 * (least - 0.1));
+    assert_int_equal(dry_run(memory, &tight, &err), -GX_E_NOMEM);
 }
 
 int main(void)
@@ -136,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_allocate_nothing),
         cmocka_unit_test(peak_is_planned),
+        cmocka_unit_test(memory_is_traded),
     };
     return cmocka_run_group_tests(tests, tiny_setup, tiny_teardown);
 }
