@@ -74,7 +74,7 @@ struct gx_config {
         double gan_weight; /* of the adversarial loss in the generator's, 1; 0: none */
         double l1;         /* pix2pix: weight of the pixel loss, 100 */
         double cycle;      /* cycle: weight of the way there and back, 10 */
-        double identity;   /* cycle: weight of leaving alone what is there, times `cycle`, 0.5 */
+        double identity;   /* weight of leaving alone what is there, times `cycle` (0.5) or `rec` */
         double cls, rec; /* star: weights of the domain's recognition, 1, and of the way back, 10 */
         double d;        /* weight of the discriminator's loss, 0.5 */
         double gp;       /* weight of the gradient penalty, 10 */

@@ -53,6 +53,7 @@ static const struct recipe_line recipes[] = {
     {"star", "net.n_layers", "6"},
     {"star", "net.init", "torch"},
     {"star", "loss.gan", "wgan_gp"},
+    {"star", "loss.identity", "0"},
     {"star", "loss.d", "1"},
     {"star", "optim.lr", "0.0001"},
     {"star", "optim.beta1", "0.5"},

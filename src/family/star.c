@@ -5,6 +5,8 @@
  *                                                                 domain
  *   D:   d (D_real + D_fake) + gp D_gp + cls D_cls (on real)       n_critic times, stepped first
  *   G:   gan G_fake + cls G_cls (fake is of `wanted`) + rec |rec - x|
+ *        + rec identity |G(x, label) - x|, which is CycleGAN's and not in the paper (0 there): without
+ *        it colours may be inverted on the way there and inverted again on the way back
  *
  * As yunjey/stargan: the wanted labels are a permutation of the batch's; domains that exclude each
  * other are told apart by softmax cross-entropy, attributes each by a sigmoid, summed over them and
@@ -132,6 +134,11 @@ static void persuade(struct gx_game *game, struct gx_step *step, struct gx_node 
         struct gx_node *back = translate(game, g, fake, step->label, true);
         struct gx_node *rec = gx_step_log(step, "G_rec", pixel->build(g, back, x));
         loss = gx_add(g, loss, gx_scale(g, rec, (float)c->loss.rec));
+    }
+    if (c->loss.rec > 0 && c->loss.identity > 0) {
+        struct gx_node *same = translate(game, g, x, step->label, true);
+        struct gx_node *idt = gx_step_log(step, "G_idt", pixel->build(g, same, x));
+        loss = gx_add(g, loss, gx_scale(g, idt, (float)(c->loss.rec * c->loss.identity)));
     }
     loss = gx_regularise(game, step, loss);
     gx_store_gradients(g, loss, &game->net[G].params);

@@ -184,6 +184,30 @@ static void every_bound(void **state)
             play(game, bounds[i]);
 }
 
+/* CycleGAN's identity loss, which star can have: it is there when asked for, and falls. */
+static void star_can_leave_its_own_alone(void **state)
+{
+    (void)state;
+    enum { STAR = 2, TURNS = 15 };
+    struct table t;
+    double first = 0, now = 0;
+    lay(&t, STAR, "");
+    for (int i = 0; i < t.step.losses; i++)
+        assert_string_not_equal(t.step.loss[i].name, "G_idt");
+    clear(&t);
+    const char *words = "loss.identity=1 loss.gan_weight=0 loss.cls=0";
+    lay(&t, STAR, words);
+    for (int turn = 0; turn < TURNS; turn++) {
+        take_steps(&t, words);
+        for (int i = 0; i < t.step.losses; i++)
+            if (!strcmp(t.step.loss[i].name, "G_idt"))
+                now = *gx_plan_value(t.plan, t.step.loss[i].value);
+        first = turn ? first : now;
+    }
+    assert_true(now > 0 && now < 0.8 * first);
+    clear(&t);
+}
+
 /* u moves as often as its discriminator is applied in training, in either turn, and not for the
  * penalty's own pass. */
 static void state_moves_once_a_pass(void **state)
@@ -252,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_objective),
         cmocka_unit_test(every_bound),
+        cmocka_unit_test(star_can_leave_its_own_alone),
         cmocka_unit_test(state_moves_once_a_pass),
         cmocka_unit_test(noise_falls),
         cmocka_unit_test(recipes_play),
