@@ -195,7 +195,8 @@ static void write_states(FILE *to, const char *states)
     for (char *name = strtok_r(text, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
         name += strspn(name, " ");
         int state = gx_health_named(name);
-        gx_html_text(to, state >= 0 ? gx_health_text(state) : name);
+        bool well = !strcmp(name, "ok");
+        gx_html_text(to, state >= 0 ? gx_health_text(state) : well ? "all is well again" : name);
         fputs(rest && *rest ? "; " : "", to);
     }
 }

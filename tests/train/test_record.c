@@ -259,6 +259,35 @@ static void other_networks_are_refused(void **state)
     model_clear(&a);
 }
 
+/* What an older version did not save, or saved in another size, stays as it is. */
+static void optional_arrays_may_be_missing(void **state)
+{
+    (void)state;
+    float kept[3] = {1, 2, 3}, read[4] = {7, 8, 9, 10};
+    struct gx_record record;
+    struct gx_err err = {""};
+    gx_record_init(&record);
+    gx_record_add_array(&record, "a", 2, kept);
+    gx_record_add_optional(&record, "b", 3, kept);
+    assert_int_equal(gx_record_write(&record, path, &err), 0);
+    gx_record_clear(&record);
+    for (int size = 3; size <= 4; size++) {
+        float a[2] = {0}, lacking = 5;
+        gx_record_init(&record);
+        gx_record_add_array(&record, "a", 2, a);
+        gx_record_add_optional(&record, "b", size, read);
+        gx_record_add_optional(&record, "c", 1, &lacking);
+        if (gx_record_read(&record, path, &err))
+            fail_msg("%s", err.text);
+        gx_record_clear(&record);
+        assert_true(a[0] == 1 && a[1] == 2 && lacking == 5);
+        for (int i = 0; i < 3; i++)
+            assert_true(read[i] == (size == 3 ? kept[i] : 20));
+        for (int i = 0; i < 4; i++)
+            read[i] = 20;
+    }
+}
+
 static void half_precision_is_for_use_only(void **state)
 {
     (void)state;
@@ -312,6 +341,7 @@ int main(void)
         cmocka_unit_test(names_and_order_are_pytorch),
         cmocka_unit_test(damage_is_noticed),
         cmocka_unit_test(other_networks_are_refused),
+        cmocka_unit_test(optional_arrays_may_be_missing),
         cmocka_unit_test(half_precision_is_for_use_only),
         cmocka_unit_test(what_cannot_be_written),
     };

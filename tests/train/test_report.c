@@ -112,6 +112,54 @@ static void metrics_become_curves(void **state)
     assert_int_equal(gx_metrics_read(&m, root, &err), -GX_E_IO);
 }
 
+static void health_has_curves_and_spells(void **state)
+{
+    (void)state;
+    struct gx_metrics m;
+    put_text("metrics.jsonl",
+             "{\"step\":1,\"health\":{\"separation\":0.5,\"gradient\":2,\"diversity\":null,"
+             "\"state\":\"ok\"}}\n"
+             "{\"step\":50,\"health\":{\"separation\":0.75,\"diversity\":0.1,"
+             "\"state\":\"mode collapse\"}}\n"
+             "{\"step\":100,\"health\":{\"separation\":0.75,\"state\":\"mode collapse\"}}\n"
+             "{\"step\":150,\"health\":{\"separation\":1,\"state\":\"mode collapse, what<new>\"}}\n"
+             "{\"step\":200,\"health\":{\"state\":\"ok\"}}\n");
+    assert_int_equal(gx_metrics_read(&m, in_root("metrics.jsonl"), &err), 0);
+    const struct gx_curve *c = curve(&m, "separation");
+    assert_true(c->kind == GX_CURVE_SHARE && c->count == 4 && c->value[1] == 0.75);
+    assert_int_equal(curve(&m, "diversity")->count, 1);
+    assert_int_equal(curve(&m, "gradient")->kind, GX_CURVE_GRADIENT);
+    assert_int_equal(m.spells, 3);
+    assert_true(m.spell[0].step == 50 && m.spell[1].step == 150 && m.spell[2].step == 200);
+    assert_string_equal(m.spell[2].state, "ok");
+    gx_metrics_clear(&m);
+    char *text = page();
+    expect(text, "<h2>Health</h2>");
+    expect(text, "<b>Step 50</b> the generator answers nearly the same for different inputs: try");
+    expect(text, "train.batch; what&lt;new&gt;</li>");
+    expect(text, "<b>Step 200</b> all is well again</li>");
+    assert_int_equal(occurrences(text, "<li><b>Step"), 3);
+    free(text);
+
+    put_text("metrics.jsonl",
+             "{\"step\":50,\"health\":{\"A\":{\"separation\":0.5,\"state\":\"ok\"},"
+             "\"B\":{\"separation\":0.6,\"state\":\"input ignored\"}}}\n");
+    assert_int_equal(gx_metrics_read(&m, in_root("metrics.jsonl"), &err), 0);
+    assert_true(curve(&m, "A: separation")->value[0] == 0.5);
+    assert_true(curve(&m, "B: separation")->value[0] == 0.6);
+    assert_int_equal(m.spells, 1);
+    assert_string_equal(m.spell[0].watch, "B");
+    gx_metrics_clear(&m);
+    text = page();
+    expect(text, "<b>Step 50</b> B: the generator's pictures do not depend on its input");
+    free(text);
+
+    put_text("metrics.jsonl", "{\"step\":1,\"loss\":{\"G_GAN\":1}}\n");
+    text = page(); /* without measures there is nothing to say */
+    assert_null(strstr(text, "<h2>Health"));
+    free(text);
+}
+
 static void kinds_of_losses(void **state)
 {
     (void)state;
@@ -253,6 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(metrics_become_curves, setup, teardown),
+        cmocka_unit_test_setup_teardown(health_has_curves_and_spells, setup, teardown),
         cmocka_unit_test_setup_teardown(kinds_of_losses, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_run_has_a_page, setup, teardown),
         cmocka_unit_test_setup_teardown(the_page_says_it_all, setup, teardown),
