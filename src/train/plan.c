@@ -214,7 +214,7 @@ static void say_plan(const struct gx_training *t)
         snprintf(again, sizeof again, ", for which %.0f%% of the arithmetic is done twice",
                  n.recomputed * 100);
     gx_training_say(t, false, "plan",
-                    "%" PRId64 " steps: %.3g epoch%s of %.0f pictures; %s; %.0f MiB%s", t->total,
+                    "%" PRId64 " steps: %.4g epoch%s of %.0f pictures; %s; %.0f MiB%s", t->total,
                     seen / samples, seen == samples ? "" : "s", samples, networks,
                     (double)n.total / 0x1p20, again);
     const char *warning = gx_adversary_warning(t->config);
