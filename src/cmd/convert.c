@@ -262,6 +262,8 @@ static int convert_file(struct conversion *c, const struct gx_config *config, co
         code = gx_weights_verify(c->from, err);
     if (!code)
         code = recognise(c, config->convert.direction, report, err);
+    if (code && c->from)
+        code = gx_context(err, code, "cannot convert '%s'", path);
     return code ? code : convert(c, stage, err);
 }
 

@@ -4,6 +4,7 @@
 #include "family/health.h"
 #include "graph/operator.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define GX_FAMILY(name) extern const struct gx_family gx_family_##name;
@@ -63,13 +64,33 @@ void gx_game_clear(struct gx_game *game)
 
 /* ---- choosing networks ---- */
 
-int gx_game_choose(struct gx_trainee *net, const char *name, bool generator, struct gx_err *err)
+/* Why not `name`, and what instead. */
+static int no_such_role(const struct gx_game *game, const char *name, bool generator,
+                        const char *has, bool role, struct gx_err *err)
 {
-    int code = gx_spec_from_name(&net->spec, name, err);
-    if (!code && net->spec.network->generator != generator)
-        code = gx_fail(err, GX_E_CONFIG, "'%s' is not a %s", name,
-                       generator ? "generator" : "discriminator");
-    net->generator = generator;
+    const char *noun = generator ? "generator" : "discriminator";
+    char fit[256] = "";
+    for (int i = 0; gx_network_at(i); i++) {
+        const struct gx_network *network = gx_network_at(i);
+        struct gx_network_spec spec = gx_network_spec_of(network);
+        size_t end = strlen(fit);
+        if (network->generator == generator && gx_spec_has(&spec, has))
+            snprintf(fit + end, sizeof fit - end, "%s%s", end ? ", " : "",
+                     network->names ? network->names : network->name);
+    }
+    return gx_fail(err, GX_E_CONFIG, "'%s' is not a %s%s%s; there are: %s", name, noun,
+                   role ? " for " : "", role ? game->family->name : "", fit);
+}
+
+int gx_game_choose(struct gx_game *game, int net, const char *name, bool generator,
+                   const char *has, struct gx_err *err)
+{
+    struct gx_trainee *t = &game->net[net];
+    int code = gx_spec_from_name(&t->spec, name, err);
+    bool role = !code && t->spec.network->generator == generator;
+    if (!code && (!role || !gx_spec_has(&t->spec, has)))
+        code = no_such_role(game, name, generator, has, role, err);
+    t->generator = generator;
     return code;
 }
 
@@ -77,7 +98,7 @@ int gx_game_choose_translator(struct gx_game *game, int net, int cin, int cout, 
 {
     const struct gx_config *c = game->config;
     struct gx_network_spec *spec = &game->net[net].spec;
-    int code = gx_game_choose(&game->net[net], c->net.generator, true, err);
+    int code = gx_game_choose(game, net, c->net.generator, true, "ngf", err);
     if (code || (code = gx_spec_set(spec, "cin", cin, err)) ||
         (code = gx_spec_set(spec, "cout", cout, err)) ||
         (code = gx_spec_set(spec, "ngf", c->net.ngf, err)) ||
@@ -90,7 +111,7 @@ int gx_game_choose_judge(struct gx_game *game, int net, int cin, struct gx_err *
 {
     const struct gx_config *c = game->config;
     struct gx_network_spec *spec = &game->net[net].spec;
-    int code = gx_game_choose(&game->net[net], c->net.discriminator, false, err);
+    int code = gx_game_choose(game, net, c->net.discriminator, false, "ndf", err);
     if (code || (code = gx_spec_set(spec, "cin", cin, err)) ||
         (code = gx_spec_set(spec, "ndf", c->net.ndf, err)))
         return code;

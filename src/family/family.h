@@ -152,9 +152,10 @@ double gx_step_flops(const struct gx_step *step, const struct gx_plan *plan);
 
 /* ---- for families ---- */
 
-/* A network by the name that people use, in the role it is wanted for. -GX_E_CONFIG. */
-GX_MUST_CHECK int gx_game_choose(struct gx_trainee *net, const char *name, bool generator,
-                                 struct gx_err *err);
+/* A network by the name that people use, in the role it is wanted for, and of the kind that has the
+ * size `has` ("ngf"). -GX_E_CONFIG: another, with the names of those that the family can take. */
+GX_MUST_CHECK int gx_game_choose(struct gx_game *game, int net, const char *name, bool generator,
+                                 const char *has, struct gx_err *err);
 /* The same for translators between pictures of c channels and their judges: name, channels, and the
  * sizes that net.* says for it. */
 GX_MUST_CHECK int gx_game_choose_translator(struct gx_game *game, int net, int cin, int cout,

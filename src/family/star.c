@@ -56,9 +56,9 @@ static int setup(struct gx_game *game, struct gx_err *err)
     game->nets = 2;
     game->net[G].name = "G";
     game->net[D].name = "D";
-    int code = gx_game_choose(&game->net[G], c->net.generator, true, err);
+    int code = gx_game_choose(game, G, c->net.generator, true, "c_dim", err);
     if (!code)
-        code = gx_game_choose(&game->net[D], c->net.discriminator, false, err);
+        code = gx_game_choose(game, D, c->net.discriminator, false, "c_dim", err);
     return code ? code : set_sizes(game, err);
 }
 

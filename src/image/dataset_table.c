@@ -36,8 +36,13 @@ static int add_domain(struct gx_dataset *set, struct table *t, const char *name,
     int code = gx_label_name_check(name, err);
     if (!code)
         code = gx_labels_check(&t->labels, column, err);
+    if (code && t->all) {
+        struct gx_err why = *err;
+        return gx_fail(err, (enum gx_error) - code, "%s; data.attributes can choose other columns",
+                       why.text);
+    }
     if (code)
-        return t->all ? gx_context(err, code, "data.attributes can choose columns") : code;
+        return code;
     t->column[set->domains] = column;
     set->domain[set->domains++] = gx_arena_text(&set->arena, name);
     return 0;
@@ -197,12 +202,12 @@ static void count_domains(const struct gx_dataset *set, const struct gx_split *s
 }
 
 static const char *mention(struct gx_dataset *set, const char *said, const struct gx_named *named,
-                           const char *what)
+                           const char *one, const char *several)
 {
     if (!named->count)
         return said;
-    return gx_arena_format(&set->arena, "%s; %zu %s: %s", said, named->count, what,
-                           gx_layout_names(set, named));
+    return gx_arena_format(&set->arena, "%s; %zu %s: %s", said, named->count,
+                           named->count == 1 ? one : several, gx_layout_names(set, named));
 }
 
 static void summarise(struct gx_dataset *set, const struct table *t, const char *folder,
@@ -221,8 +226,9 @@ static void summarise(struct gx_dataset *set, const struct table *t, const char 
         if (!t->seen[i])
             gx_layout_name(set, &missing, t->labels.row[i].file);
     const char *said = gx_arena_format(
-        &set->arena, "%zu pictures in '%s' to learn from, with %s%d attributes of '%s' (%s), %s",
+        &set->arena, "%zu pictures in '%s' to learn from, with %s%d attribute%s of '%s' (%s), %s",
         set->train.count[0], folder, t->all && set->domains > 1 ? "all " : "", set->domains,
+        set->domains == 1 ? "" : "s",
         t->labels.path, gx_layout_counts(set, count), said_held);
     if (t->all && set->domains > 8)
         said = gx_arena_format(&set->arena, "%s; data.attributes would choose some", said);
@@ -231,8 +237,9 @@ static void summarise(struct gx_dataset *set, const struct table *t, const char 
                                "%s; %zu pictures have several attributes that data.exclusive says "
                                "exclude each other",
                                said, several);
-    said = mention(set, said, unknown, "pictures without a row in the table are left out");
-    set->said = mention(set, said, &missing, "rows have no picture");
+    said = mention(set, said, unknown, "picture without a row in the table is left out",
+                   "pictures without a row in the table are left out");
+    set->said = mention(set, said, &missing, "row has no picture", "rows have no picture");
 }
 
 static int none_known(struct gx_dataset *set, const struct table *t, const char *folder,

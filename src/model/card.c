@@ -128,6 +128,8 @@ int gx_card_choose(struct gx_card *card, const char *direction, struct gx_err *e
     if (strcmp(direction, a_to_b) != 0 && strcmp(direction, b_to_a) != 0)
         return gx_fail(err, GX_E_USAGE, "no direction '%.40s'; there are %s and %s", direction,
                        a_to_b, b_to_a);
+    if (gx_spec_has(&card->spec, "c_dim"))
+        return gx_fail(err, GX_E_FORMAT, "it translates between domains, and has no direction");
     for (int i = 0; i < card->generators; i++) {
         struct gx_generator *g = &card->generator[i];
         if (!*g->direction)

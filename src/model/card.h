@@ -38,8 +38,8 @@ GX_MUST_CHECK int gx_card_read(struct gx_card *card, const struct gx_weights *fi
                                struct gx_err *err);
 
 /* Uses the generator of that direction ("AtoB", "BtoA"; NULL or "": the first). One whose file does
- * not say what it does is taken at the asker's word. -GX_E_FORMAT: there is only the other one;
- * -GX_E_USAGE: no such direction. */
+ * not say what it does is taken at the asker's word. -GX_E_FORMAT: there is only the other one, or
+ * it translates between domains; -GX_E_USAGE: no such direction. */
 GX_MUST_CHECK int gx_card_choose(struct gx_card *card, const char *direction, struct gx_err *err);
 
 /* Whether a command of that family may use it: what the file says, or what the network fits. */

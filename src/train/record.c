@@ -309,9 +309,9 @@ int gx_record_read(struct gx_record *record, const char *path, struct gx_err *er
         result = match(record, file, at, err);
     if (!result)
         result = read_arrays(record, file, at, err);
-    if (!result)
+    if (!result || result == -GX_E_SHAPE)
         take_texts(record, file);
-    else
+    if (result)
         result = gx_context(err, result, "cannot restore '%s'", path);
     free(at);
     gx_weights_close(&file);

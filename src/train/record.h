@@ -57,7 +57,8 @@ GX_MUST_CHECK int gx_record_write_as(const struct gx_record *record, const char 
  * The file is first checked as a whole, then against the arrays, and only then read, so that the
  * first two failures change nothing:
  *   -GX_E_FORMAT  the file is torn, flipped, or is no record (it has no checksum)
- *   -GX_E_SHAPE   it is sound, but holds other arrays: the first five differences
+ *   -GX_E_SHAPE   it is sound, but holds other arrays: the first five differences; the texts
+ *                 become the file's all the same: they may know why
  *   -GX_E_IO      the system failed to read it; the arrays are then unspecified */
 GX_MUST_CHECK int gx_record_read(struct gx_record *record, const char *path, struct gx_err *err);
 

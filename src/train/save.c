@@ -281,8 +281,13 @@ int gx_training_restore(struct gx_training *t, struct gx_err *err)
 {
     int64_t step;
     int code = gx_run_restore(&t->run, &t->record, &step, warn, t, err);
+    if (code == -GX_E_SHAPE) { /* other domains make other networks: that is the plainer reason */
+        struct gx_err why;
+        code = check_domains(t, &why);
+        return code ? gx_fail(err, (enum gx_error) - code, "%s", why.text) : -GX_E_FORMAT;
+    }
     if (code)
-        return code == -GX_E_SHAPE ? -GX_E_FORMAT : code;
+        return code;
     if (step < 0)
         return start_over(t, err);
     code = check_domains(t, err);

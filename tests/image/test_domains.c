@@ -140,7 +140,7 @@ static void attributes(void **state)
         .holdout = 4,
         .labels = table("file,young,black,blond,age\na.png,1,1,0,30\nb.png,0,0,1,7\n"
                         "c.png,1,0,0,8\nd.png,1,0,1,9\nx.png,0,0,0,4\n")};
-    says("data.attributes can choose columns: ");
+    says("; data.attributes can choose other columns");
     says("table.csv:2: 'age' is '30'");
     options.attributes = "blond, young ,black";
     open_ok();
@@ -154,7 +154,7 @@ static void attributes(void **state)
     said("3 pictures in '");
     said("with 3 attributes of '");
     said("(blond 1, young 2, black 1)");
-    said("; 1 rows have no picture: 'x.png'");
+    said("; 1 row has no picture: 'x.png'");
     gx_dataset_clear(&set);
 
     pictures("images", "n.png", NULL);

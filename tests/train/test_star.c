@@ -149,6 +149,21 @@ static void other_domains_are_refused(void **state)
     tiny_train("named", "--resume train.steps=2");
 }
 
+/* One domain fewer changes the shapes of both networks: the names are told, not the shapes. */
+static void fewer_domains_are_refused(void **state)
+{
+    (void)state;
+    tiny_train("three", "train.steps=1");
+    assert_int_equal(rename(tiny_path("domains/train/hot"), tiny_path("hot")), 0);
+    assert_int_equal(rename(tiny_path("domains/test/hot"), tiny_path("held")), 0);
+    struct tiny_outcome o = tiny_try("three", 0, "--resume train.steps=2");
+    assert_int_equal(o.code, -GX_E_CONFIG);
+    assert_non_null(strstr(o.err.text, "[\"cool\", \"hot\", \"warm\"]"));
+    assert_int_equal(rename(tiny_path("hot"), tiny_path("domains/train/hot")), 0);
+    assert_int_equal(rename(tiny_path("held"), tiny_path("domains/test/hot")), 0);
+    tiny_train("three", "--resume train.steps=2");
+}
+
 /* CycleGAN's held-out pictures may be pairs, told by their names; then they are measured. */
 static void unpaired_pictures_are_measured_if_names_agree(void **state)
 {
@@ -176,6 +191,7 @@ int main(void)
         cmocka_unit_test(the_critic_is_counted),
         cmocka_unit_test(labels_go_with_their_pictures),
         cmocka_unit_test(domains_are_told),
+        cmocka_unit_test(fewer_domains_are_refused),
         cmocka_unit_test(attributes_are_learnt_from_a_table),
         cmocka_unit_test(held_out_pictures_are_drawn_only),
         cmocka_unit_test(resumed_is_uninterrupted),
