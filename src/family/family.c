@@ -82,8 +82,8 @@ static int no_such_role(const struct gx_game *game, const char *name, bool gener
                    role ? " for " : "", role ? game->family->name : "", fit);
 }
 
-int gx_game_choose(struct gx_game *game, int net, const char *name, bool generator,
-                   const char *has, struct gx_err *err)
+int gx_game_choose(struct gx_game *game, int net, const char *name, bool generator, const char *has,
+                   struct gx_err *err)
 {
     struct gx_trainee *t = &game->net[net];
     int code = gx_spec_from_name(&t->spec, name, err);

@@ -55,7 +55,7 @@ GX_MUST_CHECK int gx_record_write_as(const struct gx_record *record, const char 
 
 /* Reads it back into the same places; the texts become the file's, and only those.
  * The file is first checked as a whole, then against the arrays, and only then read, so that the
- * first two failures change nothing:
+ * first two failures change no array:
  *   -GX_E_FORMAT  the file is torn, flipped, or is no record (it has no checksum)
  *   -GX_E_SHAPE   it is sound, but holds other arrays: the first five differences; the texts
  *                 become the file's all the same: they may know why
