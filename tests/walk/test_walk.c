@@ -70,7 +70,8 @@ static int clean(void **state)
 {
     static const char *const files[] = {
         "fixture.json", "data.pth",    "losses.json", "init.pth",        "data",
-        "input.png",    "weights.pth", "output.pth",  "output_eval.pth", "first_gradients.pth"};
+        "input.png",    "weights.pth", "output.pth",  "output_eval.pth", "first_gradients.pth",
+        "step.pth"};
     char path[PATH_MAX];
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -183,6 +184,29 @@ static void test_unpaired_training(void **state)
     expect(json, 1, "skipped: a pool that fills up", "0 passed, 0 failed, 1 skipped\n");
 }
 
+/* Labels, the critic's steps and the weights that only D's or only G's loss has. */
+static void test_labelled_training(void **state)
+{
+    static const char *const files[] = {"step.pth", "init.pth", "losses.json",
+                                        "first_gradients.pth", NULL};
+    (void)state;
+    json_t *json = borrow("train/star_domains", files), *changed;
+    expect(json_incref(json), 0, "  ok\n", "3 passed, 0 failed, 0 skipped\n");
+    static const struct {
+        const char *weight, *passed; /* gradients of the player without that loss */
+    } rows[] = {{"gp", "1 passed"}, {"cls", "0 passed"}, {"rec", "1 passed"}};
+    for (int i = 0; i < 3; i++) {
+        changed = json_deep_copy(json);
+        json_object_set_new(json_object_get(changed, "weights"), rows[i].weight, json_real(3));
+        expect(changed, 1, "NOT OK\n", rows[i].passed);
+    }
+    changed = json_deep_copy(json);
+    json_object_set_new(changed, "labels", json_string("sigmoid"));
+    expect(changed, 1, "NOT OK\n", "0 passed, 3 failed, 0 skipped\n");
+    json_object_set_new(json, "n_critic", json_integer(4)); /* too late for G's losses */
+    expect(json, 1, "NOT OK\n", " failed, 0 skipped\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +216,7 @@ int main(void)
         cmocka_unit_test_teardown(test_penalty, clean),
         cmocka_unit_test_teardown(test_training, clean),
         cmocka_unit_test_teardown(test_unpaired_training, clean),
+        cmocka_unit_test_teardown(test_labelled_training, clean),
     };
     char self[PATH_MAX] = "";
     if (readlink("/proc/self/exe", self, sizeof self - 1) < 0 || !mkdtemp(folder))
