@@ -221,20 +221,25 @@ static void print_result(const struct bench *b, const struct result *r)
     for (int i = 0; i < b->game.nets; i++)
         weights += b->game.net[i].params.total * 4;
     if (!c->json) {
+        char again[64] = "";
+        if (r->facts.recompute_cost >= 0.005)
+            snprintf(again, sizeof again, " (for about %.0f%% more time)",
+                     r->facts.recompute_cost * 100);
         printf("%-14s %s %dx%d batch %d: %.1f ms (%.1f to %.1f), %.1f GFLOP, %.0f GFLOP/s, "
-               "arena %.1f MiB, weights %.1f MiB\n",
+               "arena %.1f MiB%s, weights %.1f MiB\n",
                r->what, c->net.generator, c->bench.size, c->bench.size, c->bench.batch,
                r->median * 1e3, r->low * 1e3, r->high * 1e3, r->facts.flops * 1e-9,
-               r->facts.flops / r->median * 1e-9, (double)r->facts.arena / 0x1p20,
+               r->facts.flops / r->median * 1e-9, (double)r->facts.arena / 0x1p20, again,
                (double)weights / 0x1p20);
         return;
     }
     json_t *o = json_pack(
-        "{ss ss si si si ss sf sf sf sf sf sI sI}", "what", r->what, "network", c->net.generator,
-        "size", c->bench.size, "batch", c->bench.batch, "threads", b->threads, "kernels",
-        b->kernels->name, "ms", r->median * 1e3, "ms_low", r->low * 1e3, "ms_high", r->high * 1e3,
-        "gflop", r->facts.flops * 1e-9, "gflops", r->facts.flops / r->median * 1e-9, "arena_bytes",
-        (json_int_t)r->facts.arena, "weight_bytes", (json_int_t)weights);
+        "{ss ss si si si ss sf sf sf sf sf sI sI sf sf}", "what", r->what, "network",
+        c->net.generator, "size", c->bench.size, "batch", c->bench.batch, "threads", b->threads,
+        "kernels", b->kernels->name, "ms", r->median * 1e3, "ms_low", r->low * 1e3, "ms_high",
+        r->high * 1e3, "gflop", r->facts.flops * 1e-9, "gflops", r->facts.flops / r->median * 1e-9,
+        "arena_bytes", (json_int_t)r->facts.arena, "weight_bytes", (json_int_t)weights,
+        "recomputed_gflop", r->facts.recomputed * 1e-9, "recompute_cost", r->facts.recompute_cost);
     char *text = json_dumps(o, JSON_REAL_PRECISION(9));
     puts(text);
     free(text);

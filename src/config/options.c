@@ -362,7 +362,8 @@ const struct gx_option gx_options[] = {
      .verbs = WORK, .flags = RESUME, .help = "threads for the arithmetic; 0: as many as may be used"},
     {"max_memory", "max-memory", BYTES(max_memory), .initial = "0", RANGE(0, BIG),
      .metavar = "SIZE", .verbs = WORK, .flags = RESUME,
-     .help = "refuse work whose plan needs more memory, as 4GiB; 0: no limit"},
+     .help = "refuse work whose plan needs more memory, as 4GiB; training first trades time "
+             "for memory; 0: no limit"},
     {"cpu", "cpu", TEXT(cpu), .initial = "auto", WORDS("auto", "reference", "generic", "v3", "v4"),
      .metavar = "TIER", .verbs = WORK, .flags = RESUME | OPEN,
      .help = "kernels to use, instead of the best that this processor runs"},
