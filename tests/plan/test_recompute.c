@@ -242,10 +242,89 @@ static void same_bits(void **state)
     }
 }
 
+/* ---- what must not be made again, or sooner ---- */
+
+enum { SUMS = 6 };
+
+/* A number, perhaps from a value that is four times as large as x. */
+static struct gx_node *bulk(struct gx_graph *g, struct gx_node *x, bool heavy)
+{
+    if (!heavy)
+        return gx_mean(g, x, GX_AXES_ALL);
+    struct gx_node *twice = gx_concat(g, gx_sigmoid(g, x), gx_tanh(g, x), GX_AXIS_C);
+    return gx_mean(g, gx_concat(g, twice, twice, GX_AXIS_C), GX_AXES_ALL);
+}
+
+static struct gx_node *total(struct gx_graph *g, struct gx_node *x)
+{
+    return gx_keep(gx_sum(g, x, GX_AXES_ALL));
+}
+
+/* y is read before and after the state that it came from has moved; noise is drawn in one phase and
+ * read in another, which has another step's number. Either waits while much memory is in use. */
+static void run_moving(struct gx_plan_settings settings, int heavy, double *sum,
+                       struct gx_plan_facts *facts)
+{
+    struct gx_graph *g = gx_graph_new();
+    struct gx_params params;
+    struct gx_err err = {""};
+    struct gx_plan *plan;
+    gx_params_init(&params);
+    struct gx_param *moved =
+        gx_params_declare(&params, "m", GX_PARAM_STATE, (struct gx_shape){1, 1, 1, 16});
+    assert_int_equal(gx_params_allocate(&params, &err), 0);
+    for (int i = 0; i < 16; i++)
+        moved->data[i] = (float)i;
+    struct gx_shape shape = {1, 64, 64, 16};
+    struct gx_node *x = gx_input(g, shape, "x"), *state = gx_parameter(g, moved), *part[8];
+    struct gx_node *node[SUMS], *noise = gx_uniform(g, shape, 0, 1), *y = gx_mul(g, x, state);
+    for (int i = 0; i < 8; i++) /* all made, then all read: another order needs less */
+        part[i] = gx_affine(g, x, 1, (float)i);
+    for (int i = 1; i < 8; i++)
+        part[0] = gx_add(g, part[0], gx_sum(g, part[i], GX_AXES_ALL));
+    node[0] = total(g, y);
+    node[1] = total(g, part[0]);
+    gx_update_average(g, moved, gx_mean(g, x, GX_AXIS_H | GX_AXIS_W), 0.5F);
+    node[2] = total(g, gx_mul(g, y, bulk(g, gx_add(g, x, node[0]), heavy == 0)));
+    node[3] = total(g, gx_mul(g, x, state));
+    node[4] = total(g, noise);
+    gx_graph_phase(g);
+    node[5] = total(g, gx_mul(g, noise, bulk(g, x, heavy == 1)));
+    assert_int_equal(gx_plan_new(&plan, g, &settings, &err), 0);
+    assert_int_equal(gx_plan_allocate(plan, &err), 0);
+    *facts = gx_plan_facts(plan);
+    fill(plan, x, 1);
+    for (int phase = 0; phase < 2; phase++)
+        gx_plan_run(plan, phase, 5, (uint64_t)phase);
+    for (int i = 0; i < SUMS; i++)
+        sum[i] = *gx_plan_value(plan, node[i]);
+    gx_plan_free(&plan);
+    gx_graph_free(&g);
+    gx_params_clear(&params);
+}
+
+static void what_moves(void **state)
+{
+    (void)state;
+    for (int heavy = 0; heavy < 2; heavy++) {
+        double written[SUMS], least[SUMS];
+        struct gx_plan_facts before, after;
+        struct gx_plan_settings settings = {.threads = 1, .as_written = true};
+        run_moving(settings, heavy, written, &before);
+        settings = (struct gx_plan_settings){.threads = 1, .max_memory = 1, .temp_folder = "/tmp"};
+        run_moving(settings, heavy, least, &after);
+        assert_true(after.arena < before.arena);
+        for (int i = 0; i < SUMS; i++)
+            if (written[i] != least[i])
+                fail_msg("sum %d: %.9g and %.9g", i, written[i], least[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits),
+        cmocka_unit_test(what_moves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
