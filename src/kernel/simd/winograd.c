@@ -100,28 +100,45 @@ static void transform_taps(const vf *taps, vf *u)
         transform_weights(half + 3 * row, 1, u + 6 * row, 1);
 }
 
+enum { WEIGHTS = 16 }; /* inputs whose taps are gathered at once: a cache line of them */
+
+/* Taps of inputs k.. (up to WEIGHTS) and a panel of outputs: each line of w is read once. */
+static void gather_taps(const float *w, int i, int o, bool rotate, int k, int inputs, int panel,
+                        int width, float taps[WEIGHTS][9][GX_COLS])
+{
+    for (int t = 0; t < 9; t++)
+        if (rotate)
+            for (int j = 0; j < width; j++) {
+                const float *from = w + ((int64_t)(8 - t) * i + panel + j) * o + k;
+                for (int m = 0; m < inputs; m++)
+                    taps[m][t][j] = from[m];
+            }
+        else
+            for (int m = 0; m < inputs; m++)
+                gx_copy(taps[m][t], w + ((int64_t)t * i + k + m) * o + panel, width);
+}
+
 void GX_TIERED(winograd_weights)(int i, int o, enum gx_conv_product product, const float *w,
                                  float *u, int threads)
 {
     bool rotate = product == GX_CONV_DX;
     int in = rotate ? o : i, out = rotate ? i : o;
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (int k = 0; k < in; k++)
-        for (int n = 0; n < out; n += GX_LANES) {
-            int panel = n / GX_COLS * GX_COLS, width = gx_least(GX_COLS, out - panel);
-            int count = gx_least(GX_LANES, out - n);
-            float taps[9][GX_LANES] = {{0}};
-            vf moved[9], result[36];
-            for (int t = 0; t < 9; t++)
-                for (int j = 0; j < count; j++)
-                    taps[t][j] = rotate ? w[((int64_t)(8 - t) * i + n + j) * o + k]
-                                        : w[((int64_t)t * i + k) * o + n + j];
-            for (int t = 0; t < 9; t++)
-                moved[t] = gx_load(taps[t]);
-            transform_taps(moved, result);
-            float *to = u + (int64_t)36 * in * panel + (int64_t)k * width + (n - panel);
-            for (int t = 0; t < 36; t++, to += (int64_t)in * width)
-                gx_copy(to, (const float *)&result[t], count);
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads)
+    for (int panel = 0; panel < out; panel += GX_COLS)
+        for (int k = 0; k < in; k += WEIGHTS) {
+            int width = gx_least(GX_COLS, out - panel), inputs = gx_least(WEIGHTS, in - k);
+            float taps[WEIGHTS][9][GX_COLS] = {{{0}}};
+            gather_taps(w, i, o, rotate, k, inputs, panel, width, taps);
+            for (int m = 0; m < inputs; m++)
+                for (int n = 0; n < width; n += GX_LANES) {
+                    vf moved[9], result[36];
+                    for (int t = 0; t < 9; t++)
+                        moved[t] = gx_load(taps[m][t] + n);
+                    transform_taps(moved, result);
+                    float *to = u + (int64_t)36 * in * panel + (int64_t)(k + m) * width + n;
+                    for (int t = 0; t < 36; t++, to += (int64_t)in * width)
+                        gx_copy(to, (const float *)&result[t], gx_least(GX_LANES, width - n));
+                }
         }
 }
 
