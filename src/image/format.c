@@ -317,14 +317,6 @@ int gx_image_start(const char *loaders, int threads, struct gx_err *err)
     return result;
 }
 
-void gx_vips_reason(char *text, size_t size)
-{
-    char *buffer = vips_error_buffer_copy(); /* empties it */
-    buffer[strcspn(buffer, "\n")] = 0;
-    snprintf(text, size, "%s", *buffer ? buffer : "libvips gave no reason");
-    g_free(buffer);
-}
-
 int gx_background_parse(const char *text, uint8_t rgb[3], struct gx_err *err)
 {
     static const struct {

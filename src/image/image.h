@@ -28,17 +28,27 @@ const struct gx_format *gx_format_row(const char *word);
 /* What a file that is no picture seems to be: "HTML text", "a Git LFS pointer", ... */
 const char *gx_not_a_picture(const unsigned char *head, size_t size);
 
-/* ---- libvips' errors ---- */
+/* ---- libvips' errors (vips.c) ---- */
 
-/* Takes the first line of libvips' error buffer, which is then empty. */
-void gx_vips_reason(char *text, size_t size);
+/* Runs `work`, which gives 0 or -1 and can be done a second time: where it fails it is, alone in
+ * libvips, and what comes of that counts. Gives the last result, and libvips' reason (one line) if
+ * it is no 0. */
+GX_MUST_CHECK int gx_vips_try(int (*work)(void *), void *on, char *reason, size_t size);
+
+/* Around other calls of libvips that can fail, whose reason nobody asks for. Neither these nor
+ * gx_vips_try stand inside each other. */
+void gx_vips_begin(void);
+void gx_vips_end(void);
 
 /* ---- pictures (read.c) ---- */
 
 struct gx_picture {
     char *name;
-    void *owned;       /* bytes that were read from a descriptor */
-    VipsImage *header; /* as libvips opened it, with nothing decoded yet; NULL once it is */
+    void *owned;        /* bytes that were read from a descriptor */
+    VipsSource *source; /* NULL once it is decoded */
+    VipsFailOn fail_on;
+    VipsImage *header; /* as libvips opened it; NULL once it is decoded */
+    bool spent;        /* its rows have gone by */
     VipsImage *pixels; /* upright sRGB or grey, 8 or 16 bits, then alpha; in memory; NULL before */
     struct gx_facts facts;
 };

@@ -9,13 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEAD = 1024 }; /* bytes that a format is told by */
+enum { HEAD = 1024, REASON = 256 }; /* bytes that a format is told by, and of libvips' reason */
 
 /* ---- a picture on its way: each step takes the last one's place ---- */
 
@@ -96,24 +95,6 @@ static int examine(struct gx_picture *p, const struct gx_format *format, int64_t
     return 0;
 }
 
-/* ---- libvips' error buffer ----
- * There is one for the process. It is emptied when nobody else is reading a picture, so that a
- * failure finds its own reason in it, and no thread wipes out another's. Two pictures that fail at
- * the same moment may still share one reason. */
-
-static atomic_int reading;
-
-static void begin_reading(void)
-{
-    if (atomic_fetch_add(&reading, 1) == 0)
-        vips_error_clear();
-}
-
-static void end_reading(void)
-{
-    atomic_fetch_sub(&reading, 1);
-}
-
 /* ---- opening ---- */
 
 static int refuse(const char *name, const struct gx_format *format, const unsigned char *head,
@@ -130,13 +111,11 @@ static int refuse(const char *name, const struct gx_format *format, const unsign
 }
 
 /* libvips' reasons are many and unstable; a user can act on whether the file is cut short. */
-static int fail_decode(const struct gx_picture *p, struct gx_err *err)
+static int fail_decode(const struct gx_picture *p, const char *reason, struct gx_err *err)
 {
     static const char *const cut[] = {"premature",   "truncated",      "end of",
                                       "eof",         "out of data",    "too small",
                                       "enough data", "unexpected end", "read error"};
-    char reason[256];
-    gx_vips_reason(reason, sizeof reason);
     for (size_t i = 0; i < sizeof cut / sizeof *cut; i++)
         if (strcasestr(reason, cut[i]))
             return gx_fail(err, GX_E_FORMAT, "cannot read '%s': truncated (%s)", p->name, reason);
@@ -146,32 +125,37 @@ static int fail_decode(const struct gx_picture *p, struct gx_err *err)
                    reason);
 }
 
+/* Anew, if it was open. */
+static int open_header(void *of)
+{
+    struct gx_picture *p = of;
+    VipsImage *header = vips_image_new_from_source(p->source, "", "access", VIPS_ACCESS_SEQUENTIAL,
+                                                   "fail_on", p->fail_on, NULL);
+    if (!header)
+        return -1;
+    if (p->header)
+        g_object_unref(p->header);
+    p->header = header;
+    p->spent = false;
+    return 0;
+}
+
 /* Takes `source` (NULL: out of memory). */
 static int open_source(struct gx_picture *p, VipsSource *source, const unsigned char *head,
                        size_t size, const struct gx_open_options *options, struct gx_err *err)
 {
     const struct gx_format *format = gx_format_sniff(head, size);
-    int result = 0;
-    begin_reading();
+    int64_t limit = options && options->max_pixels ? options->max_pixels : GX_MAX_PIXELS;
+    char reason[REASON];
+    p->source = source;
+    p->fail_on = options && options->allow_truncated ? VIPS_FAIL_ON_NONE : VIPS_FAIL_ON_TRUNCATED;
     if (!format || !gx_format_is_on(format))
-        result = refuse(p->name, format, head, size, err);
-    else if (!source)
-        result = gx_fail(err, GX_E_NOMEM, "out of memory for '%s'", p->name);
-    if (!result) {
-        VipsFailOn fail_on =
-            options && options->allow_truncated ? VIPS_FAIL_ON_NONE : VIPS_FAIL_ON_TRUNCATED;
-        p->header = vips_image_new_from_source(source, "", "access", VIPS_ACCESS_SEQUENTIAL,
-                                               "fail_on", fail_on, NULL);
-        result =
-            p->header
-                ? examine(p, format,
-                          options && options->max_pixels ? options->max_pixels : GX_MAX_PIXELS, err)
-                : fail_decode(p, err);
-    }
-    if (source)
-        g_object_unref(source);
-    end_reading();
-    return result;
+        return refuse(p->name, format, head, size, err);
+    if (!source)
+        return gx_fail(err, GX_E_NOMEM, "out of memory for '%s'", p->name);
+    if (gx_vips_try(open_header, p, reason, sizeof reason))
+        return fail_decode(p, reason, err);
+    return examine(p, format, limit, err);
 }
 
 static struct gx_picture *picture_new(const char *name)
@@ -281,6 +265,8 @@ void gx_picture_free(struct gx_picture **picture)
         g_object_unref(p->header);
     if (p->pixels)
         g_object_unref(p->pixels);
+    if (p->source)
+        g_object_unref(p->source);
     free(p->owned);
     free(p->name);
     free(p);
@@ -462,24 +448,47 @@ static int convert(struct gx_picture *p, struct chain *c)
     return to_memory(c);
 }
 
-int gx_picture_decode(struct gx_picture *p, struct gx_err *err)
+/* Not so if the file was written to after its header was read. */
+static bool as_told(const VipsImage *image, const struct gx_facts *facts)
 {
-    if (p->pixels)
-        return 0;
-    int result = 0;
+    return image->Xsize == facts->width && image->Ysize == facts->height &&
+           image->Bands == facts->channels + facts->alpha &&
+           image->BandFmt == (facts->bits == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR);
+}
+
+static int decode(void *of)
+{
+    struct gx_picture *p = of;
+    if (p->spent && open_header(p))
+        return -1;
     struct chain c = {p->header};
     g_object_ref(c.now);
-    begin_reading();
-    if (convert(p, &c)) {
-        g_object_unref(c.now);
-        result = fail_decode(p, err);
-    } else {
-        p->pixels = c.now;
-        g_object_unref(p->header); /* and closes the file */
-        p->header = NULL;
+    p->spent = true;
+    int failed = convert(p, &c);
+    if (!failed && !as_told(c.now, &p->facts)) {
+        vips_error("ganx", "it has changed meanwhile");
+        failed = -1;
     }
-    end_reading();
-    return result;
+    if (failed) {
+        g_object_unref(c.now);
+        return -1;
+    }
+    p->pixels = c.now;
+    g_object_unref(p->header);
+    p->header = NULL;
+    return 0;
+}
+
+int gx_picture_decode(struct gx_picture *p, struct gx_err *err)
+{
+    char reason[REASON];
+    if (p->pixels)
+        return 0;
+    if (gx_vips_try(decode, p, reason, sizeof reason))
+        return fail_decode(p, reason, err);
+    g_object_unref(p->source); /* and closes the file */
+    p->source = NULL;
+    return 0;
 }
 
 const void *gx_picture_samples(const struct gx_picture *p)

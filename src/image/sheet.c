@@ -36,8 +36,10 @@ static VipsImage *write_text(const char *title)
 {
     VipsImage *text = NULL;
     char *escaped = g_markup_escape_text(title, -1);
+    gx_vips_begin();
     if (!*title || vips_text(&text, escaped, "font", "sans 10", "dpi", 96, NULL))
         text = NULL;
+    gx_vips_end();
     g_free(escaped);
     return text;
 }

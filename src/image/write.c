@@ -19,9 +19,11 @@ struct plan {
     const struct gx_format *format;
     const struct gx_pixels *pixels;
     const struct gx_write_options *options;
+    struct gx_picture *like; /* may be NULL */
     int bands, bits;
     float *alpha; /* height x width, 0..1; NULL: none, or it is in pixels */
     void *samples;
+    VipsBlob *blob; /* the file */
 };
 
 static float clip(float v)
@@ -88,10 +90,10 @@ static int fill_samples(struct plan *plan, struct gx_err *err)
     return 0;
 }
 
-static int plan_output(struct plan *plan, struct gx_picture *like, const char *name,
-                       struct gx_err *err)
+static int plan_output(struct plan *plan, const char *name, struct gx_err *err)
 {
     const struct gx_pixels *p = plan->pixels;
+    struct gx_picture *like = plan->like;
     const char *wanted = plan->options->format ? plan->options->format : gx_format_of_name(name);
     wanted = wanted ? wanted : "png";
     int result = gx_format_check(wanted, p->width, p->height, err);
@@ -194,10 +196,10 @@ static int save(const struct plan *plan, VipsImage *image, VipsTarget *target, b
     return vips_call(saver, image, target, "strip", strip, NULL);
 }
 
-/* Gives *blob, the encoded file (vips_area_unref). */
-static int encode(const struct plan *plan, struct gx_picture *like, VipsBlob **blob,
-                  struct gx_err *err)
+/* Gives plan->blob. */
+static int encode(void *of)
 {
+    struct plan *plan = of;
     const struct gx_pixels *p = plan->pixels;
     size_t size = (size_t)p->width * p->height * plan->bands * (plan->bits / 8);
     VipsImage *image =
@@ -205,41 +207,39 @@ static int encode(const struct plan *plan, struct gx_picture *like, VipsBlob **b
                                    plan->bits == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR);
     VipsTarget *target = vips_target_new_to_memory();
     int failed = !image || !target;
-    *blob = NULL;
     if (!failed) {
         image->Type = plan->bands <= 2
                           ? plan->bits == 16 ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W
                       : plan->bits == 16 ? VIPS_INTERPRETATION_RGB16
                                          : VIPS_INTERPRETATION_sRGB;
-        bool strip = plan->options->strip || !like;
+        bool strip = plan->options->strip || !plan->like;
         if (!strip)
-            carry_metadata(image, like);
+            carry_metadata(image, plan->like);
         failed = save(plan, image, target, strip);
     }
     if (!failed)
-        g_object_get(target, "blob", blob, NULL);
+        g_object_get(target, "blob", &plan->blob, NULL);
     if (target)
         g_object_unref(target);
     if (image)
         g_object_unref(image);
-    if (*blob)
-        return 0;
-    char reason[256];
-    gx_vips_reason(reason, sizeof reason);
-    return gx_fail(err, GX_E_FORMAT, "cannot encode as %s: %s", plan->format->name, reason);
+    return plan->blob ? 0 : -1;
 }
 
-/* Gives *blob: everything up to the bytes of the file. */
+/* Gives *blob, the file encoded (vips_area_unref): everything up to putting it there. */
 static int produce(const struct gx_pixels *pixels, struct gx_picture *like,
                    const struct gx_write_options *options, const char *name, VipsBlob **blob,
                    struct gx_err *err)
 {
-    struct plan plan = {.pixels = pixels, .options = options ? options : &gx_write_defaults};
-    int result = plan_output(&plan, like, name, err);
-    if (!result)
-        result = encode(&plan, like, blob, err);
+    char reason[256];
+    struct plan plan = {
+        .pixels = pixels, .options = options ? options : &gx_write_defaults, .like = like};
+    int result = plan_output(&plan, name, err);
+    if (!result && gx_vips_try(encode, &plan, reason, sizeof reason))
+        result = gx_fail(err, GX_E_FORMAT, "cannot encode as %s: %s", plan.format->name, reason);
     free(plan.alpha);
     free(plan.samples);
+    *blob = plan.blob;
     return result ? gx_context(err, result, "cannot write '%s'", name) : 0;
 }
 
