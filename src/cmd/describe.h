@@ -2,6 +2,7 @@
 #ifndef GX_CMD_DESCRIBE_H
 #define GX_CMD_DESCRIBE_H
 
+#include "cmd/report.h"
 #include "config/config.h"
 #include "model/card.h"
 #include "util/arena.h"
@@ -21,8 +22,8 @@ void gx_card_json(json_t *object, struct gx_arena *arena, const struct gx_card *
 /* A text of any bytes; where it is not UTF-8, what is not ASCII becomes '?'. */
 json_t *gx_json_text(struct gx_arena *arena, const char *text);
 
-/* Lists the installed models that config->family can use ("": all of them) on standard output
- * (models.c). Gives an enum gx_exit. */
-int gx_models_list(const struct gx_config *config);
+/* Lists the installed models that config->family can use ("": all of them) on standard output, and
+ * reports where there is none (models.c). Gives an enum gx_exit. */
+int gx_models_list(const struct gx_config *config, struct gx_report *report);
 
 #endif

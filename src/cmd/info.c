@@ -297,7 +297,7 @@ static int run_info(struct gx_config *config, struct gx_report *report)
     struct stat s;
     char *path = NULL;
     if (config->info.models && !config->operands)
-        return gx_models_list(config);
+        return gx_models_list(config, report);
     if (config->operands != 1 || config->info.models) {
         gx_report(report, GX_ERROR, "error",
                   "'info' takes one file, run's folder or installed model, or --models alone");

@@ -14,6 +14,7 @@ struct listing {
     struct gx_arena arena;
     const char *name[MODELS_MAX]; /* so far: those of later folders are hidden */
     int names;
+    bool listed; /* one of them: not every file is a model of the family */
     const char *family;
     json_t *json; /* NULL: as text */
 };
@@ -56,6 +57,7 @@ static void list_file(struct listing *l, const char *name, const char *path)
     if (!gx_weights_open(&file, path, NULL) && !gx_card_read(&card, file, NULL) &&
         (!*l->family || gx_card_fits(&card, l->family))) {
         const char *title = title_of(&l->arena, file);
+        l->listed = true;
         if (l->json)
             list_json(l, name, path, title, &card);
         else
@@ -93,7 +95,7 @@ static void list_folder(struct listing *l, const char *folder)
     gx_names_free(&names);
 }
 
-int gx_models_list(const struct gx_config *config)
+int gx_models_list(const struct gx_config *config, struct gx_report *report)
 {
     struct listing l = {.family = config->family, .json = config->json ? json_array() : NULL};
     for (const char *const *folder = gx_model_folders(&l.arena); *folder; folder++)
@@ -102,6 +104,12 @@ int gx_models_list(const struct gx_config *config)
     if (text)
         puts(text);
     free(text);
+    if (!l.listed) {
+        const char *own = gx_model_own_folder(&l.arena);
+        gx_report(report, GX_INFO, "models",
+                  "no model is installed%s%s; they lie in '%s' and others",
+                  *l.family ? " for " : "", l.family, own ? own : "models");
+    }
     json_decref(l.json);
     gx_arena_clear(&l.arena);
     return GX_EXIT_DONE;

@@ -72,7 +72,8 @@ const struct gx_option gx_options[] = {
      .help = "groups of attributes that exclude each other, such as colours of hair"},
     {"data.center_crop", INT(data.center_crop), .initial = "0", RANGE(0, 16384), .metavar = "N",
      .verbs = TRAIN,
-     .help = "take the square of this size in the middle before all else; 0 takes all"},
+     .help = "take the square of this size in the middle, at most the largest there is, before all "
+             "else; 0 takes all"},
     {"data.preprocess", CHOICE(data.preprocess), .initial = "resize_and_crop",
      WORDS("resize_and_crop", "scale_width_and_crop", "scale_width", "crop", "none"),
      .metavar = "MODE", .verbs = TRAIN,

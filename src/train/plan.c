@@ -205,17 +205,18 @@ static void describe_networks(const struct gx_training *t, char *text, size_t si
 static void say_plan(const struct gx_training *t)
 {
     struct gx_train_needs n;
-    char networks[256], again[64] = "";
+    char networks[256], again[64] = "", epochs[32];
     double samples = (double)gx_split_samples(&t->data.train);
     double seen = (double)t->total * t->batches_per_step * t->config->train.batch;
     gx_training_needs(t, &n);
     describe_networks(t, networks, sizeof networks);
+    snprintf(epochs, sizeof epochs, seen < 1e4 * samples ? "%.4g" : "%.0f", seen / samples);
     if (n.recomputed >= 0.005)
         snprintf(again, sizeof again, ", for which %.0f%% of the arithmetic is done twice",
                  n.recomputed * 100);
     gx_training_say(t, false, "plan",
-                    "%" PRId64 " steps: %.4g epoch%s of %.0f pictures; %s; %.0f MiB%s", t->total,
-                    seen / samples, seen == samples ? "" : "s", samples, networks,
+                    "%" PRId64 " step%s: %s epoch%s of %.0f pictures; %s; %.0f MiB%s", t->total,
+                    t->total == 1 ? "" : "s", epochs, seen == samples ? "" : "s", samples, networks,
                     (double)n.total / 0x1p20, again);
     const char *warning = gx_adversary_warning(t->config);
     if (warning)
