@@ -87,7 +87,8 @@ static void trade_time(struct gx_plan *plan, struct gx_recomputation *r)
         place_buffers(plan);
         if (plan->storage.peak > goal.peak)
             break; /* nothing helps any more */
-        goal.peak -= goal.peak / 64 + 64;
+        int64_t over = plan->facts.arena - most, part = plan->storage.peak / 64;
+        goal.peak = plan->storage.peak - (over / 2 > part ? over / 2 : part) - 64;
     }
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    FLOPS_PER_BYTE = 10, /* that a processor does while it moves a byte to or from memory */
+    FLOPS_PER_BYTE = 20, /* that a processor does while it moves a byte to or from memory */
     LEAST_SHARE = 512,   /* of the peak: smaller values are not worth a step */
     KEPT_SHARE = 16,     /* of a value: smaller inputs (statistics) are kept for it, not made */
     CHAIN_MAX = 128,     /* nodes made again for one value */
