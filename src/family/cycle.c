@@ -41,15 +41,27 @@ static int setup(struct gx_game *game, struct gx_err *err)
     return gx_game_choose_judge(game, D_B, a, err);
 }
 
-/* One direction of the cycle. */
+/* One direction of the cycle: 0 from A to B and back, 1 the other. */
 struct way {
-    int make, back, judge;             /* networks */
-    struct gx_node *from, *to;         /* real pictures */
-    struct gx_node *fake;              /* from --> make */
-    const char *gan, *cycle, *idt, *d; /* names of losses */
-    const char *gp, *title;
+    int side, make, back, judge; /* networks, whose names their losses have too */
+    struct gx_node *from, *to;   /* real pictures */
+    struct gx_node *fake;        /* from --> make */
     struct gx_verdict verdict;
 };
+
+static const struct {
+    const char *cycle, *idt, *gp, *title;
+} logged[] = {{"cycle_A", "idt_A", "D_A_gp", "A"}, {"cycle_B", "idt_B", "D_B_gp", "B"}};
+
+static struct way way_of(int side, struct gx_node *from, struct gx_node *to)
+{
+    return (struct way){.side = side,
+                        .make = G_A + side,
+                        .back = G_B - side,
+                        .judge = D_A + side,
+                        .from = from,
+                        .to = to};
+}
 
 static void judge(struct gx_game *game, struct gx_step *step, struct way *way, bool pooled)
 {
@@ -57,8 +69,8 @@ static void judge(struct gx_game *game, struct gx_step *step, struct way *way, b
     struct gx_node *fake = pooled ? gx_step_pool(game, step, way->fake) : way->fake;
     gx_judge(game, g, way->judge, way->to, fake, &way->verdict);
     if (way->verdict.penalty)
-        gx_step_log(step, way->gp, way->verdict.penalty);
-    gx_step_log(step, way->d, way->verdict.loss);
+        gx_step_log(step, logged[way->side].gp, way->verdict.penalty);
+    gx_step_log(step, names[way->judge], way->verdict.loss);
     gx_store_gradients(g, way->verdict.loss, &game->net[way->judge].params);
 }
 
@@ -69,33 +81,31 @@ static struct gx_node *persuade(struct gx_game *game, struct gx_step *step, stru
     struct gx_graph *g = step->graph;
     const struct gx_pixel_loss *pixel = gx_pixel_loss_find(c->loss.pixel);
     struct gx_node *gan = gx_fool(game, g, way->judge, way->to, way->fake, NULL);
-    struct gx_node *loss = gx_scale(g, gx_step_log(step, way->gan, gan), (float)c->loss.gan_weight);
+    struct gx_node *loss =
+        gx_scale(g, gx_step_log(step, names[way->make], gan), (float)c->loss.gan_weight);
     if (c->loss.cycle > 0) {
         struct gx_node *rec = gx_game_train(game, g, way->back, way->fake);
         rec = gx_scale(g, pixel->build(g, rec, way->from), (float)c->loss.cycle);
-        loss = gx_add(g, loss, gx_step_log(step, way->cycle, rec));
+        loss = gx_add(g, loss, gx_step_log(step, logged[way->side].cycle, rec));
     }
     if (c->loss.identity > 0 && c->loss.cycle > 0 && way->from->shape.c == way->to->shape.c) {
         struct gx_node *idt = gx_game_train(game, g, way->make, way->to);
-        idt = gx_scale(g, pixel->build(g, idt, way->to),
-                       (float)(c->loss.cycle * c->loss.identity));
-        loss = gx_add(g, loss, gx_step_log(step, way->idt, idt));
+        idt = gx_scale(g, pixel->build(g, idt, way->to), (float)(c->loss.cycle * c->loss.identity));
+        loss = gx_add(g, loss, gx_step_log(step, logged[way->side].idt, idt));
     }
     return loss;
 }
 
 static void watch(struct gx_step *step, const struct way *way)
 {
-    gx_step_watch(step, &(struct gx_watch){.name = way->title,
+    gx_step_watch(step, &(struct gx_watch){.name = logged[way->side].title,
                                            .net = way->judge,
                                            .maker = way->make,
                                            .r = way->verdict.real[0],
                                            .f = way->verdict.fake[0],
                                            .input = way->from,
                                            .output = way->fake,
-                                           .target = way->to,
-                                           .real = way->to,
-                                           .fake = way->fake});
+                                           .target = way->to});
 }
 
 static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step)
@@ -103,12 +113,7 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
     struct gx_graph *g = step->graph = gx_graph_new();
     struct gx_node *a = gx_input(g, (struct gx_shape){batch, h, w, game->channels[0]}, "A");
     struct gx_node *b = gx_input(g, (struct gx_shape){batch, h, w, game->channels[1]}, "B");
-    struct way ab = {.make = G_A, .back = G_B, .judge = D_A, .from = a, .to = b,
-                     .gan = "G_A", .cycle = "cycle_A", .idt = "idt_A", .d = "D_A",
-                     .gp = "D_A_gp", .title = "A"};
-    struct way ba = {.make = G_B, .back = G_A, .judge = D_B, .from = b, .to = a,
-                     .gan = "G_B", .cycle = "cycle_B", .idt = "idt_B", .d = "D_B",
-                     .gp = "D_B_gp", .title = "B"};
+    struct way ab = way_of(0, a, b), ba = way_of(1, b, a);
     bool critics_first = game->config->train.n_critic > 1;
     step->input[0] = a;
     step->input[1] = b;
@@ -133,15 +138,8 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
     watch(step, &ba);
     step->phases = 2;
     step->phase[critics_first] = (struct gx_phase){.update = 1U << G_A | 1U << G_B, .repeat = 1};
-    step->phase[!critics_first] = (struct gx_phase){.update = 1U << D_A | 1U << D_B,
-                                                    .repeat = game->config->train.n_critic};
-}
-
-static struct gx_node *column(struct gx_preview *preview, const char *title, struct gx_node *value)
-{
-    preview->column[preview->columns].title = title;
-    preview->column[preview->columns++].value = gx_keep(value);
-    return value;
+    step->phase[!critics_first] =
+        (struct gx_phase){.update = 1U << D_A | 1U << D_B, .repeat = game->config->train.n_critic};
 }
 
 static void build_preview(struct gx_game *game, int batch, int h, int w, struct gx_preview *preview)
@@ -150,16 +148,16 @@ static void build_preview(struct gx_game *game, int batch, int h, int w, struct 
     struct gx_node *a = gx_input(g, (struct gx_shape){batch, h, w, game->channels[0]}, "A");
     struct gx_node *b = gx_input(g, (struct gx_shape){batch, h, w, game->channels[1]}, "B");
     bool same = game->channels[0] == game->channels[1];
-    preview->input[0] = column(preview, "A", a);
-    preview->output = column(preview, "A to B", gx_game_use(game, g, G_A, a));
-    column(preview, "and back", gx_game_use(game, g, G_B, preview->output));
+    preview->input[0] = gx_preview_column(preview, "A", a);
+    preview->output = gx_preview_column(preview, "A to B", gx_game_use(game, g, G_A, a));
+    gx_preview_column(preview, "and back", gx_game_use(game, g, G_B, preview->output));
     if (same)
-        column(preview, "A as A", gx_game_use(game, g, G_B, a));
-    preview->input[1] = preview->target = column(preview, "B", b);
-    struct gx_node *fake = column(preview, "B to A", gx_game_use(game, g, G_B, b));
-    column(preview, "and back", gx_game_use(game, g, G_A, fake));
+        gx_preview_column(preview, "A as A", gx_game_use(game, g, G_B, a));
+    preview->input[1] = preview->target = gx_preview_column(preview, "B", b);
+    struct gx_node *fake = gx_preview_column(preview, "B to A", gx_game_use(game, g, G_B, b));
+    gx_preview_column(preview, "and back", gx_game_use(game, g, G_A, fake));
     if (same)
-        column(preview, "B as B", gx_game_use(game, g, G_A, b));
+        gx_preview_column(preview, "B as B", gx_game_use(game, g, G_A, b));
 }
 
 const struct gx_family gx_family_cycle = {

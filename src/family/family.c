@@ -208,5 +208,16 @@ void gx_step_watch(struct gx_step *step, const struct gx_watch *watch)
     gx_keep(watch->input);
     gx_keep(watch->output);
     gx_keep(watch->target);
-    step->watch[step->watches++] = *watch;
+    struct gx_watch *w = &step->watch[step->watches++];
+    *w = *watch;
+    w->real = w->real ? w->real : w->target;
+    w->fake = w->fake ? w->fake : w->output;
+}
+
+struct gx_node *gx_preview_column(struct gx_preview *preview, const char *title,
+                                  struct gx_node *value)
+{
+    preview->column[preview->columns].title = title;
+    preview->column[preview->columns++].value = gx_keep(value);
+    return value;
 }

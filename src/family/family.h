@@ -1,5 +1,5 @@
 /* What a family of GANs gives the training loop: its networks, one training step as a graph in
- * phases, and a view of what the generator does. A family is a row of list.h and a file of its own;
+ * phases, what the health of the game is measured by, and a view of what the generator does. A family is a row of list.h and a file of its own;
  * the loop (src/train) never asks which one it runs.
  *
  * A step is a list of phases split by optimizer steps. The loop loads a batch, runs phase 0, lets
@@ -76,7 +76,8 @@ struct gx_watch {
     struct gx_node *r, *f; /* its raw outputs in its own turn, kept */
     struct gx_node *input, *output, *target; /* pictures of the generator's turn, kept: what it saw,
                                                 what it made, real ones of that kind */
-    struct gx_node *real, *fake; /* what D sees of target and output in the generator's turn */
+    struct gx_node *real, *fake; /* what D sees of target and output in the generator's turn; left
+                                    NULL: them alone */
     /* Made by the health phase (family/health.c), kept, (1,1,1,1): the length of the adversarial
      * loss's gradient to `output`; the sum of its absolute gradients to D's outputs, which is 1 for
      * a loss that is as steep as its argument (both NULL without an adversarial loss); and how far
@@ -179,5 +180,8 @@ struct gx_node *gx_step_measure(struct gx_step *step, const char *name, struct g
 struct gx_node *gx_step_pool(struct gx_game *game, struct gx_step *step, struct gx_node *made);
 /* Names what the health measures shall look at. */
 void gx_step_watch(struct gx_step *step, const struct gx_watch *watch);
+/* Adds a column to the sample grid: kept, and given back. */
+struct gx_node *gx_preview_column(struct gx_preview *preview, const char *title,
+                                  struct gx_node *value);
 
 #endif

@@ -79,16 +79,9 @@ static void build_preview(struct gx_game *game, int batch, int h, int w, struct 
     struct gx_graph *g = preview->graph = gx_graph_new();
     struct gx_node *a = gx_input(g, (struct gx_shape){batch, h, w, game->channels[0]}, "A");
     struct gx_node *b = gx_input(g, (struct gx_shape){batch, h, w, game->channels[1]}, "B");
-    preview->input[0] = a;
-    preview->input[1] = preview->target = b;
-    preview->output = gx_keep(gx_game_use(game, g, G, a));
-    preview->columns = 3;
-    preview->column[0].title = "input";
-    preview->column[0].value = a;
-    preview->column[1].title = "output";
-    preview->column[1].value = preview->output;
-    preview->column[2].title = "target";
-    preview->column[2].value = b;
+    preview->input[0] = gx_preview_column(preview, "input", a);
+    preview->output = gx_preview_column(preview, "output", gx_game_use(game, g, G, a));
+    preview->input[1] = preview->target = gx_preview_column(preview, "target", b);
 }
 
 const struct gx_family gx_family_pix2pix = {

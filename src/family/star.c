@@ -169,9 +169,7 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
                                            .f = verdict.fake[0],
                                            .input = x,
                                            .output = fake,
-                                           .target = x,
-                                           .real = x,
-                                           .fake = fake});
+                                           .target = x});
 }
 
 /* ---- sample grids ---- */
@@ -201,13 +199,6 @@ static struct gx_node *label_for(struct gx_game *game, struct gx_graph *g, struc
     return gx_add(g, kept, hot);
 }
 
-static struct gx_node *column(struct gx_preview *preview, const char *title, struct gx_node *value)
-{
-    preview->column[preview->columns].title = title;
-    preview->column[preview->columns++].value = gx_keep(value);
-    return value;
-}
-
 static void build_preview(struct gx_game *game, int batch, int h, int w, struct gx_preview *preview)
 {
     struct gx_graph *g = preview->graph = gx_graph_new();
@@ -215,11 +206,12 @@ static void build_preview(struct gx_game *game, int batch, int h, int w, struct 
     int shown = kind->count < GX_COLUMNS_MAX - 2 ? kind->count : GX_COLUMNS_MAX - 2;
     struct gx_node *x = gx_input(g, (struct gx_shape){batch, h, w, 3}, "x"), *fake = x;
     preview->label = gx_input(g, (struct gx_shape){batch, 1, 1, kind->count}, "label");
-    preview->input[0] = column(preview, "input", x);
+    preview->input[0] = gx_preview_column(preview, "input", x);
     for (int k = 0; k < shown; k++)
-        fake = column(preview, kind->name ? kind->name[k] : "",
-                      translate(game, g, x, label_for(game, g, preview->label, k), false));
-    column(preview, "and back", translate(game, g, fake, preview->label, false));
+        fake =
+            gx_preview_column(preview, kind->name ? kind->name[k] : "",
+                              translate(game, g, x, label_for(game, g, preview->label, k), false));
+    gx_preview_column(preview, "and back", translate(game, g, fake, preview->label, false));
     preview->left_out = kind->count - shown;
 }
 
