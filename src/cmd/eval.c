@@ -7,6 +7,7 @@
 #include "image/metrics.h"
 #include "util/arena.h"
 #include "util/file.h"
+#include "util/text.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -110,12 +111,6 @@ static void measure(struct eval *e, const char *name, const char *out, const cha
 
 /* ---- pairs of folders ---- */
 
-static size_t stem_length(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && dot != name ? (size_t)(dot - name) : strlen(name);
-}
-
 static bool holds(const struct gx_names *names, const char *name)
 {
     for (size_t i = 0; i < names->count; i++)
@@ -129,14 +124,14 @@ static bool holds(const struct gx_names *names, const char *name)
 static const char *partner(const struct gx_names *outs, const struct gx_names *refs,
                            const char *name, bool *several)
 {
-    size_t length = stem_length(name);
+    size_t length = gx_stem_length(name);
     const char *found = NULL;
     *several = false;
     if (holds(outs, name))
         return name;
     for (size_t i = 0; i < outs->count && !*several; i++) {
         const char *other = outs->name[i];
-        if (!gx_picture_name(other) || stem_length(other) != length ||
+        if (!gx_picture_name(other) || gx_stem_length(other) != length ||
             strncmp(other, name, length) != 0 || holds(refs, other))
             continue;
         *several = found != NULL;

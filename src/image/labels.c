@@ -190,15 +190,9 @@ static int read_row(struct reader *r, char *line)
 
 /* ---- finding ---- */
 
-static size_t stem_length(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && dot > name ? (size_t)(dot - name) : strlen(name);
-}
-
 static int compare_stems(const char *a, const char *b)
 {
-    size_t x = stem_length(a), y = stem_length(b);
+    size_t x = gx_stem_length(a), y = gx_stem_length(b);
     int order = memcmp(a, b, x < y ? x : y);
     return order ? order : (x > y) - (x < y);
 }

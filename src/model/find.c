@@ -81,11 +81,6 @@ const char *const *gx_model_folders(struct gx_arena *arena)
 
 /* ---- finding ---- */
 
-static char *copy(const char *text)
-{
-    return strcpy(gx_new(strlen(text) + 1), text);
-}
-
 static bool has_suffix(const char *name)
 {
     size_t length = strlen(name), end = sizeof suffix - 1;
@@ -101,7 +96,7 @@ int gx_model_installed(const char *name, char **file, struct gx_err *err)
         const char *path =
             gx_arena_format(&arena, "%s/%s%s", *folder, name, has_suffix(name) ? "" : suffix);
         if (gx_is_file(path))
-            *file = copy(path);
+            *file = gx_new_text(path);
     }
     gx_arena_clear(&arena);
     return *file ? 0 : gx_fail(err, GX_E_IO, "no model '%s' is installed", name);
@@ -115,7 +110,7 @@ static int find_in_run(const char *folder, char **file, struct gx_err *err)
     for (size_t i = 0; i < sizeof names / sizeof *names && !*file; i++) {
         const char *path = gx_arena_format(&arena, "%s/%s", folder, names[i]);
         if (gx_is_file(path))
-            *file = copy(path);
+            *file = gx_new_text(path);
     }
     gx_arena_clear(&arena);
     if (*file)
@@ -137,6 +132,6 @@ int gx_model_find(const char *path, char **file, struct gx_err *err)
             return gx_fail(err, GX_E_IO,
                            "no model '%s': no such file, and none of that name is installed", path);
     }
-    *file = copy(path);
+    *file = gx_new_text(path);
     return 0;
 }

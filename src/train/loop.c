@@ -5,6 +5,7 @@
 #include "train/report.h"
 #include "util/clock.h"
 #include "util/file.h"
+#include "util/text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -147,32 +148,30 @@ static int take_step(struct gx_training *t, double lr, struct gx_err *err)
 /* ---- what is told ---- */
 
 /* "loss":{"G_GAN":0.71,...}, */
-static int log_values(const struct gx_training *t, char *text, size_t size, const char *what,
-                      const struct gx_loss *value, int count)
+static void log_values(const struct gx_training *t, struct gx_line *line, const char *what,
+                       const struct gx_loss *value, int count)
 {
-    int at = snprintf(text, size, "\"%s\":{", what);
+    gx_line_add(line, "\"%s\":{", what);
     for (int i = 0; i < count; i++)
-        at += snprintf(text + at, size - (size_t)at, "%s\"%s\":%.9g", i ? "," : "", value[i].name,
-                       (double)*gx_plan_value(t->plan, value[i].value));
-    return at + snprintf(text + at, size - (size_t)at, "},");
+        gx_line_add(line, "%s\"%s\":%.9g", i ? "," : "", value[i].name,
+                    (double)*gx_plan_value(t->plan, value[i].value));
+    gx_line_add(line, "},");
 }
 
 static int log_step(struct gx_training *t, double lr, double seconds, struct gx_err *err)
 {
-    char line[2048];
-    const size_t size = sizeof line;
-    int at = snprintf(line, size, "{\"step\":%" PRId64, t->done);
+    char text[2048];
+    struct gx_line line = {.text = text, .size = sizeof text};
+    gx_line_add(&line, "{\"step\":%" PRId64, t->done);
     if (t->batches_per_step > 1 || t->step.label) /* the discriminator's own count */
-        at += snprintf(line + at, size - (size_t)at, ",\"critic\":%" PRId64,
-                       t->done * t->batches_per_step);
-    at += snprintf(line + at, size - (size_t)at, ",\"epoch\":%" PRId64 ",\"lr\":%.9g,",
-                   gx_training_epoch(t, t->done - 1), lr);
-    at += log_values(t, line + at, size - (size_t)at, "loss", t->step.loss, t->step.losses);
+        gx_line_add(&line, ",\"critic\":%" PRId64, t->done * t->batches_per_step);
+    gx_line_add(&line, ",\"epoch\":%" PRId64 ",\"lr\":%.9g,", gx_training_epoch(t, t->done - 1),
+                lr);
+    log_values(t, &line, "loss", t->step.loss, t->step.losses);
     if (t->step.measures)
-        at += log_values(t, line + at, size - (size_t)at, "measure", t->step.measure,
-                         t->step.measures);
-    snprintf(line + at, size - (size_t)at, "\"s_per_step\":%.4g}", seconds);
-    return gx_run_log(&t->run, line, err);
+        log_values(t, &line, "measure", t->step.measure, t->step.measures);
+    gx_line_add(&line, "\"s_per_step\":%.4g}", seconds);
+    return gx_run_log(&t->run, text, err);
 }
 
 /* `first`: the step that this process began after, when there are no losses yet. */
@@ -181,11 +180,10 @@ static void show_progress(const struct gx_training *t, int64_t first)
     if (!t->events || !t->events->progress)
         return;
     char text[512] = "";
-    int at = 0;
+    struct gx_line line = {.text = text, .size = sizeof text};
     for (int i = 0; i < t->step.losses && t->done > first; i++)
-        at +=
-            snprintf(text + at, sizeof text - (size_t)at, "%s%s %.3g", i ? "  " : "",
-                     t->step.loss[i].name, (double)*gx_plan_value(t->plan, t->step.loss[i].value));
+        gx_line_add(&line, "%s%s %.3g", i ? "  " : "", t->step.loss[i].name,
+                    (double)*gx_plan_value(t->plan, t->step.loss[i].value));
     t->events->progress(t->events->user, t->done, t->total, text);
 }
 

@@ -20,12 +20,6 @@ static enum gx_curve_kind kind_of_loss(const char *name)
     return GX_CURVE_ADVERSARIAL;
 }
 
-static char *copy(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    return memcpy(gx_new(size), text, size);
-}
-
 static struct gx_curve *find(struct gx_metrics *m, enum gx_curve_kind kind, const char *name)
 {
     for (int i = 0; i < m->count; i++)
@@ -33,7 +27,7 @@ static struct gx_curve *find(struct gx_metrics *m, enum gx_curve_kind kind, cons
             return &m->curve[i];
     m->curve = gx_grow(m->curve, ((size_t)m->count + 1) * sizeof *m->curve);
     struct gx_curve *curve = &m->curve[m->count++];
-    *curve = (struct gx_curve){.name = copy(name), .kind = kind};
+    *curve = (struct gx_curve){.name = gx_new_text(name), .kind = kind};
     return curve;
 }
 
@@ -63,7 +57,7 @@ static void add_spell(struct gx_metrics *m, const char *watch, double step, cons
     if (!state || !strcmp(state, before))
         return;
     m->spell = gx_grow(m->spell, ((size_t)m->spells + 1) * sizeof *m->spell);
-    m->spell[m->spells++] = (struct gx_spell){step, copy(watch), copy(state)};
+    m->spell[m->spells++] = (struct gx_spell){step, gx_new_text(watch), gx_new_text(state)};
 }
 
 /* The figures of one watch. */

@@ -3,6 +3,7 @@
 #include "train/training.h"
 
 #include "util/arena.h"
+#include "util/text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -10,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PICTURES_A_LOOK = 8 }; /* that go into the ring between looks */
+enum {
+    PICTURES_A_LOOK = 8, /* that go into the ring between looks */
+    LINE_BYTES = 1200
+};
 
 void gx_monitor_allocate(struct gx_training *t)
 {
@@ -119,23 +123,7 @@ static struct gx_health_sight sight_of(struct gx_training *t, int w)
     return s;
 }
 
-struct text { /* of a line that grows */
-    char at[1200];
-    int length;
-};
-
-static void add(struct text *text, const char *format, ...) GX_PRINTF(2, 3);
-static void add(struct text *text, const char *format, ...)
-{
-    size_t room = sizeof text->at - (size_t)text->length;
-    va_list args;
-    va_start(args, format);
-    int length = vsnprintf(text->at + text->length, room, format, args);
-    va_end(args);
-    text->length += length < (int)room ? length : (int)room - 1;
-}
-
-static void add_figures(struct text *text, const struct gx_health_figures *f,
+static void add_figures(struct gx_line *line, const struct gx_health_figures *f,
                         const struct gx_health_memory *m)
 {
     const struct {
@@ -145,12 +133,11 @@ static void add_figures(struct text *text, const struct gx_health_figures *f,
                {"diversity", f->diversity},   {"moved", f->moved},       {"luma", f->luma}};
     char states[256];
     gx_health_states(m, states, sizeof states);
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
-        if (isfinite(row[i].value))
-            add(text, "\"%s\":%.6g,", row[i].name, row[i].value);
-        else
-            add(text, "\"%s\":null,", row[i].name);
-    add(text, "\"state\":\"%s\"", states);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        gx_line_figure(line, row[i].name, row[i].value);
+        gx_line_add(line, ",");
+    }
+    gx_line_add(line, "\"state\":\"%s\"", states);
 }
 
 static void tell_changes(const struct gx_training *t, int w, unsigned entered, unsigned left)
@@ -168,9 +155,10 @@ static void tell_changes(const struct gx_training *t, int w, unsigned entered, u
 
 static int look(struct gx_training *t, struct gx_err *err)
 {
-    struct text line = {.length = 0};
+    char text[LINE_BYTES];
+    struct gx_line line = {.text = text, .size = sizeof text};
     gx_plan_run(t->plan, t->step.health, t->config->train.seed, (uint64_t)t->done);
-    add(&line, "{\"step\":%" PRId64 ",\"health\":{", t->done);
+    gx_line_add(&line, "{\"step\":%" PRId64 ",\"health\":{", t->done);
     for (int w = 0; w < t->step.watches; w++) {
         const char *name = t->step.watch[w].name;
         struct gx_health_sight sight = sight_of(t, w);
@@ -178,13 +166,13 @@ static int look(struct gx_training *t, struct gx_err *err)
         struct gx_health_figures f =
             gx_health_look(t->health[w], &sight, t->done, t->config->health.every, &entered, &left);
         if (*name)
-            add(&line, "%s\"%s\":{", w ? "," : "", name);
+            gx_line_add(&line, "%s\"%s\":{", w ? "," : "", name);
         add_figures(&line, &f, t->health[w]);
-        add(&line, *name ? "}" : "");
+        gx_line_add(&line, "%s", *name ? "}" : "");
         tell_changes(t, w, entered, left);
     }
-    add(&line, "}}");
-    return gx_run_log(&t->run, line.at, err);
+    gx_line_add(&line, "}}");
+    return gx_run_log(&t->run, text, err);
 }
 
 int gx_monitor_step(struct gx_training *t, struct gx_err *err)
@@ -207,7 +195,8 @@ int gx_monitor_step(struct gx_training *t, struct gx_err *err)
 
 void gx_monitor_summary(const struct gx_training *t)
 {
-    struct text text = {.length = 0};
+    char text[LINE_BYTES] = "";
+    struct gx_line line = {.text = text, .size = sizeof text};
     if (t->step.health < 0)
         return;
     for (int w = 0; w < t->step.watches; w++) {
@@ -216,13 +205,13 @@ void gx_monitor_summary(const struct gx_training *t)
         for (int s = 0; s < GX_HEALTH_STATES; s++) {
             if (!m->times[s])
                 continue;
-            add(&text, "%s%s%s%s from step %.0f", text.length ? "; " : "", name, *name ? ": " : "",
-                gx_health_name(s), (double)m->first[s]);
+            gx_line_add(&line, "%s%s%s%s from step %.0f", line.length ? "; " : "", name,
+                        *name ? ": " : "", gx_health_name(s), (double)m->first[s]);
             if (m->since[s] == 0)
-                add(&text, " to %.0f", (double)m->left[s]);
+                gx_line_add(&line, " to %.0f", (double)m->left[s]);
             if (m->times[s] > 1)
-                add(&text, ", %.0f times", (double)m->times[s]);
+                gx_line_add(&line, ", %.0f times", (double)m->times[s]);
         }
     }
-    gx_training_say(t, false, "health", "health: %s", text.length ? text.at : "ok");
+    gx_training_say(t, false, "health", "health: %s", *text ? text : "ok");
 }

@@ -3,6 +3,7 @@
 #include "train/training.h"
 
 #include "family/adversary.h"
+#include "util/text.h"
 
 #include <inttypes.h>
 #include <omp.h>
@@ -187,19 +188,19 @@ static int fit_budget(struct gx_training *t, struct gx_err *err)
 }
 
 /* "networks G 54.4M and D 2.8M parameters" */
-static void describe_networks(const struct gx_training *t, char *text, size_t size)
+static void describe_networks(const struct gx_training *t, struct gx_line *line)
 {
-    int at = snprintf(text, size, "networks");
+    gx_line_add(line, "networks");
     for (int i = 0; i < t->game.nets; i++) {
         const struct gx_params *params = &t->game.net[i].params;
         int64_t count = 0;
         for (int k = 0; k < params->count; k++)
             count += gx_param_trained(params->param[k]) ? gx_count(params->param[k]->shape) : 0;
         const char *between = !i ? " " : i == t->game.nets - 1 ? " and " : ", ";
-        at += snprintf(text + at, size - (size_t)at, "%s%s %.4g%s", between, t->game.net[i].name,
-                       (double)count / (count < 1000000 ? 1e3 : 1e6), count < 1000000 ? "K" : "M");
+        gx_line_add(line, "%s%s %.4g%s", between, t->game.net[i].name,
+                    (double)count / (count < 1000000 ? 1e3 : 1e6), count < 1000000 ? "K" : "M");
     }
-    snprintf(text + at, size - (size_t)at, " parameters");
+    gx_line_add(line, " parameters");
 }
 
 static void say_plan(const struct gx_training *t)
@@ -209,7 +210,7 @@ static void say_plan(const struct gx_training *t)
     double samples = (double)gx_split_samples(&t->data.train);
     double seen = (double)t->total * t->batches_per_step * t->config->train.batch;
     gx_training_needs(t, &n);
-    describe_networks(t, networks, sizeof networks);
+    describe_networks(t, &(struct gx_line){.text = networks, .size = sizeof networks});
     snprintf(epochs, sizeof epochs, seen < 1e4 * samples ? "%.4g" : "%.0f", seen / samples);
     if (n.recomputed >= 0.005)
         snprintf(again, sizeof again, ", for which %.0f%% of the arithmetic is done twice",

@@ -48,12 +48,6 @@ void gx_record_clear(struct gx_record *record)
 
 /* ---- what it holds ---- */
 
-static char *text_copy(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    return memcpy(gx_new(size), text, size);
-}
-
 static struct gx_record_array *add(struct gx_record *record, const char *prefix, const char *name)
 {
     size_t room = (size_t)record->arrays + 1, size = strlen(prefix) + strlen(name) + 1;
@@ -108,7 +102,7 @@ static void put_text(struct gx_record *record, const char *key, char *value)
     if (!text) {
         record->text = gx_grow(record->text, ((size_t)record->texts + 1) * sizeof *record->text);
         text = &record->text[record->texts++];
-        *text = (struct gx_record_text){.key = text_copy(key)};
+        *text = (struct gx_record_text){.key = gx_new_text(key)};
     }
     free(text->value);
     text->value = value;
@@ -290,7 +284,7 @@ static void take_texts(struct gx_record *record, const struct gx_weights *file)
     for (int i = 0; i < gx_weights_metadata_count(file); i++) {
         const char *key, *value;
         gx_weights_metadata_at(file, i, &key, &value);
-        put_text(record, key, text_copy(value));
+        put_text(record, key, gx_new_text(value));
     }
 }
 

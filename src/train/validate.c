@@ -4,6 +4,7 @@
 
 #include "ganx/image.h"
 #include "util/arena.h"
+#include "util/text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -16,8 +17,7 @@ static size_t stem_of(const char *path, const char **name)
 {
     const char *slash = strrchr(path, '/');
     *name = slash ? slash + 1 : path;
-    const char *dot = strrchr(*name, '.');
-    return dot && dot != *name ? (size_t)(dot - *name) : strlen(*name);
+    return gx_stem_length(*name);
 }
 
 /* Whether the pictures of both slots belong together: by the layout, or since their names do. */
@@ -186,13 +186,6 @@ static int measure(struct gx_training *t, struct gx_loader *loader, struct figur
                                         t->done);
 }
 
-/* "name":value; equal pictures have an infinite PSNR, for which JSON has no number. */
-static int figure(char *text, size_t size, const char *name, double value)
-{
-    return isfinite(value) ? snprintf(text, size, "\"%s\":%.6g", name, value)
-                           : snprintf(text, size, "\"%s\":null", name);
-}
-
 static int log_figures(struct gx_training *t, const struct figures *f, bool better,
                        struct gx_err *err)
 {
@@ -200,16 +193,17 @@ static int log_figures(struct gx_training *t, const struct figures *f, bool bett
         const char *name;
         double value;
     } row[] = {{"l1", f->l1}, {"psnr", f->psnr}, {"ssim", f->ssim}, {"sharpness", f->sharpness}};
-    char line[512];
-    int at = snprintf(line, sizeof line, "{\"step\":%" PRId64 ",\"val\":{", t->done);
-    for (int i = 0; i < 4; i++) {
-        at += i ? snprintf(line + at, sizeof line - (size_t)at, ",") : 0;
-        at += figure(line + at, sizeof line - (size_t)at, row[i].name, row[i].value);
+    char text[512];
+    struct gx_line line = {.text = text, .size = sizeof text};
+    gx_line_add(&line, "{\"step\":%" PRId64 ",\"val\":{", t->done);
+    for (int i = 0; i < 4; i++) { /* equal pictures have an infinite PSNR */
+        gx_line_add(&line, "%s", i ? "," : "");
+        gx_line_figure(&line, row[i].name, row[i].value);
     }
-    snprintf(line + at, sizeof line - (size_t)at, "}}");
+    gx_line_add(&line, "}}");
     gx_training_say(t, false, "validation", "step %" PRId64 ": l1 %.4f, psnr %.2f, ssim %.4f%s",
                     t->done, f->l1, f->psnr, f->ssim, better ? " (best)" : "");
-    return gx_run_log(&t->run, line, err);
+    return gx_run_log(&t->run, text, err);
 }
 
 int gx_validation_run(struct gx_training *t, bool *better, struct gx_err *err)

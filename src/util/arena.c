@@ -30,6 +30,12 @@ void *gx_grow(void *old, size_t bytes)
     return must(realloc(old, bytes ? bytes : 1));
 }
 
+char *gx_new_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(gx_new(size), text, size);
+}
+
 void *gx_arena_alloc(struct gx_arena *arena, size_t bytes)
 {
     bytes = (bytes + 15) & ~(size_t)15;

@@ -21,5 +21,6 @@ void gx_arena_clear(struct gx_arena *arena);
 /* malloc, calloc and realloc for small objects, with the same rule: they never return NULL. */
 void *gx_new(size_t bytes); /* zeroed */
 void *gx_grow(void *old, size_t bytes);
+char *gx_new_text(const char *text); /* a copy */
 
 #endif

@@ -1,4 +1,4 @@
-/* Sound UTF-8, at the edges of what is allowed. */
+/* Sound UTF-8, at the edges of what is allowed; stems of names; lines that grow. */
 #include "../test.h"
 #include "util/text.h"
 
@@ -32,8 +32,34 @@ static void utf8(void **state)
         assert_false(gx_is_utf8(broken[i]));
 }
 
+static void stems(void **state)
+{
+    (void)state;
+    assert_int_equal(gx_stem_length("a.b.c.png"), 5);
+    assert_int_equal(gx_stem_length("plain"), 5);
+    assert_int_equal(gx_stem_length(".hidden"), 7);
+    assert_int_equal(gx_stem_length("end."), 3);
+}
+
+static void lines(void **state)
+{
+    (void)state;
+    char text[16];
+    struct gx_line line = {.text = text, .size = sizeof text};
+    gx_line_figure(&line, "a", 0.5);
+    assert_string_equal(text, "\"a\":0.5");
+    gx_line_add(&line, ",%d", 7);
+    assert_string_equal(text, "\"a\":0.5,7");
+    gx_line_figure(&line, "b", 1 / 0.0);
+    assert_string_equal(text, "\"a\":0.5,7\"b\":n"); /* what fits */
+    assert_int_equal(line.length, 15);
+    gx_line_add(&line, "more");
+    assert_int_equal(line.length, 15);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(utf8)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(utf8), cmocka_unit_test(stems),
+                                       cmocka_unit_test(lines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
