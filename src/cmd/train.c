@@ -42,8 +42,8 @@ static int print_plan(struct gx_config *config, const struct gx_train_events *ev
     if (config->json) {
         printf("{\"steps\":%" PRId64 ",\"width\":%d,\"height\":%d,\"weights\":%" PRId64
                ",\"gradients\":%" PRId64 ",\"moments\":%" PRId64 ",\"average\":%" PRId64
-               ",\"step_arena\":%" PRId64 ",\"preview_arena\":%" PRId64 ",\"loader\":%" PRId64 ",\"pool\":%" PRId64
-               ",\"total\":%" PRId64
+               ",\"step_arena\":%" PRId64 ",\"preview_arena\":%" PRId64 ",\"loader\":%" PRId64
+               ",\"pool\":%" PRId64 ",\"total\":%" PRId64
                ",\"gflop_per_step\":%.6g,\"recomputed\":%.4g,\"recompute_cost\":%.4g}\n",
                n.steps, n.width, n.height, n.weights, n.gradients, n.moments, n.average,
                n.step_arena, n.preview_arena, n.loader, n.pool, n.total, n.flops * 1e-9,
@@ -58,9 +58,10 @@ static int print_plan(struct gx_config *config, const struct gx_train_events *ev
         printf("average     %9.1f MiB\n", mib(n.average));
     printf("step        %9.1f MiB  activations and scratch, after reuse\n", mib(n.step_arena));
     if (n.recompute_cost >= 0.005)
-        printf("                       by making values again: %.1f%% more arithmetic, about %.0f%% "
-               "more time\n",
-               n.recomputed * 100, n.recompute_cost * 100);
+        printf(
+            "                       by making values again: %.1f%% more arithmetic, about %.0f%% "
+            "more time\n",
+            n.recomputed * 100, n.recompute_cost * 100);
     printf("validation  %9.1f MiB  in the step's memory\n", mib(n.preview_arena));
     printf("pictures    %9.1f MiB  decoded ahead, and kept while there is room\n", mib(n.loader));
     if (n.pool)

@@ -47,8 +47,8 @@ static int use(struct words *w, const struct gx_option *option, const char *valu
     if (option->flags & GX_OPTION_FLAG_ONLY) {
         struct gx_err why;
         if ((option->flags & GX_OPTION_REPEATS) && config->origin[option - gx_options].name)
-            value = gx_arena_format(&config->arena, "%s\n%s", gx_option_format(option, config),
-                                    value);
+            value =
+                gx_arena_format(&config->arena, "%s\n%s", gx_option_format(option, config), value);
         if (gx_option_parse(option, config, value, &why))
             return gx_fail(w->err, GX_E_USAGE, "option '%s': %s", name, why.text);
         config->origin[option - gx_options] = (struct gx_origin){GX_FROM_FLAG, name, 0, 0};

@@ -228,8 +228,7 @@ static void summarise(struct gx_dataset *set, const struct table *t, const char 
     const char *said = gx_arena_format(
         &set->arena, "%zu pictures in '%s' to learn from, with %s%d attribute%s of '%s' (%s), %s",
         set->train.count[0], folder, t->all && set->domains > 1 ? "all " : "", set->domains,
-        set->domains == 1 ? "" : "s",
-        t->labels.path, gx_layout_counts(set, count), said_held);
+        set->domains == 1 ? "" : "s", t->labels.path, gx_layout_counts(set, count), said_held);
     if (t->all && set->domains > 8)
         said = gx_arena_format(&set->arena, "%s; data.attributes would choose some", said);
     if (several)

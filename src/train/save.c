@@ -1,11 +1,13 @@
-/* What a checkpoint holds: registered once, so that saving and restoring cannot disagree.
+/* What a checkpoint and the model file hold. A checkpoint's arrays are registered once, so that
+ * saving and restoring cannot disagree:
  *
  *   G.… D.…                      weights and statistics, by the reference's names
  *   optim.G.exp_avg.… and so on  moments           average.G.…  averaged weights
  *   pool.0.pictures …            earlier generated pictures
  *   health.0 …                   what the health measures remember
- *   texts: the model's facts, the step, the optimizers' counters, the plateau schedule, the best
- *   validation so far, the configuration, and the machine (a resume elsewhere is not bit-exact)
+ *   texts: the model's facts (a label's domains too), the step, the optimizers' counters, how full
+ *   the pools are, the plateau schedule, the best validation so far, the configuration, and the
+ *   machine (a resume elsewhere is not bit-exact)
  * Random numbers and the position in the data are functions of the seed and the step. */
 #include "train/training.h"
 

@@ -23,7 +23,8 @@ struct gx_train_result {
     bool locked;  /* failed because another process trains in this folder */
 };
 
-/* Bytes that a run needs, as planned; nothing else grows with the networks or pictures. */
+/* What a run needs, as planned: bytes, of which nothing else grows with the networks or pictures, and
+ * work. */
 struct gx_train_needs {
     int64_t weights, gradients, moments, average;
     int64_t step_arena;    /* activations and scratch, after reuse */

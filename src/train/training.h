@@ -1,5 +1,6 @@
-/* The state of a run, shared by its parts: training.c, plan.c, start.c, save.c, validate.c,
- * monitor.c and loop.c, each using those before it. */
+/* The state of a run, shared by its parts, a file each: what all of them ask (training.c), what is
+ * planned (plan.c) and started (start.c), saved (save.c), measured on held-out pictures
+ * (validate.c) and of the game's health (monitor.c); loop.c alone sees them all. */
 #ifndef GX_TRAIN_TRAINING_H
 #define GX_TRAIN_TRAINING_H
 
@@ -39,8 +40,8 @@ struct gx_training {
     const struct gx_kernels *kernels;
     int threads;
     struct gx_optim optim[GX_TRAINEES_MAX];
-    struct gx_average average[GX_TRAINEES_MAX]; /* of generators, with optim.ema */
-    struct gx_pool pool[GX_POOLS_MAX];          /* behind the taps of the step */
+    struct gx_average average[GX_TRAINEES_MAX];      /* of generators, with optim.ema */
+    struct gx_pool pool[GX_POOLS_MAX];               /* behind the taps of the step */
     struct gx_health_memory *health[GX_WATCHES_MAX]; /* behind the step's watches; or NULL */
     struct gx_health_loss health_loss;
     struct gx_schedule schedule;
