@@ -23,8 +23,8 @@ struct gx_train_result {
     bool locked;  /* failed because another process trains in this folder */
 };
 
-/* What a run needs, as planned: bytes, of which nothing else grows with the networks or pictures, and
- * work. */
+/* What a run needs, as planned: work, and bytes, of which nothing else grows with the networks or
+ * the pictures. */
 struct gx_train_needs {
     int64_t weights, gradients, moments, average;
     int64_t step_arena;    /* activations and scratch, after reuse */

@@ -51,7 +51,7 @@ static void lines(void **state)
     gx_line_add(&line, ",%d", 7);
     assert_string_equal(text, "\"a\":0.5,7");
     gx_line_figure(&line, "b", 1 / 0.0);
-    assert_string_equal(text, "\"a\":0.5,7\"b\":n"); /* what fits */
+    assert_string_equal(text, "\"a\":0.5,7\"b\":nu"); /* what fits */
     assert_int_equal(line.length, 15);
     gx_line_add(&line, "more");
     assert_int_equal(line.length, 15);
