@@ -5,6 +5,7 @@
 #   make check                every fast test
 #   make fault                the slow faults: kills at random, a disk that fills up
 #   make parity DIR=path      PyTorch's fixtures in a folder (default: tests/reference)
+#   make classify             build/tests/learn/classify: an independent judge of translations
 #   make examples             build/examples: programs that use libganx
 #   make man completion       build/man, build/completion
 #   make demo                 trains for two minutes, translates unseen drawings
@@ -207,12 +208,15 @@ format:
 # Times convolutions; not part of check.
 bench_conv: $(O)/tests/bench/bench_conv
 
+# A classifier of domains, trained on real pictures only: it judges what `star translate` makes.
+classify: $(O)/tests/learn/classify
+
 clean:
 	rm -rf $(O)
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-.PHONY: all check fault demo examples parity bench_conv clean help fuzz fuzz-run man completion install lint format
+.PHONY: all check fault demo examples parity bench_conv classify clean help fuzz fuzz-run man completion install lint format
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
