@@ -20,10 +20,8 @@ static const struct {
     const char *name;
     int (*run)(const struct fixture *f, struct gx_err *err);
 } kinds[] = {
-    {"forward", parity_forward},
-    {"gradient_penalty", parity_gradient_penalty},
-    {"objectives", parity_objectives},
-    {"spectral_norm", parity_spectral_norm},
+    {"forward", parity_forward},       {"gradient_penalty", parity_gradient_penalty},
+    {"objectives", parity_objectives}, {"spectral_norm", parity_spectral_norm},
     {"train", parity_train},
 };
 
