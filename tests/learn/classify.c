@@ -4,7 +4,7 @@
  *   classify train DATA WEIGHTS   learns DATA/train/DOMAIN/, writes WEIGHTS, judges DATA/test/DOMAIN/
  *   classify judge WEIGHTS OUT... which domain it takes OUT/DOMAIN/x.png for: the share that is
  *                                 called by its folder's name, in all and by domain
- *   --steps N   --size N   --dim N   --seed N     of training (3200, 64, 32, 1)
+ *   --steps N   --size N   --dim N   --seed N     of training (3200, 64, 40, 1)
  *   --least X   exit status 1 when fewer than this share are right
  *   --json      one JSON object instead of a table
  *
@@ -12,7 +12,7 @@
  * into themselves (OUT/noto for an OUT that is some/noto) do not count.
  *
  * It sees pictures of --size squared, in training shifted by a little, mirrored and with a little
- * noise, which keeps it from judging by single pixels. */
+ * noise, which keeps it from judging by single pixels. What it judges it sees as it is and mirrored. */
 #include "family/model_keys.h"
 #include "ganx/image.h"
 #include "ganx/network.h"
@@ -118,13 +118,14 @@ static void forget(struct classifier *c)
     gx_graph_free(&c->graph);
 }
 
-/* The domain of the largest logit of the i-th picture. */
-static int called(const struct classifier *c, int i)
+/* The domain of the largest logit, of a picture and its mirror image together. */
+static int called(const struct classifier *c)
 {
-    const float *logit = gx_plan_value(c->plan, c->logits) + (ptrdiff_t)i * c->domains;
+    const float *logit = gx_plan_value(c->plan, c->logits);
     int best = 0;
     for (int k = 1; k < c->domains; k++)
-        best = logit[k] > logit[best] ? k : best;
+        if (logit[k] + logit[k + c->domains] > logit[best] + logit[best + c->domains])
+            best = k;
     return best;
 }
 
@@ -242,8 +243,12 @@ static bool judge_picture(struct classifier *c, const char *path, int is, struct
         fprintf(stderr, "classify: %s\n", err.text);
         return false;
     }
+    for (int y = 0; y < c->size; y++)
+        for (int x = 0; x < c->size; x++) /* behind it, its mirror image */
+            memcpy(to[0] + 3 * ((ptrdiff_t)(c->size + y) * c->size + x),
+                   to[0] + 3 * ((ptrdiff_t)y * c->size + c->size - 1 - x), 3 * sizeof(float));
     gx_plan_run(c->plan, 0, 0, 0);
-    tally->said[is][called(c, 0)]++;
+    tally->said[is][called(c)]++;
     return true;
 }
 
@@ -359,7 +364,7 @@ static int run_train(const struct settings *s, const char *data, const char *wei
     declare(&c);
     learn(&c, &set, s);
     save(&c, weights);
-    build(&c, 1, false);
+    build(&c, 2, false);
     for (size_t i = 0; i < set.held.count[0]; i++) {
         int is = 0;
         while (is < c.domains - 1 && set.held.label[i * (size_t)c.domains + (size_t)is] < 1)
@@ -379,7 +384,7 @@ static int run_judge(const struct settings *s, const char *weights, char **out, 
     struct gx_arena arena = {0};
     struct tally tally = {0};
     load(&c, &arena, weights);
-    build(&c, 1, false);
+    build(&c, 2, false);
     for (int i = 0; i < outs; i++)
         judge_all(&c, out[i], &tally);
     int status = tell(&c, &tally, s);
@@ -398,7 +403,7 @@ int main(int argc, char **argv)
                                             {"least", 1, NULL, 'l'},
                                             {"json", 0, NULL, 'j'},
                                             {0}};
-    struct settings s = {.steps = 3200, .size = 64, .dim = 32, .seed = 1};
+    struct settings s = {.steps = 3200, .size = 64, .dim = 40, .seed = 1};
     struct gx_err err = {""};
     int letter, left;
     while ((letter = getopt_long(argc, argv, "", options, NULL)) >= 0) {
