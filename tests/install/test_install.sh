@@ -4,7 +4,7 @@
 # that was moved.
 set -eu
 O=${O:-build}
-stage=$O/stage
+case $O in /*) stage=$O/stage ;; *) stage=$PWD/$O/stage ;; esac
 unset MAKEFLAGS MFLAGS # the make above this script keeps its job slots to itself
 rm -rf "$stage" "$stage.moved" "$stage.models"
 mkdir -p "$stage.models"
@@ -12,9 +12,9 @@ $O/ganx convert -q tests/reference/forward/pix2pix_unet32_grey_to_rgba/weights.p
     "$stage.models/pix2pix.safetensors"
 echo '# Some model' >"$stage.models/pix2pix.md"
 echo 'not to be installed' >"$stage.models/README.md"
-make -s install DESTDIR="$PWD/$stage" PREFIX=/usr/local MODELS="$stage.models" >/dev/null
+make -s install DESTDIR="$stage" PREFIX=/usr/local MODELS="$stage.models" >/dev/null
 mv "$stage" "$stage.moved"
-stage=$PWD/$stage.moved/usr/local
+stage=$stage.moved/usr/local
 
 fail() {
     echo "install: $*"
