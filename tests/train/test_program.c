@@ -177,6 +177,7 @@ static void on_terminal(const char *name, const char *words, char *text, size_t 
     char *command = tiny_command(name, words);
     pid_t child = forkpty(&terminal, NULL, NULL, NULL);
     if (!child) {
+        setenv("TERM", "xterm", 1); /* a dumb one gets no bar */
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
         _exit(127);
     }
