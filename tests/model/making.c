@@ -1,5 +1,7 @@
 #include "making.h"
 
+#include "ganx/model.h"
+
 #include "../test.h"
 
 #include "ganx/network.h"
@@ -42,4 +44,22 @@ const char *make_model(const char *folder, const char *name, const struct recipe
     gx_params_clear(&params);
     free(json);
     return path;
+}
+
+struct gx_model *open_model(const char *path, const struct gx_model_settings *settings)
+{
+    struct gx_model *model;
+    struct gx_err err;
+    if (gx_model_open(&model, path, settings, &err))
+        fail_msg("%s: %s", path, err.text);
+    return model;
+}
+
+const char *refused(const char *path, const struct gx_model_settings *settings, int code)
+{
+    static struct gx_err err;
+    struct gx_model *model;
+    assert_int_equal(gx_model_open(&model, path, settings, &err), code);
+    assert_null(model);
+    return err.text;
 }

@@ -2,6 +2,8 @@
 #ifndef GX_TESTS_MODEL_MAKING_H
 #define GX_TESTS_MODEL_MAKING_H
 
+#include "ganx/model.h"
+
 struct recipe {
     const char *network, *sizes; /* "ngf=4,downs=6" */
     const char *key, *value;     /* one more text, or NULL */
@@ -11,5 +13,10 @@ struct recipe {
 
 /* Writes folder/name; the path is good until the next call. */
 const char *make_model(const char *folder, const char *name, const struct recipe *recipe);
+
+/* A model that must open. */
+struct gx_model *open_model(const char *path, const struct gx_model_settings *settings);
+/* The error that opening gives, which must have this code. */
+const char *refused(const char *path, const struct gx_model_settings *settings, int code);
 
 #endif

@@ -19,15 +19,6 @@ static char made[256]; /* where test files go */
 
 static const char tiny_sizes[] = "dim=2,c_dim=3,blocks=1";
 
-static struct gx_model *open_model(const char *path, const struct gx_model_settings *settings)
-{
-    struct gx_model *model;
-    struct gx_err err;
-    if (gx_model_open(&model, path, settings, &err))
-        fail_msg("%s: %s", path, err.text);
-    return model;
-}
-
 static void read_tensor(struct gx_weights *file, const char *name, float *to, int64_t count)
 {
     int at = gx_weights_find(file, name);

@@ -18,25 +18,6 @@
 
 static char made[256]; /* where test files go */
 
-static struct gx_model *open_model(const char *path, const struct gx_model_settings *settings)
-{
-    struct gx_model *model;
-    struct gx_err err;
-    if (gx_model_open(&model, path, settings, &err))
-        fail_msg("%s: %s", path, err.text);
-    return model;
-}
-
-/* The error that opening gives. */
-static const char *refused(const char *path, const struct gx_model_settings *settings, int code)
-{
-    static struct gx_err err;
-    struct gx_model *model;
-    assert_int_equal(gx_model_open(&model, path, settings, &err), code);
-    assert_null(model);
-    return err.text;
-}
-
 static float *picture(int w, int h, int channels, uint64_t seed)
 {
     struct gx_random r = gx_random_at(seed, GX_STREAM_TEST, 0);
