@@ -63,6 +63,11 @@ struct gx_network {
     int (*infer)(struct gx_network_spec *spec, const struct gx_weights *file, const char *prefix);
     /* Pictures must have sides that are a multiple of this. */
     int (*multiple)(const struct gx_network_spec *spec);
+    /* How many times larger the sides of its output are; NULL: as large as the input's. */
+    int (*scale)(const struct gx_network_spec *spec);
+    /* How far an output pixel sees: pixels of the input on each side, beyond the one that it lies
+     * in, that it can depend on. NULL: as far as the picture goes (statistics over all of it). */
+    int (*reach)(const struct gx_network_spec *spec);
     /* Recognises the names that people use for it with some sizes ("unet_256") and sets these; 0,
      * or -GX_E_CONFIG. May be NULL. */
     int (*named)(struct gx_network_spec *spec, const char *name);
