@@ -79,4 +79,20 @@ struct gx_pixel_loss {
 const struct gx_pixel_loss *gx_pixel_loss_find(const char *name);
 const struct gx_pixel_loss *gx_pixel_loss_at(int i);
 
+/* ---- perceptual losses: one layer's features of a picture and of its target (n,h,w,c) ----
+ *
+ * Features come from a network that is not trained (VGG; src/net/vgg.h). No gradient reaches the
+ * target's. The caller weighs layers and adds them up. */
+
+/* The row's mean over the features: Johnson et al. 2016 with "l2", BasicSR's PerceptualLoss with
+ * criterion l1 or mse. */
+struct gx_node *gx_feature_loss(struct gx_graph *g, struct gx_node *x, struct gx_node *target,
+                                const struct gx_pixel_loss *kind);
+/* The same of the Gram matrices (c,c) of each picture, sum over positions of f f^T / (c h w)
+ * (Johnson et al. 2016, "Perceptual losses for real-time style transfer", equation 3). It is a mean
+ * over the matrix: with "l2" theirs divided by c^2, and BasicSR's style loss as it is. Sizes of x
+ * and target may differ, channels not. */
+struct gx_node *gx_style_loss(struct gx_graph *g, struct gx_node *x, struct gx_node *target,
+                              const struct gx_pixel_loss *kind);
+
 #endif

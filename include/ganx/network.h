@@ -115,8 +115,9 @@ GX_MUST_CHECK int gx_network_infer(struct gx_network_spec *spec, const struct gx
                                    const char *prefix, struct gx_err *err);
 /* Reads every declared parameter from `prefix` + name. Missing or misshapen tensors and values that
  * are not finite: -GX_E_FORMAT, with the first five differences. Keys left over that the network
- * does not know are differences too, but for num_batches_tracked and an instance norm's running_*.
- * Missing running statistics keep 0 and 1. */
+ * does not know are differences too, but for num_batches_tracked, an instance norm's running_*, and
+ * the heads that a file has on VGG's features (torchvision's classifier, LPIPS' weights). Missing
+ * running statistics keep 0 and 1. */
 GX_MUST_CHECK int gx_params_load(struct gx_params *params, struct gx_weights *file,
                                  const char *prefix, struct gx_err *err);
 /* The same check of names and shapes alone: nothing is read, and params need no memory yet. */

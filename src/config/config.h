@@ -70,7 +70,7 @@ struct gx_config {
 
     struct {               /* loss.* */
         const char *gan;   /* a row of loss/list.h; vanilla is non_saturating */
-        const char *pixel; /* l1, l2, smooth_l1 */
+        const char *pixel; /* l1, l2, smooth_l1, charbonnier */
         double gan_weight; /* of the adversarial loss in the generator's, 1; 0: none */
         double l1;         /* pix2pix: weight of the pixel loss, 100 */
         double cycle;      /* cycle: weight of the way there and back, 10 */

@@ -36,6 +36,7 @@ GX_ADVERSARIAL(f_gan_ns)
 GX_PIXEL(l1)
 GX_PIXEL(l2)
 GX_PIXEL(smooth_l1)
+GX_PIXEL(charbonnier)
 
 #undef GX_ADVERSARIAL
 #undef GX_PIXEL

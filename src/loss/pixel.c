@@ -1,5 +1,5 @@
 /* Pixel losses: the mean over every element of a distance. Parity: torch.nn.L1Loss, MSELoss and
- * SmoothL1Loss(beta=1). */
+ * SmoothL1Loss(beta=1); BasicSR's CharbonnierLoss(eps=1e-12). */
 #include "loss/loss.h"
 
 static struct gx_node *l1(struct gx_graph *g, struct gx_node *x, struct gx_node *target)
@@ -39,4 +39,18 @@ const struct gx_pixel_loss gx_pixel_loss_smooth_l1 = {
     .alias = "huber",
     .help = "squared near 0, absolute beyond 1",
     .build = smooth_l1,
+};
+
+/* sqrt(d^2 + eps), eps as it stands (Charbonnier et al. 1994; Lai et al. 2017 for pictures). */
+static struct gx_node *charbonnier(struct gx_graph *g, struct gx_node *x, struct gx_node *target)
+{
+    const float eps = 1e-12F;
+    struct gx_node *squared = gx_square(g, gx_sub(g, x, target));
+    return gx_expect(g, gx_sqrt(g, gx_affine(g, squared, 1, eps)));
+}
+
+const struct gx_pixel_loss gx_pixel_loss_charbonnier = {
+    .name = "charbonnier",
+    .help = "absolute difference, smooth at 0",
+    .build = charbonnier,
 };

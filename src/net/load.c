@@ -184,6 +184,20 @@ static bool ends_in(const char *name, const char *end)
     return n >= m && !strcmp(name + n - m, end);
 }
 
+/* Heads on VGG's features that a network without any does not need: torchvision's classifier,
+ * LPIPS' weighting of each layer. */
+static bool is_spare_head(const struct gx_params *params, const char *name)
+{
+    static const char *const heads[] = {"classifier.", "lin0.", "lin1.", "lin2.", "lin3.", "lin4."};
+    const char *head = NULL;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        head = has_prefix(name, heads[i]) ? heads[i] : head;
+    for (int i = 0; i < params->count && head; i++)
+        if (!has_prefix(params->param[i]->name, "features."))
+            return false;
+    return head;
+}
+
 /* Counters, and the statistics that old files keep for an instance norm without weights. */
 static bool may_be_left(const struct gx_weights *file, const char *name)
 {
@@ -205,7 +219,8 @@ static void find_unexpected(struct differences *d, const struct gx_params *param
         const struct gx_tensor_info *info = gx_weights_info(file, i);
         char dims[96];
         if (!has_prefix(info->name, prefix) ||
-            gx_params_find(params, info->name + strlen(prefix)) || may_be_left(file, info->name))
+            gx_params_find(params, info->name + strlen(prefix)) || may_be_left(file, info->name) ||
+            is_spare_head(params, info->name + strlen(prefix)))
             continue;
         differ(d, "'%.100s' %s is unexpected", info->name,
                dims_text(dims, sizeof dims, info->rank, info->dims));

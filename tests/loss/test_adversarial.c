@@ -210,19 +210,22 @@ static void test_names(void **state)
     assert_false(gx_adversarial_find("wgan")->gradient_penalty);
     assert_null(gx_adversarial_find("gan"));
     assert_null(gx_adversarial_at(-1));
-    assert_null(gx_pixel_loss_at(3));
+    assert_null(gx_pixel_loss_at(4));
     assert_ptr_equal(gx_pixel_loss_find("mse"), gx_pixel_loss_find("l2"));
     assert_null(gx_pixel_loss_find("l3"));
 }
 
-/* torch.nn.functional's l1_loss, mse_loss and smooth_l1_loss of the differences below. */
+/* torch.nn.functional's l1_loss, mse_loss and smooth_l1_loss of the differences below, and the mean
+ * of sqrt(d^2 + 1e-12). */
 static void test_pixel_losses(void **state)
 {
     (void)state;
     static const float difference[] = {0.5F, -2.0F, 0.0F, 1.5F};
-    static const float gradient[][4] = {
-        {0.25F, -0.25F, 0, 0.25F}, {0.25F, -1.0F, 0, 0.75F}, {0.125F, -0.25F, 0, 0.25F}};
-    static const float loss[] = {1.0F, 1.625F, 0.65625F};
+    static const float gradient[][4] = {{0.25F, -0.25F, 0, 0.25F},
+                                        {0.25F, -1.0F, 0, 0.75F},
+                                        {0.125F, -0.25F, 0, 0.25F},
+                                        {0.25F, -0.25F, 0, 0.25F}};
+    static const float loss[] = {1.0F, 1.625F, 0.65625F, 1.00000025F};
     for (int i = 0; gx_pixel_loss_at(i); i++) {
         struct gx_graph *g = gx_graph_new();
         struct gx_node *x = gx_input(g, (struct gx_shape){1, 1, 4, 1}, "x"), *dx;

@@ -44,6 +44,8 @@ static void test_parameter_counts(void **state)
         {"pixel", "cin=6", 9024},
         {"star_generator", "", 8430528},
         {"star_discriminator", "", 44762048},
+        {"vgg16", "", 14714688},
+        {"vgg19", "", 20024384},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gx_params params = declared(cases[i].name, cases[i].changes);

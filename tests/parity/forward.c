@@ -3,11 +3,14 @@
 #include "parity.h"
 
 #include "ganx/plan.h"
+#include "net/vgg.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { LAYERS_MAX = 32 };
 
 struct given { /* what a network is run on */
     struct fixture_tensor x, label;
@@ -25,11 +28,12 @@ static int read_input(const struct fixture *f, const struct gx_network_spec *spe
     const char *file;
     char path[4096];
     struct fixture_picture p;
+    int colours = gx_spec_get(spec, "cin"); /* 0: the network knows */
     int r = fixture_text(input, "file", &file, err);
     if (r)
         return r;
     snprintf(path, sizeof path, "%s/%s", f->folder, file);
-    r = fixture_picture(path, gx_spec_get(spec, "cin"), &p, err);
+    r = fixture_picture(path, colours ? colours : 3, &p, err);
     if (r)
         return r;
     t->shape = (struct gx_shape){1, p.h, p.w, p.c};
@@ -46,25 +50,62 @@ static int read_input(const struct fixture *f, const struct gx_network_spec *spe
     return 0;
 }
 
-/* Compares with output, output1, ... of `expected`; *worst is the largest deviation. */
-static int compare(struct gx_plan *plan, struct gx_node *const *out, int count,
-                   struct gx_weights *expected, double *worst, struct gx_err *err)
+/* What is looked at: the network's outputs, or layers by name. */
+struct view {
+    const char *layer[LAYERS_MAX];
+    int layers; /* 0: the outputs */
+    struct gx_node *out[LAYERS_MAX];
+    int count;
+};
+
+static int read_view(struct view *view, const json_t *output, struct gx_err *err)
+{
+    const json_t *layers = json_object_get(output, "layers"), *name;
+    size_t i;
+    *view = (struct view){.layers = (int)json_array_size(layers)};
+    if (view->layers > LAYERS_MAX)
+        return gx_fail(err, GX_E_FORMAT, "'layers' are too many");
+    json_array_foreach(layers, i, name) if (!(view->layer[i] = json_string_value(
+                                                  name))) return gx_fail(err, GX_E_FORMAT,
+                                                                         "'layers' must be names");
+    return 0;
+}
+
+static void build_view(struct view *view, const struct gx_build *b, struct gx_node *x,
+                       struct gx_node *label)
+{
+    if (!view->layers)
+        view->count = b->spec->network->build(b, x, label, view->out);
+    else if (!gx_is_vgg(b->spec->network))
+        gx_graph_fail(b->graph, GX_E_CONFIG, "'%s' has no named layers", b->spec->network->name);
+    else if (!gx_vgg_features_normalised(b, x, view->layer, view->layers, view->out))
+        view->count = view->layers;
+    for (int i = 0; i < view->count; i++)
+        gx_keep(view->out[i]);
+}
+
+/* Compares with the layers, or output, output1, ... of `expected`; *worst is the largest deviation.
+ */
+static int compare(struct gx_plan *plan, const struct view *view, struct gx_weights *expected,
+                   double *worst, struct gx_err *err)
 {
     *worst = 0;
     int r = 0;
-    for (int i = 0; i < count && !r; i++) {
-        char name[24] = "output";
+    for (int i = 0; i < view->count && !r; i++) {
+        const struct gx_node *out = view->out[i];
+        char name[64] = "output";
         struct fixture_tensor want = {.data = NULL};
-        if (i)
+        if (view->layers)
+            snprintf(name, sizeof name, "%s", view->layer[i]);
+        else if (i)
             snprintf(name, sizeof name, "output%d", i);
         r = fixture_tensor(expected, name, &want, err);
-        if (!r && !gx_shape_equal(want.shape, out[i]->shape))
+        if (!r && !gx_shape_equal(want.shape, out->shape))
             r = gx_fail(err, GX_E_SHAPE, "'%s' is %dx%dx%d pixels and channels, should be %dx%dx%d",
-                        name, out[i]->shape.h, out[i]->shape.w, out[i]->shape.c, want.shape.h,
-                        want.shape.w, want.shape.c);
+                        name, out->shape.h, out->shape.w, out->shape.c, want.shape.h, want.shape.w,
+                        want.shape.c);
         if (!r) {
-            double d =
-                fixture_deviation(gx_plan_value(plan, out[i]), want.data, gx_count(want.shape));
+            double d = fixture_deviation(gx_plan_value(plan, out), want.data, gx_count(want.shape));
             *worst = d <= *worst ? *worst : d;
         }
         free(want.data);
@@ -73,18 +114,16 @@ static int compare(struct gx_plan *plan, struct gx_node *const *out, int count,
 }
 
 static int run(const struct gx_network_spec *spec, struct gx_params *params, enum gx_stats stats,
-               const struct given *given, struct gx_weights *expected, double *worst,
-               struct gx_err *err)
+               const struct given *given, struct view *view, struct gx_weights *expected,
+               double *worst, struct gx_err *err)
 {
     struct gx_graph *g = gx_graph_new();
     struct gx_plan *plan = NULL;
     const struct gx_plan_settings settings = {.inference = true};
     struct gx_build build = {.graph = g, .params = params, .spec = spec, .stats = stats};
-    struct gx_node *x = gx_input(g, given->x.shape, "x"), *out[GX_OUTPUTS_MAX];
+    struct gx_node *x = gx_input(g, given->x.shape, "x");
     struct gx_node *label = given->label.data ? gx_input(g, given->label.shape, "label") : NULL;
-    int count = spec->network->build(&build, x, label, out);
-    for (int i = 0; i < count; i++)
-        gx_keep(out[i]);
+    build_view(view, &build, x, label);
     int r = gx_plan_new(&plan, g, &settings, err);
     if (!r)
         r = gx_plan_allocate(plan, err);
@@ -95,7 +134,7 @@ static int run(const struct gx_network_spec *spec, struct gx_params *params, enu
             memcpy(gx_plan_value(plan, label), given->label.data,
                    (size_t)gx_count(given->label.shape) * sizeof(float));
         gx_plan_run(plan, 0, 1, 0);
-        r = compare(plan, out, count, expected, worst, err);
+        r = compare(plan, view, expected, worst, err);
     }
     gx_plan_free(&plan);
     gx_graph_free(&g);
@@ -141,17 +180,15 @@ static int check_output(const struct fixture *f, const struct gx_network_spec *s
     struct gx_weights *expected = NULL;
     const char *file, *stats = fixture_word(output, "stats", "batch");
     double worst = 0, tolerance;
+    struct view view;
     int r;
-    if (json_object_get(output, "layers")) {
-        parity_skipped(f, "outputs by layer are not known yet");
-        return 0;
-    }
-    if ((r = fixture_number(f->json, "tolerance", &tolerance, err)) ||
+    if ((r = read_view(&view, output, err)) ||
+        (r = fixture_number(f->json, "tolerance", &tolerance, err)) ||
         (r = fixture_text(output, "file", &file, err)) ||
         (r = fixture_open(f, file, &expected, err)))
         return r;
     r = run(spec, params, strcmp(stats, "running") ? GX_STATS_BATCH : GX_STATS_RUNNING, given,
-            expected, &worst, err);
+            &view, expected, &worst, err);
     gx_weights_close(&expected);
     if (!r)
         parity_check(f, worst, tolerance, "%s -> %s", weights, file);
