@@ -3,6 +3,7 @@
 #include "cmd/describe.h"
 #include "family/model_keys.h"
 #include "model/find.h"
+#include "net/vgg.h"
 #include "util/arena.h"
 
 #include <inttypes.h>
@@ -190,6 +191,8 @@ static void print_text(struct contents *c, bool tensors)
              c->card.said ? "" : " (by its network)");
     for (int i = 0; i < c->networks; i++)
         print_network(c, &c->network[i]);
+    if (!c->usable && c->networks && gx_is_vgg(c->network[0].spec.network))
+        line("features", "%s", c->network[0].spec.network->help);
     if (!c->networks)
         line("network", "unknown: no network here has these tensors");
     if (c->usable) {

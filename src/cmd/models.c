@@ -3,6 +3,7 @@
 #include "cmd/describe.h"
 #include "family/model_keys.h"
 #include "model/find.h"
+#include "net/vgg.h"
 #include "util/file.h"
 
 #include <stdlib.h>
@@ -50,12 +51,35 @@ static void list_json(struct listing *l, const char *name, const char *path, con
     json_array_append_new(l->json, object);
 }
 
+/* A network of features, which no family translates with. */
+static void list_features(struct listing *l, const char *name, const char *path,
+                          const struct gx_weights *file)
+{
+    const char *title = title_of(&l->arena, file);
+    struct gx_network_spec spec;
+    if (*l->family || gx_network_infer(&spec, file, "", NULL) || !gx_is_vgg(spec.network))
+        return;
+    l->listed = true;
+    if (l->json)
+        json_array_append_new(
+            l->json, json_pack("{s:o,s:o,s:o,s:s}", "name", gx_json_text(&l->arena, name), "title",
+                               gx_json_text(&l->arena, title), "file",
+                               gx_json_text(&l->arena, path), "features", spec.network->name));
+    else
+        printf("%s\n%s%s%s    features: %s\n    %s\n", gx_clean(&l->arena, name),
+               *title ? "    " : "", gx_clean(&l->arena, title), *title ? "\n" : "",
+               spec.network->name, gx_clean(&l->arena, path));
+}
+
 static void list_file(struct listing *l, const char *name, const char *path)
 {
     struct gx_weights *file = NULL;
     struct gx_card card;
-    if (!gx_weights_open(&file, path, NULL) && !gx_card_read(&card, file, NULL) &&
-        (!*l->family || gx_card_fits(&card, l->family))) {
+    if (gx_weights_open(&file, path, NULL))
+        return;
+    if (gx_card_read(&card, file, NULL)) {
+        list_features(l, name, path, file);
+    } else if (!*l->family || gx_card_fits(&card, l->family)) {
         const char *title = title_of(&l->arena, file);
         l->listed = true;
         if (l->json)

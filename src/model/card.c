@@ -1,6 +1,7 @@
 #include "model/card.h"
 
 #include "family/model_keys.h"
+#include "net/vgg.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -82,7 +83,8 @@ static int add_generator(struct gx_card *card, const struct gx_weights *file, en
     int code = json ? read_spec(&g->spec, places[place].key, json, err)
                     : gx_network_infer(&g->spec, file, prefix, err);
     if (!code && !g->spec.network->generator)
-        code = gx_fail(err, GX_E_FORMAT, "it holds a discriminator ('%s'), no generator",
+        code = gx_fail(err, GX_E_FORMAT, "it holds %s ('%s'), no generator",
+                       gx_is_vgg(g->spec.network) ? "features" : "a discriminator",
                        g->spec.network->name);
     return code;
 }

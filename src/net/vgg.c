@@ -174,7 +174,7 @@ static const struct gx_size_rule sizes[] = {
 
 const struct gx_network gx_network_vgg16 = {
     .name = "vgg16",
-    .help = "13 convolutions of an ImageNet classifier: perceptual losses, LPIPS",
+    .help = "13 convolutions of an ImageNet classifier, for perceptual losses and LPIPS",
     .sizes = sizes,
     .build = build,
     .infer = infer,
@@ -183,7 +183,7 @@ const struct gx_network gx_network_vgg16 = {
 
 const struct gx_network gx_network_vgg19 = {
     .name = "vgg19",
-    .help = "16 convolutions of an ImageNet classifier: perceptual losses",
+    .help = "16 convolutions of an ImageNet classifier, for perceptual losses",
     .sizes = sizes,
     .build = build,
     .infer = infer,
