@@ -50,6 +50,9 @@ struct gx_model_facts {
     bool running, dropout;         /* as settings and file have it */
     int trained_size;              /* side of the training squares; 0: unknown */
     int multiple;                  /* pictures are padded to a multiple of this */
+    int scale;                     /* sides of the result are so many times as long; mostly 1 */
+    int reach; /* pixels of the input on each side that a pixel of the result depends on, beyond the
+                * one that it lies in; -1: as far as the picture goes */
     int64_t parameters;
     /* A network for several domains (StarGAN's) is told by a label, a number for each, which one it
      * shall make: mostly 1 for those that shall be and 0 for the others. */

@@ -17,7 +17,8 @@ enum gx_init_kind {
     GX_INIT_XAVIER,
     GX_INIT_KAIMING,
     GX_INIT_ORTHOGONAL,
-    GX_INIT_TORCH
+    GX_INIT_TORCH,
+    GX_INIT_SR
 };
 
 enum { GX_SIZES_MAX = 12 };
@@ -96,17 +97,23 @@ GX_MUST_CHECK int gx_spec_from_json(struct gx_network_spec *spec, const char *js
 GX_MUST_CHECK int gx_spec_from_name(struct gx_network_spec *spec, const char *name,
                                     struct gx_err *err);
 
+/* How many times larger the sides of the output are; 1 for most networks. */
+int gx_network_scale(const struct gx_network_spec *spec);
+/* As gx_network.reach with these statistics; -1: as far as the picture goes. */
+int gx_network_reach(const struct gx_network_spec *spec, enum gx_stats stats);
+
 /* Declares every parameter without keeping a graph. */
 GX_MUST_CHECK int gx_network_declare(const struct gx_network_spec *spec, struct gx_params *params,
                                      struct gx_err *err);
 
-/* "normal", "xavier", "kaiming", "orthogonal", "torch"; -1 for another name. */
+/* "normal", "xavier", "kaiming", "orthogonal", "torch", "sr"; -1 for another name. */
 int gx_init_kind_named(const char *name);
 
 /* First weights. normal: N(0, gain) for convolutions, N(1, gain) for norm weights, 0 for biases, as
  * the reference implementation; the others scale by fan as torch.nn.init does. torch: as PyTorch's
- * layers are made, uniform within 1 / sqrt(fan in), biases too, norm weights 1; no gain. Running
- * statistics become 0 and 1. Keyed by (seed, network name, tensor name): adding a tensor moves no other. */
+ * layers are made, uniform within 1 / sqrt(fan in), biases too, norm weights 1; no gain. sr: the
+ * same, but for the convolutions of residual and dense blocks, which are kaiming's times 0.1 with
+ * biases of 0, as BasicSR does. Running statistics become 0 and 1. Keyed by (seed, network name, tensor name): adding a tensor moves no other. */
 void gx_params_initialise(struct gx_params *params, enum gx_init_kind kind, double gain,
                           uint64_t seed, const char *network);
 

@@ -31,6 +31,7 @@ struct gx_param {
     int64_t offset; /* in floats, in gx_params.data; and .grad when trained */
     float *data;    /* NULL until gx_params_allocate */
     float *grad;    /* NULL until gx_params_allocate_gradients, and for statistics */
+    bool small;     /* of a residual branch: initialisation "sr" starts it near zero */
 };
 
 static inline bool gx_param_trained(const struct gx_param *p)

@@ -72,6 +72,8 @@ void gx_card_json(json_t *object, struct gx_arena *arena, const struct gx_card *
     json_object_set_new(object, "norm_stats", json_string(card->running ? "running" : "image"));
     json_object_set_new(object, "dropout", json_boolean(card->dropout));
     json_object_set_new(object, "size", json_integer(card->size));
+    json_object_set_new(object, "scale", json_integer(gx_network_scale(&card->spec)));
+    json_object_set_new(object, "reach", json_integer(gx_card_reach(card)));
     json_object_set_new(object, "value_range",
                         json_pack("[f, f]", (double)card->low, (double)card->high));
 }

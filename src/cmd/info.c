@@ -153,6 +153,19 @@ static void print_tensors(struct contents *c, int most)
         printf("  ... and %d more: --tensors lists all\n", count - shown);
 }
 
+/* Of the networks that enlarge. */
+static void print_scale(const struct contents *c)
+{
+    int reach = gx_card_reach(&c->card);
+    if (!c->card.spec.network->scale)
+        return;
+    line("scale", "%d", gx_network_scale(&c->card.spec));
+    if (reach >= 0)
+        line("reach", "%d pixels of the input on each side", reach);
+    else
+        line("reach", "the whole picture");
+}
+
 /* A text of several lines, indented. */
 static void print_lines(struct contents *c, const char *title, const char *text)
 {
@@ -206,6 +219,7 @@ static void print_text(struct contents *c, bool tensors)
         if (c->card.size)
             line("trained at", "%d x %d", c->card.size, c->card.size);
         line("values", "%g to %g", c->card.low, c->card.high);
+        print_scale(c);
     }
     const char *step = gx_weights_metadata(c->file, GX_KEY_STEP);
     if (step)

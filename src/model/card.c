@@ -15,6 +15,10 @@ static const struct {
     {"unet", {"pix2pix", "cycle"}},
     {"resnet", {"cycle", "pix2pix"}},
     {"star_generator", {"star"}},
+    {"srvgg", {"sr"}},
+    {"rrdbnet", {"sr"}},
+    {"msrresnet", {"sr"}},
+    {"srresnet", {"sr"}},
 };
 
 static const char *use_of(const char *network, int i)
@@ -34,6 +38,11 @@ bool gx_card_fits(const struct gx_card *card, const char *family)
         if (!strcmp(use, family))
             return true;
     return false;
+}
+
+int gx_card_reach(const struct gx_card *card)
+{
+    return gx_network_reach(&card->spec, card->running ? GX_STATS_RUNNING : GX_STATS_BATCH);
 }
 
 static bool has_names(const struct gx_weights *file, const char *prefix)
@@ -206,6 +215,11 @@ int gx_card_read(struct gx_card *card, const struct gx_weights *file, struct gx_
     /* As the reference implementation at test time: dropout is on where the network has it, and
      * batch norm takes the picture's own statistics. */
     card->dropout = any_drops(card);
+    if (!strcmp(card->family,
+                "sr")) { /* so are published ones: each pixel for itself, from 0 to 1 */
+        card->running = true;
+        card->low = 0;
+    }
     bool backwards = false;
     if ((code = read_choice(file, GX_KEY_DIRECTION, a_to_b, b_to_a, &backwards, err)) ||
         (code = read_choice(file, GX_KEY_NORM_STATS, "image", "running", &card->running, err)) ||

@@ -45,6 +45,9 @@ GX_MUST_CHECK int gx_card_choose(struct gx_card *card, const char *direction, st
 /* Whether a command of that family may use it: what the file says, or what the network fits. */
 bool gx_card_fits(const struct gx_card *card, const char *family);
 
+/* gx_network_reach with the statistics that it is used with. */
+int gx_card_reach(const struct gx_card *card);
+
 /* The metadata of a model file of these generators, a single one under bare names:
  * GX_CARD_TEXTS_MAX pairs at most, `count` of them set. Free the texts with gx_card_texts_free. */
 enum { GX_CARD_TEXTS_MAX = 11 };

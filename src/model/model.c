@@ -91,6 +91,8 @@ static void fill_facts(struct gx_model *model, const char *path)
         .domain = model->domains.name,
         .domain_group = model->domains.group,
         .multiple = card->spec.network->multiple(&card->spec),
+        .scale = gx_network_scale(&card->spec),
+        .reach = gx_card_reach(card),
     };
     for (int i = 0; i < model->params.count; i++)
         if (gx_param_trained(model->params.param[i]))

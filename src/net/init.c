@@ -13,11 +13,10 @@
 
 int gx_init_kind_named(const char *name)
 {
-    static const char *const names[] = {[GX_INIT_NORMAL] = "normal",
-                                        [GX_INIT_XAVIER] = "xavier",
-                                        [GX_INIT_KAIMING] = "kaiming",
-                                        [GX_INIT_ORTHOGONAL] = "orthogonal",
-                                        [GX_INIT_TORCH] = "torch"};
+    static const char *const names[] = {
+        [GX_INIT_NORMAL] = "normal",   [GX_INIT_XAVIER] = "xavier",
+        [GX_INIT_KAIMING] = "kaiming", [GX_INIT_ORTHOGONAL] = "orthogonal",
+        [GX_INIT_TORCH] = "torch",     [GX_INIT_SR] = "sr"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (!strcmp(names[i], name))
             return (int)i;
@@ -138,6 +137,8 @@ static void fill_orthogonal(struct gx_random at, struct gx_param *param, double 
     free(vector);
 }
 
+static const double small_gain = 0.1;
+
 static void fill_weight(struct gx_random at, struct gx_param *param, enum gx_init_kind kind,
                         double gain)
 {
@@ -153,6 +154,11 @@ static void fill_weight(struct gx_random at, struct gx_param *param, enum gx_ini
     case GX_INIT_KAIMING:
         deviation = sqrt(2 / fan_in);
         break;
+    case GX_INIT_SR:
+        if (param->small) {
+            deviation = small_gain * sqrt(2 / fan_in);
+            break;
+        }               /* fall through */
     case GX_INIT_TORCH: /* kaiming_uniform_ with a = sqrt(5) */
         fill_uniform(at, param->data, gx_count(param->shape), 1 / sqrt(fan_in));
         return;
@@ -163,13 +169,15 @@ static void fill_weight(struct gx_random at, struct gx_param *param, enum gx_ini
 }
 
 /* PyTorch draws a bias from the same range as the weights beside it. */
-static void fill_bias(struct gx_random at, const struct gx_params *params, struct gx_param *bias)
+static void fill_bias(struct gx_random at, const struct gx_params *params, struct gx_param *bias,
+                      enum gx_init_kind kind)
 {
     char name[256];
     size_t stem = strlen(bias->name) - strlen("bias");
     snprintf(name, sizeof name, "%.*sweight", (int)stem, bias->name);
     const struct gx_param *weight = gx_params_find(params, name);
-    double bound = weight ? 1 / sqrt((double)matrix_of(weight).cols) : 0;
+    bool zero = !weight || (kind == GX_INIT_SR && weight->small);
+    double bound = zero ? 0 : 1 / sqrt((double)matrix_of(weight).cols);
     fill_uniform(at, bias->data, gx_count(bias->shape), bound);
 }
 
@@ -187,6 +195,7 @@ static void fill_direction(struct gx_random at, float *data, int64_t count)
 void gx_params_initialise(struct gx_params *params, enum gx_init_kind kind, double gain,
                           uint64_t seed, const char *network)
 {
+    bool as_torch = kind == GX_INIT_TORCH || kind == GX_INIT_SR;
     for (int i = 0; i < params->count; i++) {
         struct gx_param *param = params->param[i];
         int64_t count = gx_count(param->shape);
@@ -198,11 +207,11 @@ void gx_params_initialise(struct gx_params *params, enum gx_init_kind kind, doub
             fill_weight(at, param, kind, gain);
             break;
         case GX_PARAM_NORM_WEIGHT:
-            fill_normal(at, param->data, count, 1, kind == GX_INIT_TORCH ? 0 : gain);
+            fill_normal(at, param->data, count, 1, as_torch ? 0 : gain);
             break;
         case GX_PARAM_BIAS:
-            if (kind == GX_INIT_TORCH)
-                fill_bias(at, params, param);
+            if (as_torch)
+                fill_bias(at, params, param, kind);
             else
                 fill(param->data, count, 0);
             break;

@@ -40,9 +40,12 @@ static struct gx_node *convolve(const struct gx_build *b, struct gx_node *x, int
                                 const char *name)
 {
     struct gx_shape shape = {conv.kernel, conv.kernel, x->shape.c, out};
+    struct gx_param *made = NULL;
     struct gx_node *w = spectral ? gx_spectral_weight(b, shape, name)
-                                 : parameter(b, name, "weight", GX_PARAM_CONV, shape, NULL);
+                                 : parameter(b, name, "weight", GX_PARAM_CONV, shape, &made);
     struct gx_node *c = NULL;
+    if (made)
+        made->small = conv.small;
     if (bias)
         c = parameter(b, name, "bias", GX_PARAM_BIAS, row_of(out), NULL);
     struct gx_conv how = {conv.stride, conv.pad, 0};
@@ -150,4 +153,60 @@ struct gx_node *gx_layer_instance_norm_tracked(const struct gx_build *b, struct 
 struct gx_node *gx_layer_reflect(const struct gx_build *b, struct gx_node *x, int side)
 {
     return gx_pad_reflect(b->graph, x, (struct gx_pad){side, side, side, side});
+}
+
+struct gx_node *gx_layer_prelu(const struct gx_build *b, struct gx_node *x, int slopes,
+                               const char *format, ...)
+{
+    char name[NAME_MAX_LENGTH];
+    FORMAT_NAME(name, format);
+    return gx_prelu(b->graph, x,
+                    parameter(b, name, "weight", GX_PARAM_SLOPE, row_of(slopes), NULL));
+}
+
+struct gx_node *gx_layer_linear(const struct gx_build *b, struct gx_node *x, int out,
+                                const char *format, ...)
+{
+    char name[NAME_MAX_LENGTH];
+    FORMAT_NAME(name, format);
+    struct gx_shape shape = {1, 1, out, x->shape.c};
+    struct gx_node *w = parameter(b, name, "weight", GX_PARAM_LINEAR, shape, NULL);
+    struct gx_node *c = parameter(b, name, "bias", GX_PARAM_BIAS, row_of(out), NULL);
+    return gx_name(b->graph, gx_linear(b->graph, x, w, c), "%s", name);
+}
+
+/* The windows of one axis, a slice each: they are few, and mostly one pixel. */
+static struct gx_node *pool_axis(struct gx_graph *g, struct gx_node *x, int side, bool rows)
+{
+    struct gx_node *y = NULL;
+    int length = rows ? x->shape.h : x->shape.w, axis = rows ? GX_AXIS_H : GX_AXIS_W;
+    for (int i = 0; i < side && length != side; i++) {
+        int from = (int)((int64_t)i * length / side);
+        int to = (int)(((int64_t)(i + 1) * length + side - 1) / side);
+        struct gx_shape at = {0}, size = x->shape;
+        *(rows ? &at.h : &at.w) = from;
+        *(rows ? &size.h : &size.w) = to - from;
+        struct gx_node *mean = gx_mean(g, gx_slice(g, x, at, size), axis);
+        y = y ? gx_concat(g, y, mean, axis) : mean;
+    }
+    return y ? y : x;
+}
+
+struct gx_node *gx_layer_adaptive_pool(const struct gx_build *b, struct gx_node *x, int side)
+{
+    return pool_axis(b->graph, pool_axis(b->graph, x, side, true), side, false);
+}
+
+struct gx_node *gx_layer_flatten(const struct gx_build *b, struct gx_node *x)
+{
+    const int order[] = {0, 3, 1, 2};
+    struct gx_shape s = x->shape;
+    int64_t values = (int64_t)s.h * s.w * s.c;
+    if (values > INT32_MAX) {
+        gx_graph_fail(b->graph, GX_E_SHAPE, "%lld values are too many for a dense layer",
+                      (long long)values);
+        return x;
+    }
+    return gx_reshape(b->graph, gx_permute(b->graph, x, order),
+                      (struct gx_shape){s.n, 1, 1, (int)values});
 }

@@ -51,5 +51,24 @@ bool gx_seen_size(struct gx_network_spec *spec, const char *name, int64_t value)
 
 /* A multiple() for networks that take any picture. */
 int gx_multiple_one(const struct gx_network_spec *spec);
+/* A scale() for networks with a size of that name. */
+int gx_scale_size(const struct gx_network_spec *spec);
+/* A named(): the network's own name and a number, "rrdbnet_23", which is that size. */
+int gx_named_by(struct gx_network_spec *spec, const char *name, const char *size);
+
+/* ---- for reach: the walk back from an output pixel ---- */
+
+/* Pixels of a layer, along one side, on which the output pixel depends. */
+struct gx_sight {
+    int from, to; /* both are among them */
+};
+/* Of a layer's output -> of its input. */
+struct gx_sight gx_before_conv(struct gx_sight s, int kernel);      /* odd, stride 1, same size */
+struct gx_sight gx_before_enlarging(struct gx_sight s, int factor); /* nearest, pixel-shuffle */
+struct gx_sight gx_before_unshuffle(struct gx_sight s, int factor);
+/* A reach(): `before` goes back from a pixel of the output to the network's input. What is true of
+ * the first `period` output pixels is true of all. */
+int gx_reach_of(const struct gx_network_spec *spec, int period,
+                struct gx_sight (*before)(const struct gx_network_spec *spec, struct gx_sight s));
 
 #endif

@@ -180,7 +180,7 @@ int gx_spec_from_json(struct gx_network_spec *spec, const char *json, struct gx_
 
 int gx_spec_from_name(struct gx_network_spec *spec, const char *name, struct gx_err *err)
 {
-    char known[256] = "";
+    char known[512] = "";
     for (int i = 0; networks[i]; i++) {
         struct gx_network_spec made = gx_network_spec_of(networks[i]);
         if (!strcmp(networks[i]->name, name) ||
@@ -219,4 +219,80 @@ int gx_multiple_one(const struct gx_network_spec *spec)
 {
     (void)spec;
     return 1;
+}
+
+int gx_scale_size(const struct gx_network_spec *spec)
+{
+    return gx_spec_get(spec, "scale");
+}
+
+int gx_named_by(struct gx_network_spec *spec, const char *name, const char *size)
+{
+    size_t length = strlen(spec->network->name);
+    int value;
+    char rest;
+    if (strncmp(name, spec->network->name, length) != 0 ||
+        sscanf(name + length, "_%d%c", &value, &rest) != 1)
+        return -GX_E_CONFIG;
+    return gx_spec_set(spec, size, value, NULL);
+}
+
+int gx_network_scale(const struct gx_network_spec *spec)
+{
+    return spec->network->scale ? spec->network->scale(spec) : 1;
+}
+
+/* ---- how far an output pixel sees ---- */
+
+static bool has_statistics(const struct gx_network_spec *spec)
+{
+    struct gx_params params;
+    bool found = false;
+    gx_params_init(&params);
+    if (!gx_network_declare(spec, &params, NULL))
+        for (int i = 0; i < params.count; i++)
+            found = found || params.param[i]->kind == GX_PARAM_RUNNING_MEAN;
+    gx_params_clear(&params);
+    return found;
+}
+
+int gx_network_reach(const struct gx_network_spec *spec, enum gx_stats stats)
+{
+    if (!spec->network->reach || (stats == GX_STATS_BATCH && has_statistics(spec)))
+        return -1;
+    return spec->network->reach(spec);
+}
+
+/* Towards minus infinity. */
+static int divide_down(int a, int b)
+{
+    return (a >= 0 ? a : a - b + 1) / b;
+}
+
+struct gx_sight gx_before_conv(struct gx_sight s, int kernel)
+{
+    return (struct gx_sight){s.from - kernel / 2, s.to + kernel / 2};
+}
+
+struct gx_sight gx_before_enlarging(struct gx_sight s, int factor)
+{
+    return (struct gx_sight){divide_down(s.from, factor), divide_down(s.to, factor)};
+}
+
+struct gx_sight gx_before_unshuffle(struct gx_sight s, int factor)
+{
+    return (struct gx_sight){s.from * factor, s.to * factor + factor - 1};
+}
+
+int gx_reach_of(const struct gx_network_spec *spec, int period,
+                struct gx_sight (*before)(const struct gx_network_spec *spec, struct gx_sight s))
+{
+    int scale = spec->network->scale(spec), most = 0;
+    for (int at = 0; at < period; at++) {
+        struct gx_sight s = before(spec, (struct gx_sight){at, at});
+        int own = at / scale;
+        most = own - s.from > most ? own - s.from : most;
+        most = s.to - own > most ? s.to - own : most;
+    }
+    return most;
 }

@@ -211,7 +211,10 @@ static int load(struct gx_weights *w, struct gx_err *err)
     if (!w->format)
         return refuse_unknown(head, bytes, err);
     result = w->format->load(w, err);
-    return result ? result : index_names(w, err);
+    if (result)
+        return result;
+    gx_weights_rename(w);
+    return index_names(w, err);
 }
 
 int gx_weights_open(struct gx_weights **weights, const char *path, struct gx_err *err)

@@ -62,6 +62,9 @@ int gx_weights_add(struct gx_weights *w, const char *name, size_t length, enum g
                    int rank, const int64_t *dims, struct gx_tensor_record **record,
                    struct gx_err *err);
 
+/* names.c: gives tensors that have the names of an older layout those that networks know. */
+void gx_weights_rename(struct gx_weights *w);
+
 /* Copies text for a message, with all that is not printable ASCII as '?', and cut to fit. */
 const char *gx_printable(char *to, size_t room, const char *text, size_t length);
 

@@ -239,6 +239,28 @@ static void test_inference(void **state)
         "{\"network\": \"star_discriminator\", \"size\": 8, \"dim\": 2, \"c_dim\": 3, "
         "\"layers\": 2, \"spectral\": true}",
         "{\"network\": \"unet_discriminator_sn\", \"cin\": 2, \"nf\": 3}",
+        "{\"network\": \"srvgg\", \"cin\": 4, \"cout\": 4, \"nf\": 2, \"nconv\": 1, \"scale\": 3}",
+        "{\"network\": \"rrdbnet\", \"cin\": 1, \"cout\": 1, \"nf\": 2, \"nb\": 2, \"gc\": 3, "
+        "\"scale\": 4, \"direct\": false}",
+        "{\"network\": \"rrdbnet\", \"cin\": 4, \"cout\": 4, \"nf\": 2, \"nb\": 1, \"gc\": 2, "
+        "\"scale\": 2, \"direct\": false}",
+        "{\"network\": \"rrdbnet\", \"cin\": 1, \"cout\": 1, \"nf\": 2, \"nb\": 1, \"gc\": 1, "
+        "\"scale\": 1, \"direct\": false}",
+        "{\"network\": \"rrdbnet\", \"cin\": 1, \"cout\": 3, \"nf\": 2, \"nb\": 1, \"gc\": 1, "
+        "\"scale\": 4, \"direct\": false}",
+        "{\"network\": \"rrdbnet\", \"cin\": 3, \"cout\": 3, \"nf\": 2, \"nb\": 1, \"gc\": 1, "
+        "\"scale\": 1, \"direct\": true}",
+        "{\"network\": \"rrdbnet\", \"cin\": 3, \"cout\": 3, \"nf\": 2, \"nb\": 1, \"gc\": 1, "
+        "\"scale\": 8, \"direct\": true}",
+        "{\"network\": \"msrresnet\", \"cin\": 3, \"cout\": 3, \"nf\": 2, \"nb\": 3, \"scale\": 2}",
+        "{\"network\": \"msrresnet\", \"cin\": 1, \"cout\": 1, \"nf\": 1, \"nb\": 1, \"scale\": 3}",
+        "{\"network\": \"msrresnet\", \"cin\": 3, \"cout\": 3, \"nf\": 2, \"nb\": 1, \"scale\": 4}",
+        "{\"network\": \"srresnet\", \"cin\": 3, \"cout\": 3, \"nf\": 2, \"nb\": 2, \"scale\": 2}",
+        "{\"network\": \"srresnet\", \"cin\": 1, \"cout\": 3, \"nf\": 3, \"nb\": 1, \"scale\": 3}",
+        "{\"network\": \"srresnet\", \"cin\": 3, \"cout\": 3, \"nf\": 2, \"nb\": 1, \"scale\": 4}",
+        "{\"network\": \"srgan_discriminator\", \"cin\": 1, \"nf\": 2, \"hidden\": 3}",
+        "{\"network\": \"vgg_discriminator\", \"cin\": 3, \"nf\": 1, \"size\": 128}",
+        "{\"network\": \"vgg_discriminator\", \"cin\": 6, \"nf\": 2, \"size\": 256}",
     };
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         struct gx_params params = filled(nets[i]);

@@ -46,6 +46,15 @@ static void test_parameter_counts(void **state)
         {"star_discriminator", "", 44762048},
         {"vgg16", "", 14714688},
         {"vgg19", "", 20024384},
+        {"srvgg_32", "", 1213296},
+        {"rrdbnet_23", "", 16697987},
+        {"rrdbnet", "scale=2", 16703171},
+        {"msrresnet_16", "", 1517571},
+        {"msrresnet", "scale=3", 1554499},
+        {"srresnet", "", 1547350},
+        {"srgan_discriminator", "", 23563649},
+        {"vgg_discriminator", "", 14499401},
+        {"vgg_discriminator_256", "", 21055049},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gx_params params = declared(cases[i].name, cases[i].changes);
