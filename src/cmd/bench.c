@@ -1,11 +1,15 @@
-/* ganx FAMILY bench: how long inference and a whole training step take here, on random weights and
- * pictures: milliseconds, GFLOP/s (counted as direct convolutions), planned bytes. */
+/* ganx FAMILY bench: how long inference and a whole training step take here, on random pictures:
+ * milliseconds, GFLOP/s (counted as direct convolutions), bytes that operators read and write, and
+ * planned memory. Weights are random, or a model's. */
 #include "cmd/cmd.h"
 
+#include "cmd/profile.h"
 #include "family/family.h"
 #include "ganx/plan.h"
 #include "graph/operator.h"
 #include "kernel/kernel.h"
+#include "model/find.h"
+#include "model/model.h"
 #include "optim/optim.h"
 #include "util/arena.h"
 #include "util/clock.h"
@@ -16,17 +20,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SIDE_MAX = 16384 };
+
+/* A network by itself. */
+struct subject {
+    const char *name;    /* in messages */
+    const char *network; /* as people call it */
+    const struct gx_network_spec *spec;
+    struct gx_params *params;
+    enum gx_stats stats;
+    bool dropout;
+};
+
 struct bench {
     struct gx_config *config;
-    struct gx_game game;
+    int w, h;
+    struct gx_game game;    /* without -m */
+    struct gx_model *model; /* with it */
     const struct gx_kernels *kernels;
     int threads;
     struct gx_optim optim[GX_TRAINEES_MAX];
 };
 
 struct result {
-    const char *what;
+    const char *what, *network;
     double median, low, high; /* seconds */
+    double traffic;           /* bytes */
+    int64_t weights;          /* floats */
     struct gx_plan_facts facts;
 };
 
@@ -60,56 +80,17 @@ static void run_round(struct bench *b, struct gx_plan *plan, const struct gx_ste
         }
 }
 
-static int slower_first(const void *a, const void *b)
+/* Bytes that a round's operators read and write. */
+static double round_traffic(const struct gx_plan *plan, const struct gx_step *step)
 {
-    double x = **(double *const *)a, y = **(double *const *)b;
-    return x < y ? 1 : x > y ? -1 : 0;
-}
-
-static void print_operator(const struct gx_node *node, double seconds, double share, bool json)
-{
-    double gflops = node->op->flops ? node->op->flops(node) / seconds * 1e-9 : 0;
-    const struct gx_shape s = node->shape;
-    if (!json) {
-        printf("%9.3f %5.1f%% %9.1f  %-16s %dx%dx%dx%d%s%s\n", seconds * 1e3, 100 * share, gflops,
-               node->op->name, s.n, s.h, s.w, s.c, node->name ? " " : "",
-               node->name ? node->name : "");
-        return;
+    double sum = 0, seconds;
+    for (int i = 0; i < gx_plan_facts(plan).nodes; i++) {
+        const struct gx_node *node = gx_plan_step(plan, i, &seconds);
+        int runs = !step ? 1 : node->phase < step->phases ? step->phase[node->phase].repeat : 0;
+        if (seconds > 0)
+            sum += runs * gx_traffic(node);
     }
-    json_t *o =
-        json_pack("{ss ss s[iiii] ss sf sf sf}", "what", "operator", "operator", node->op->name,
-                  "shape", s.n, s.h, s.w, s.c, "name", node->name ? node->name : "", "ms",
-                  seconds * 1e3, "share", share, "gflops", gflops);
-    char *text = json_dumps(o, JSON_REAL_PRECISION(9));
-    puts(text);
-    free(text);
-    json_decref(o);
-}
-
-/* Nodes by time, the slowest first: what a kernel's author looks at. */
-static void print_profile(const struct gx_plan *plan, int rounds, bool json)
-{
-    int count = gx_plan_facts(plan).nodes;
-    double *time = gx_new((size_t)count * sizeof *time), total = 0;
-    double **order = gx_new((size_t)count * sizeof *order);
-    for (int i = 0; i < count; i++) {
-        gx_plan_step(plan, i, &time[i]);
-        order[i] = &time[i];
-        total += time[i];
-    }
-    qsort(order, (size_t)count, sizeof *order, slower_first);
-    if (!json)
-        printf("%9s %6s %9s  %-16s %s\n", "ms", "share", "GFLOP/s", "operator", "result");
-    double least = total * 0.002;
-    for (int k = 0; k < count; k++) {
-        double seconds;
-        if (*order[k] <= least)
-            break;
-        const struct gx_node *node = gx_plan_step(plan, (int)(order[k] - time), &seconds);
-        print_operator(node, seconds / rounds, seconds / total, json);
-    }
-    free(order);
-    free(time);
+    return sum;
 }
 
 static int measure(struct bench *b, struct gx_graph *graph, struct gx_node *const *input,
@@ -140,44 +121,139 @@ static int measure(struct bench *b, struct gx_graph *graph, struct gx_node *cons
         r->low = time[0];
         r->high = time[rounds - 1];
         r->facts = gx_plan_facts(plan);
+        r->traffic = round_traffic(plan, step);
         if (step)
             r->facts.flops = gx_step_flops(step, plan);
         free(time);
         if (b->config->bench.profile)
-            print_profile(plan, rounds, b->config->json);
+            gx_profile_print(plan, step, rounds, b->config->json);
     }
     gx_plan_free(&plan);
     return code;
 }
 
-/* The family's networks take these pictures, or the error says which sides they take. */
-static int check_size(const struct bench *b, struct gx_err *err)
+/* ---- what is measured ---- */
+
+static int parse_size(struct bench *b, struct gx_err *err)
 {
-    int side = b->config->bench.size;
-    for (int i = 0; i < b->game.nets; i++) {
-        const struct gx_network_spec *spec = &b->game.net[i].spec;
-        int multiple = spec->network->multiple(spec);
-        if (side % multiple)
-            return gx_fail(err, GX_E_USAGE, "--size %d does not fit network %s: try %d", side,
-                           b->game.net[i].name, (side / multiple + 1) * multiple);
-    }
+    const char *text = b->config->bench.size;
+    char end;
+    int numbers = sscanf(text, "%5dx%5d%c", &b->w, &b->h, &end);
+    if (numbers == 1 && !strchr(text, 'x') && strspn(text, "0123456789") == strlen(text))
+        b->h = b->w;
+    else if (numbers != 2)
+        b->w = 0;
+    if (b->w < 1 || b->h < 1 || b->w > SIDE_MAX || b->h > SIDE_MAX)
+        return gx_fail(err, GX_E_USAGE, "--size is '%.40s', must be N or WxH, from 1 to %d", text,
+                       SIDE_MAX);
     return 0;
 }
 
-static int bench_inference(struct bench *b, struct result *r, struct gx_err *err)
+/* The network takes these pictures, or the error says which sides it takes. */
+static int check_size(const struct bench *b, const char *name, const struct gx_network_spec *spec,
+                      struct gx_err *err)
+{
+    int multiple = spec->network->multiple(spec);
+    int w = (b->w + multiple - 1) / multiple * multiple;
+    int h = (b->h + multiple - 1) / multiple * multiple;
+    if (w == b->w && h == b->h)
+        return 0;
+    char fit[32];
+    snprintf(fit, sizeof fit, w == h ? "%d" : "%dx%d", w, h);
+    return gx_fail(err, GX_E_USAGE, "--size %s does not fit network %s: try %s",
+                   b->config->bench.size, name, fit);
+}
+
+/* --network names the generator, or the discriminator. */
+static int set_network(struct gx_config *config, bool *judge, struct gx_err *err)
+{
+    struct gx_network_spec spec;
+    const char *name = config->bench.network;
+    if (!*name)
+        return 0;
+    int code = gx_spec_from_name(&spec, name, err);
+    if (code)
+        return code;
+    *judge = !spec.network->generator;
+    if (*judge)
+        config->net.discriminator = name;
+    else
+        config->net.generator = name;
+    return 0;
+}
+
+static int give_weights(struct gx_trainee *net, struct gx_err *err)
+{
+    int code = gx_params_allocate(&net->params, err);
+    if (!code)
+        gx_params_initialise(&net->params, GX_INIT_NORMAL, 0.02, 0, net->name);
+    return code;
+}
+
+/* The family's generator, which is its first network, or its first discriminator; it alone gets
+ * memory. */
+static int choose_net(struct bench *b, bool judge, struct subject *s, struct gx_err *err)
+{
+    int k = 0;
+    while (judge && k < b->game.nets && b->game.net[k].generator)
+        k++;
+    if (k == b->game.nets)
+        return gx_fail(err, GX_E_USAGE, "%s has no discriminator with these settings",
+                       b->config->family);
+    struct gx_trainee *net = &b->game.net[k];
+    *s =
+        (struct subject){.name = net->name,
+                         .network = judge ? b->config->net.discriminator : b->config->net.generator,
+                         .spec = &net->spec,
+                         .params = &net->params,
+                         .stats = GX_STATS_BATCH,
+                         .dropout = b->config->net.dropout};
+    return give_weights(net, err);
+}
+
+static int open_model(struct bench *b, struct subject *s, struct gx_err *err)
 {
     const struct gx_config *c = b->config;
-    int labels = b->game.labels.count;
+    struct gx_model_settings settings = {
+        .family = c->family, .threads = b->threads, .kernels = c->cpu, .max_memory = c->max_memory};
+    char *path = NULL;
+    int code = gx_model_find(c->bench.model, &path, err);
+    if (!code)
+        code = gx_model_open(&b->model, path, &settings, err);
+    free(path);
+    if (code)
+        return code;
+    *s = (struct subject){.name = b->model->facts.network,
+                          .network = b->model->facts.network,
+                          .spec = &b->model->card.spec,
+                          .params = &b->model->params,
+                          .stats = b->model->facts.running ? GX_STATS_RUNNING : GX_STATS_BATCH,
+                          .dropout = b->model->facts.dropout};
+    return 0;
+}
+
+static int bench_inference(struct bench *b, const struct subject *s, struct result *r,
+                           struct gx_err *err)
+{
+    int code = check_size(b, s->name, s->spec, err);
+    if (code)
+        return code;
+    int channels = gx_spec_get(s->spec, "cin"), batch = b->config->bench.batch;
+    int labels = s->spec->network->generator ? gx_spec_get(s->spec, "c_dim") : 0;
     struct gx_graph *g = gx_graph_new();
-    struct gx_shape picture = {c->bench.batch, c->bench.size, c->bench.size, b->game.channels[0]};
+    struct gx_build build = {
+        .graph = g, .params = s->params, .spec = s->spec, .stats = s->stats, .dropout = s->dropout};
+    struct gx_shape picture = {batch, b->h, b->w, channels ? channels : 3};
     struct gx_node *input[2] = {gx_input(g, picture, "x"), NULL}, *out[GX_OUTPUTS_MAX];
     if (labels)
-        input[1] = gx_input(g, (struct gx_shape){c->bench.batch, 1, 1, labels}, "label");
+        input[1] = gx_input(g, (struct gx_shape){batch, 1, 1, labels}, "label");
+    int outputs = s->spec->network->build(&build, input[0], input[1], out);
+    for (int i = 0; i < outputs; i++)
+        gx_keep(out[i]);
     r->what = "inference";
-    gx_game_apply(&b->game, g, 0, input[0], input[1], false,
-                  out); /* every family's first network */
-    gx_keep(out[0]);
-    int code = measure(b, g, input, labels ? 2 : 1, NULL, r, err);
+    r->network = s->network;
+    r->weights = s->params->total;
+    code = measure(b, g, input, labels ? 2 : 1, NULL, r, err);
     gx_graph_free(&g);
     return code;
 }
@@ -188,15 +264,19 @@ static int bench_step(struct bench *b, struct result *r, struct gx_err *err)
     struct gx_step step = {0};
     struct gx_optim_settings adam = gx_optim_defaults(GX_OPTIM_ADAM);
     int code = 0;
-    r->what = "training step";
     for (int i = 0; i < b->game.nets && !code; i++) {
-        code = gx_params_allocate_gradients(&b->game.net[i].params, err);
-        if (!code)
-            code = gx_optim_init(&b->optim[i], &adam, &b->game.net[i].params, err);
+        struct gx_trainee *net = &b->game.net[i];
+        if ((code = check_size(b, net->name, &net->spec, err)) || (code = give_weights(net, err)) ||
+            (code = gx_params_allocate_gradients(&net->params, err)))
+            return code;
+        code = gx_optim_init(&b->optim[i], &adam, &net->params, err);
+        r->weights += net->params.total;
     }
     if (code)
         return code;
-    gx_game_build_step(&b->game, c->bench.batch, c->bench.size, c->bench.size, &step);
+    r->what = "training step";
+    r->network = c->net.generator;
+    gx_game_build_step(&b->game, c->bench.batch, b->h, b->w, &step);
     struct gx_node *input[GX_SLOTS_MAX + 3];
     int inputs = 0;
     for (int s = 0; s < b->game.slots; s++)
@@ -214,70 +294,98 @@ static int bench_step(struct bench *b, struct result *r, struct gx_err *err)
     return code;
 }
 
-static void print_result(const struct bench *b, const struct result *r)
+static void print_json(const struct bench *b, const struct result *r)
 {
     const struct gx_config *c = b->config;
-    int64_t weights = 0;
-    for (int i = 0; i < b->game.nets; i++)
-        weights += b->game.net[i].params.total * 4;
-    if (!c->json) {
-        char again[64] = "";
-        if (r->facts.recompute_cost >= 0.005)
-            snprintf(again, sizeof again, " (for about %.0f%% more time)",
-                     r->facts.recompute_cost * 100);
-        printf("%-14s %s %dx%d batch %d: %.1f ms (%.1f to %.1f), %.1f GFLOP, %.0f GFLOP/s, "
-               "arena %.1f MiB%s, weights %.1f MiB\n",
-               r->what, c->net.generator, c->bench.size, c->bench.size, c->bench.batch,
-               r->median * 1e3, r->low * 1e3, r->high * 1e3, r->facts.flops * 1e-9,
-               r->facts.flops / r->median * 1e-9, (double)r->facts.arena / 0x1p20, again,
-               (double)weights / 0x1p20);
-        return;
-    }
+    struct gx_cpu_facts cpu;
+    gx_cpu_describe(&cpu);
     json_t *o = json_pack(
-        "{ss ss si si si ss sf sf sf sf sf sI sI sf sf}", "what", r->what, "network",
-        c->net.generator, "size", c->bench.size, "batch", c->bench.batch, "threads", b->threads,
-        "kernels", b->kernels->name, "ms", r->median * 1e3, "ms_low", r->low * 1e3, "ms_high",
-        r->high * 1e3, "gflop", r->facts.flops * 1e-9, "gflops", r->facts.flops / r->median * 1e-9,
-        "arena_bytes", (json_int_t)r->facts.arena, "weight_bytes", (json_int_t)weights,
-        "recomputed_gflop", r->facts.recomputed * 1e-9, "recompute_cost", r->facts.recompute_cost);
+        "{ss ss si si si ss sf sf sf sf sf sI sI sf sf si sI ss ss}", "what", r->what, "network",
+        r->network, "size", b->w, "batch", c->bench.batch, "threads", b->threads, "kernels",
+        b->kernels->name, "ms", r->median * 1e3, "ms_low", r->low * 1e3, "ms_high", r->high * 1e3,
+        "gflop", r->facts.flops * 1e-9, "gflops", r->facts.flops / r->median * 1e-9, "arena_bytes",
+        (json_int_t)r->facts.arena, "weight_bytes", (json_int_t)(r->weights * 4),
+        "recomputed_gflop", r->facts.recomputed * 1e-9, "recompute_cost", r->facts.recompute_cost,
+        "height", b->h, "moved_bytes", (json_int_t)r->traffic, "family", c->family, "cpu",
+        cpu.model);
     char *text = json_dumps(o, JSON_REAL_PRECISION(9));
     puts(text);
     free(text);
     json_decref(o);
 }
 
+static void print_result(const struct bench *b, const struct result *r)
+{
+    char again[64] = "";
+    if (r->facts.recompute_cost >= 0.005)
+        snprintf(again, sizeof again, " (for about %.0f%% more time)",
+                 r->facts.recompute_cost * 100);
+    printf("%-14s %s %dx%d batch %d: %.1f ms (%.1f to %.1f), %.1f GFLOP, %.0f GFLOP/s, "
+           "%.2f GB at %.1f GB/s, arena %.1f MiB%s, weights %.1f MiB\n",
+           r->what, r->network, b->w, b->h, b->config->bench.batch, r->median * 1e3, r->low * 1e3,
+           r->high * 1e3, r->facts.flops * 1e-9, r->facts.flops / r->median * 1e-9,
+           r->traffic * 1e-9, r->traffic / r->median * 1e-9, (double)r->facts.arena / 0x1p20, again,
+           (double)r->weights * 4 / 0x1p20);
+}
+
+/* Flags that make sense together. */
+static int check_flags(const struct gx_config *c, struct gx_err *err)
+{
+    if (c->operands)
+        return gx_fail(err, GX_E_USAGE, "'bench' takes no operand");
+    if (*c->bench.model && (c->bench.training || *c->bench.network || c->bench.width))
+        return gx_fail(err, GX_E_USAGE, "%s and -m exclude each other: a model has its own network",
+                       c->bench.training    ? "--training"
+                       : c->bench.width > 0 ? "--width"
+                                            : "--network");
+    return 0;
+}
+
+static int bench_model(struct bench *b, struct result *r, struct gx_err *err)
+{
+    struct subject s = {0};
+    int code = open_model(b, &s, err);
+    return code ? code : bench_inference(b, &s, r, err);
+}
+
+static int bench_family(struct bench *b, struct result *r, struct gx_err *err)
+{
+    struct gx_config *c = b->config;
+    struct subject s = {0};
+    bool judge = false;
+    int code = set_network(c, &judge, err);
+    if (code)
+        return code;
+    if (c->bench.width)
+        c->net.ngf = c->net.ndf = c->bench.width;
+    c->data.load_size = c->data.crop_size = b->w < b->h ? b->w : b->h;
+    code = gx_game_init(&b->game, gx_family_find(c->family), c, NULL, err);
+    if (code || c->bench.training)
+        return code ? code : bench_step(b, r, err);
+    code = choose_net(b, judge, &s, err);
+    return code ? code : bench_inference(b, &s, r, err);
+}
+
 static int run_bench(struct gx_config *config, struct gx_report *report)
 {
     struct bench b = {.config = config};
-    struct gx_err err = {""};
-    if (config->operands) {
-        gx_report(report, GX_ERROR, "error", "'bench' takes no operand");
-        return GX_EXIT_USAGE;
-    }
-    b.threads = config->threads > 0 ? config->threads : omp_get_num_procs();
-    if (*config->bench.network)
-        config->net.generator = config->bench.network;
-    if (config->bench.width)
-        config->net.ngf = config->net.ndf = config->bench.width;
-    config->data.load_size = config->data.crop_size = config->bench.size;
-    int code = gx_kernels_choose(&b.kernels, config->cpu, &err);
-    if (!code)
-        code = gx_game_init(&b.game, gx_family_find(config->family), config, NULL, &err);
-    for (int i = 0; i < b.game.nets && !code; i++) {
-        code = gx_params_allocate(&b.game.net[i].params, &err);
-        if (!code)
-            gx_params_initialise(&b.game.net[i].params, GX_INIT_NORMAL, 0.02, 0,
-                                 b.game.net[i].name);
-    }
     struct result r = {0};
+    struct gx_err err = {""};
+    bool of_model = *config->bench.model;
+    b.threads = config->threads > 0 ? config->threads : omp_get_num_procs();
+    int code = check_flags(config, &err);
     if (!code)
-        code = check_size(&b, &err);
+        code = parse_size(&b, &err);
     if (!code)
-        code = config->bench.training ? bench_step(&b, &r, &err) : bench_inference(&b, &r, &err);
+        code = gx_kernels_choose(&b.kernels, config->cpu, &err);
     if (!code)
-        print_result(&b, &r);
+        code = of_model ? bench_model(&b, &r, &err) : bench_family(&b, &r, &err);
+    if (!code)
+        (config->json ? print_json : print_result)(&b, &r);
     gx_game_clear(&b.game);
-    return code ? (int)gx_fail_at(report, code, GX_AT_START, &err) : GX_EXIT_DONE;
+    gx_model_close(&b.model);
+    return code ? (int)gx_fail_at(report, code, of_model ? GX_AT_MODEL : GX_AT_START, &err)
+                : GX_EXIT_DONE;
 }
 
 const struct gx_command gx_command_bench = {
@@ -285,6 +393,6 @@ const struct gx_command gx_command_bench = {
     .verb = GX_VERB_BENCH,
     .of_family = true,
     .summary = "time a network's inference, or a training step, on this machine",
-    .usage = (const char *const[]){"[--network NAME] [--size N] [options]", NULL},
+    .usage = (const char *const[]){"[--network NAME | -m MODEL] [--size N|WxH] [options]", NULL},
     .run = run_bench,
 };

@@ -147,7 +147,9 @@ struct gx_config {
 
     struct {                 /* bench: flags only */
         const char *network; /* --network unet_256 */
-        int size, batch, repeat, width;
+        const char *model;   /* -m MODEL */
+        const char *size;    /* --size N, or WxH */
+        int batch, repeat, width;
         bool training, profile;
     } bench;
 
