@@ -130,6 +130,14 @@ enum gx_filter { GX_FILTER_BILINEAR, GX_FILTER_BICUBIC };
 GX_MUST_CHECK int gx_resize(const float *from, int count, int h, int w, int channels, float *to,
                             int to_h, int to_w, enum gx_filter filter, struct gx_err *err);
 
+/* MATLAB's imresize(x, scale, "bicubic"), by which the small pictures of super-resolution's data
+ * sets and benchmarks are made: as above, but the picture goes on beyond its edges as its mirror
+ * image. to: gx_imresize_side(h, scale) x gx_imresize_side(w, scale) x channels, that is, rounded
+ * up. -GX_E_NOMEM. */
+int gx_imresize_side(int side, double scale);
+GX_MUST_CHECK int gx_imresize(const float *from, int h, int w, int channels, double scale,
+                              float *to, struct gx_err *err);
+
 /* ---- sample sheets ---- */
 
 /* A PNG of rows x columns pictures (cells row by row; data NULL leaves one empty) on light grey,

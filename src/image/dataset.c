@@ -63,6 +63,15 @@ int gx_layout_list(struct gx_dataset *set, const char *folder, struct gx_picture
     return 0;
 }
 
+int gx_layout_refuse_twins(const struct gx_pictures *p, struct gx_err *err)
+{
+    for (size_t i = 1; i < p->count; i++)
+        if (!strcmp(p->stem[i - 1], p->stem[i]))
+            return gx_fail(err, GX_E_CONFIG, "'%s' and '%s' would be the same sample",
+                           p->path[i - 1], p->path[i]);
+    return 0;
+}
+
 const char *gx_layout_describe(struct gx_dataset *set, const char *folder)
 {
     struct gx_names names;
@@ -163,6 +172,23 @@ const char *gx_layout_said_held(struct gx_dataset *set, const char *held_folder,
                            each, holdout, count);
 }
 
+int gx_layout_find_held(struct gx_dataset *set, gx_layout_find *find, void *into,
+                        const char **folder, struct gx_err *err)
+{
+    static const char *const names[] = {"val", "test"};
+    size_t count = 0;
+    for (int i = 0; i < 2; i++) {
+        *folder = gx_layout_join(set, set->path, names[i]);
+        if (!gx_is_folder(*folder))
+            continue;
+        int code = find(set, *folder, into, &count, err);
+        if (code || count)
+            return code;
+    }
+    *folder = NULL;
+    return 0;
+}
+
 size_t gx_split_samples(const struct gx_split *split)
 {
     size_t most = split->count[0];
@@ -186,6 +212,12 @@ static const struct gx_layout layouts[] = {
      "star expects train/ with a folder of pictures for each domain, or data.labels with a table "
      "of attributes",
      gx_find_domains},
+    {"photos", 2, true,
+     "sr expects a folder of sharp photographs (in train/ or in the folder itself), or LR/ and HR/ "
+     "paired by name",
+     gx_find_photos},
+    {"photos_unpaired", 2, false, "LR/ and HR/ with unrelated pictures are expected",
+     gx_find_photos_unpaired},
 };
 
 static void swap_slots(struct gx_split *split)
@@ -196,6 +228,12 @@ static void swap_slots(struct gx_split *split)
     size_t count = split->count[0];
     split->count[0] = split->count[1];
     split->count[1] = count;
+}
+
+static void note_damage(struct gx_dataset *set, struct gx_split *split)
+{
+    for (int k = 0; k < set->layout->slots; k++)
+        split->damaged[k] = gx_arena_alloc(&set->arena, split->count[k]);
 }
 
 int gx_dataset_open(struct gx_dataset *set, const char *layout, const char *path,
@@ -212,13 +250,17 @@ int gx_dataset_open(struct gx_dataset *set, const char *layout, const char *path
                      ? set->layout->find(set, options, err)
                      : gx_fail(err, GX_E_CONFIG, "no data set: '%s' is not a folder; %s", path,
                                set->layout->expected);
-    if (result)
+    if (result) {
         gx_dataset_clear(set);
-    else if (options->swap && set->layout->slots == 2) {
+        return result;
+    }
+    if (options->swap && set->layout->slots == 2) {
         swap_slots(&set->train);
         swap_slots(&set->held);
     }
-    return result;
+    note_damage(set, &set->train);
+    note_damage(set, &set->held);
+    return 0;
 }
 
 void gx_dataset_clear(struct gx_dataset *set)

@@ -30,6 +30,9 @@ struct gx_split {
     struct gx_view *view[GX_SLOTS];
     size_t count[GX_SLOTS];
     const float *label; /* count[0] x domains, 0 or 1; NULL in a layout without domains */
+    /* By slot and picture: it could not be read, as a loader of this split found out. One loader at
+     * a time works on a split. */
+    unsigned char *damaged[GX_SLOTS];
 };
 
 /* Samples in an epoch: the most that a slot has. */
@@ -46,7 +49,10 @@ struct gx_dataset {
     const int *group; /* domains of the same number exclude each other; from 1, 0: goes with any */
     int groups;
     bool exclusive;   /* one group holds all domains, and each picture has exactly one of them */
+    bool made;        /* layout "photos": slot 0 has no files of its own (LR/) but is made from slot
+                       1's, whose views it has too */
     const char *said; /* what was found, one line for the user */
+    const char *warning; /* what is wrong with some of the files, one line; NULL: nothing */
 };
 
 struct gx_dataset_options {
@@ -56,6 +62,9 @@ struct gx_dataset_options {
     const char *labels;     /* an attribute table (labels.h) */
     const char *attributes; /* "a,b,c": which of its columns, in that order; else all */
     const char *exclusive;  /* "a,b;c,d": groups of attributes that exclude each other */
+    /* for "photos" and "photos_unpaired" */
+    int scale; /* how much smaller slot 0 is; 0: 1 */
+    int least; /* the smallest side that a sharp photograph to learn from may have; 0: any */
 };
 
 struct gx_layout {
@@ -75,6 +84,11 @@ struct gx_layout {
  *   "domains" (star) PATH/train/DOMAIN/, or PATH/DOMAIN/; with options->labels pictures in
  *            PATH/train/, PATH/images/ or PATH itself; validation in PATH/val/ or PATH/test/,
  *            held-out pictures of the domains taking turns
+ *   "photos" (sr) sharp photographs of any size in PATH/train/ or PATH itself and the folders in it,
+ *            or LR/ and HR/ there, paired by name ("a.png", or "ax4.png" for a scale of 4);
+ *            validation in PATH/val/ or PATH/test/. Photographs that are too small, or no pictures,
+ *            are left out and named in `warning`; a pair of the wrong sizes is an error
+ *   "photos_unpaired" LR/ and HR/ that have nothing to do with each other
  * -GX_E_CONFIG says what was found and what was expected; it also names a file that
  * cannot be one. On failure the set is empty; gx_dataset_clear is legal then. */
 GX_MUST_CHECK int gx_dataset_open(struct gx_dataset *set, const char *layout, const char *path,
@@ -97,9 +111,19 @@ struct gx_prepare {
     int load_size;           /* 0: left as it is, whatever `scaling` says of load_size */
     int crop_size;           /* then cut to this square; 0: not cut */
     bool augment, flip; /* random place of the cut, mirrored at random; else centred, as it is */
+    bool rotate;        /* with `augment` and a square cut: turned at random besides */
     int channels[GX_SLOTS]; /* 1, 3 or 4 */
     float lo, hi;           /* range of the floats */
     int64_t max_pixels;     /* of a file, and of what it is scaled to; 0: GX_MAX_PIXELS */
+
+    /* Super-resolution. All sizes and places above are those of the sharp picture; slot k's sides
+     * are 1/shrink[k] of them (0: 1), and a sample's are multiples of that. What has no file is made
+     * from the sharp picture: slot 0 by `degradation`, if the data set's is `made`; a slot 2 by
+     * `usm`, and slot 0 then from that; or, in an unaligned layout, slot 2 from slot 1 by
+     * `degradation`. NULL: there is no such slot. */
+    int shrink[GX_SLOTS];
+    const struct gx_degradation *degradation;
+    const struct gx_usm *usm;
 };
 
 /* A slot's picture after scaling, 8 or 16 bits a sample (interleaved): what caches keep. */
@@ -111,7 +135,8 @@ struct gx_raster {
 size_t gx_raster_bytes(const struct gx_raster *raster);
 
 /* Decodes and scales views that belong together; gives raster[slots] (free each .samples), for
- * prepare->channels[0..slots-1]. All come out at one size, or it is -GX_E_CONFIG. */
+ * prepare->channels[0..slots-1]. All come out at one size (by `shrink` smaller, and a sharp picture
+ * may have a rest at its right and lower edge), or it is -GX_E_CONFIG. */
 GX_MUST_CHECK int gx_sample_decode(const struct gx_view *view, int slots,
                                    const struct gx_prepare *prepare, struct gx_raster *raster,
                                    struct gx_err *err);
@@ -123,9 +148,10 @@ struct gx_chance {
     int slot;             /* of an unaligned layout; else 0 */
 };
 
-/* Cuts, mirrors and converts: to[slot] gets height x width x channels floats. One cut for all slots
- * given. -GX_E_CONFIG when the sample, which is called `name`, does not come out as height x
- * width. */
+/* Cuts, mirrors and converts: to[slot] gets height/shrink x width/shrink x channels floats. One cut
+ * for all slots given. Slots whose raster has no samples are made from the one at full size: the last
+ * by `usm`, unless that is NULL, others by `degradation`. -GX_E_CONFIG when the sample, which is called `name`, does
+ * not come out as height x width. */
 GX_MUST_CHECK int gx_sample_place(const struct gx_raster *raster, int slots,
                                   const struct gx_prepare *prepare, const struct gx_chance *chance,
                                   int height, int width, float *const *to, const char *name,
@@ -135,6 +161,18 @@ GX_MUST_CHECK int gx_sample_place(const struct gx_raster *raster, int slots,
  * file. */
 GX_MUST_CHECK int gx_sample_size(const struct gx_view *view, const struct gx_prepare *prepare,
                                  int *height, int *width, struct gx_err *err);
+
+/* One sample as it is, for validation: crop_size cuts at most that much from its middle, and `augment`
+ * is not looked at. view[k].path is NULL for slots that are made; gives data[k] (free each), height
+ * and width of the full size. */
+struct gx_whole {
+    int height, width;
+    float *data[GX_SLOTS];
+};
+GX_MUST_CHECK int gx_sample_whole(const struct gx_view *view, int slots,
+                                  const struct gx_prepare *prepare, struct gx_whole *whole,
+                                  struct gx_err *err);
+void gx_whole_clear(struct gx_whole *whole);
 
 /* ---- where a run is ----
  * A position is a pure function of the step, so a resumed run needs nothing else. Samples are

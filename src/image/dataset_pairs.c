@@ -25,16 +25,6 @@ static void split_add(struct gx_split *split, struct gx_view a, struct gx_view b
     split->view[1][split->count[1]++] = b;
 }
 
-/* Two files that would be the same sample: one of them would be lost. */
-static int refuse_twins(const struct gx_pictures *p, struct gx_err *err)
-{
-    for (size_t i = 1; i < p->count; i++)
-        if (!strcmp(p->stem[i - 1], p->stem[i]))
-            return gx_fail(err, GX_E_CONFIG, "'%s' and '%s' would be the same sample",
-                           p->path[i - 1], p->path[i]);
-    return 0;
-}
-
 static int pair_by_name(struct gx_dataset *set, struct pairs *pairs, struct gx_err *err)
 {
     struct gx_pictures a, b;
@@ -42,9 +32,9 @@ static int pair_by_name(struct gx_dataset *set, struct pairs *pairs, struct gx_e
     if (!result)
         result = gx_layout_list(set, gx_layout_join(set, pairs->folder, "B"), &b, err);
     if (!result)
-        result = refuse_twins(&a, err);
+        result = gx_layout_refuse_twins(&a, err);
     if (!result)
-        result = refuse_twins(&b, err);
+        result = gx_layout_refuse_twins(&b, err);
     if (result)
         return result;
     split_reserve(set, &pairs->split, a.count < b.count ? a.count : b.count);

@@ -18,6 +18,9 @@ bool gx_layout_has(struct gx_dataset *set, const char *folder, const char *name)
 GX_MUST_CHECK int gx_layout_list(struct gx_dataset *set, const char *folder,
                                  struct gx_pictures *found, struct gx_err *err);
 
+/* -GX_E_CONFIG where two files of the same stem would be one sample: one of them would be lost. */
+GX_MUST_CHECK int gx_layout_refuse_twins(const struct gx_pictures *p, struct gx_err *err);
+
 /* "A/, b/, 3 pictures, 2 other files": what lies in a folder, for texts of errors. */
 const char *gx_layout_describe(struct gx_dataset *set, const char *folder);
 
@@ -43,6 +46,13 @@ const char *gx_layout_counts(struct gx_dataset *set, const size_t *count);
 const char *gx_layout_said_held(struct gx_dataset *set, const char *held_folder, int holdout,
                                 const char *each);
 
+/* PATH/val or PATH/test, whichever is first to have samples: `find` looks into a folder that is there
+ * and says how many it has. *folder is NULL where neither has any. */
+typedef int gx_layout_find(struct gx_dataset *set, const char *folder, void *into, size_t *count,
+                           struct gx_err *err);
+GX_MUST_CHECK int gx_layout_find_held(struct gx_dataset *set, gx_layout_find *find, void *into,
+                                      const char **folder, struct gx_err *err);
+
 /* Rows of the table in dataset.c; the last is what gx_find_domains does with a table. */
 int gx_find_pairs(struct gx_dataset *set, const struct gx_dataset_options *options,
                   struct gx_err *err);
@@ -50,6 +60,10 @@ int gx_find_unpaired(struct gx_dataset *set, const struct gx_dataset_options *op
                      struct gx_err *err);
 int gx_find_domains(struct gx_dataset *set, const struct gx_dataset_options *options,
                     struct gx_err *err);
+int gx_find_photos(struct gx_dataset *set, const struct gx_dataset_options *options,
+                   struct gx_err *err);
+int gx_find_photos_unpaired(struct gx_dataset *set, const struct gx_dataset_options *options,
+                            struct gx_err *err);
 int gx_find_labelled(struct gx_dataset *set, const struct gx_dataset_options *options,
                      struct gx_err *err);
 

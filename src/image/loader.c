@@ -22,7 +22,8 @@ struct gx_loader {
     const struct gx_dataset *set;
     const struct gx_split *split;
     struct gx_loader_options o;
-    int slots, height, width, depth;
+    int slots; /* given out: the layout's, and one that is made from them */
+    int height, width, depth;
     size_t count; /* samples in an epoch */
     size_t floats[GX_SLOTS];
     struct batch *ring;
@@ -74,7 +75,7 @@ static void choose_views(const struct gx_loader *l, struct job *job)
     bool drawn = l->o.shuffle && !l->set->layout->aligned;
     struct gx_random random = gx_random_at(l->o.seed, GX_STREAM_PARTNER,
                                            (uint64_t)job->epoch << 32 | (uint32_t)job->index);
-    for (int k = 0; k < l->slots; k++)
+    for (int k = 0; k < l->set->layout->slots; k++)
         job->view[k] =
             k && drawn ? gx_random_below(&random, (uint32_t)count[k]) : job->index % count[k];
 }
@@ -118,42 +119,54 @@ static void finish_job(struct gx_loader *l, const struct job *job, int code,
 /* ---- doing it ---- */
 
 /* Pictures that belong together: slots first..first + slots - 1, all of them in an aligned layout,
- * else each on its own. */
+ * else each on its own. Files have slots from..from + files - 1 of them, the others are made. */
 struct group {
-    int first, slots;
+    int first, slots, from, files;
     size_t index;
     struct gx_prepare prepare; /* channels[0] is of slot `first` */
     struct gx_raster raster[GX_SLOTS];
 };
 
+static struct gx_prepare prepare_from(const struct gx_prepare *all, int first)
+{
+    struct gx_prepare p = *all;
+    for (int k = first; k < GX_SLOTS; k++) {
+        p.channels[k - first] = all->channels[k];
+        p.shrink[k - first] = all->shrink[k];
+    }
+    return p;
+}
+
 /* Copies rasters between the group and the cache (under the lock). */
 static void copy_rasters(struct gx_loader *l, struct group *g, bool keep)
 {
-    for (int k = 0; k < g->slots; k++) {
-        struct gx_raster *kept = &l->cache[g->first + k][g->index];
-        *(keep ? kept : &g->raster[k]) = *(keep ? &g->raster[k] : kept);
+    for (int k = g->from; k < g->from + g->files; k++) {
+        struct gx_raster *kept = &l->cache[k][g->index], *own = &g->raster[k - g->first];
+        *(keep ? kept : own) = *(keep ? own : kept);
     }
 }
 
 /* The cache's copy, or a fresh one, which the cache takes if it has room (*owned: it has not). */
 static int fetch(struct gx_loader *l, struct group *g, bool *owned, struct gx_err *err)
 {
-    const struct gx_raster *kept = &l->cache[g->first][g->index];
+    const struct gx_raster *kept = &l->cache[g->from][g->index];
+    struct gx_raster *own = &g->raster[g->from - g->first];
     struct gx_view view[GX_SLOTS];
     size_t bytes = 0;
     pthread_mutex_lock(&l->lock);
     copy_rasters(l, g, false);
     pthread_mutex_unlock(&l->lock);
     *owned = false;
-    if (g->raster[0].samples)
+    if (own->samples)
         return 0;
-    for (int k = 0; k < g->slots; k++)
-        view[k] = l->split->view[g->first + k][g->index];
-    int result = gx_sample_decode(view, g->slots, &g->prepare, g->raster, err);
+    for (int k = 0; k < g->files; k++)
+        view[k] = l->split->view[g->from + k][g->index];
+    const struct gx_prepare prepare = prepare_from(&l->o.prepare, g->from);
+    int result = gx_sample_decode(view, g->files, &prepare, own, err);
     if (result)
         return result;
-    for (int k = 0; k < g->slots; k++)
-        bytes += gx_raster_bytes(&g->raster[k]);
+    for (int k = 0; k < g->files; k++)
+        bytes += gx_raster_bytes(&own[k]);
     pthread_mutex_lock(&l->lock);
     *owned = kept->samples || l->cached + bytes > l->o.cache_bytes;
     if (!*owned) {
@@ -171,29 +184,40 @@ static int make_group(struct gx_loader *l, const struct job *job, struct group *
     const struct gx_chance chance = {l->o.seed, job->epoch, (int64_t)job->index, g->first};
     float *to[GX_SLOTS];
     bool owned;
-    g->index = job->view[g->first];
-    g->prepare = l->o.prepare;
-    for (int k = 0; k < g->slots; k++) {
-        g->prepare.channels[k] = l->o.prepare.channels[g->first + k];
+    g->index = job->view[g->from];
+    g->prepare = prepare_from(&l->o.prepare, g->first);
+    for (int k = 0; k < g->slots; k++)
         to[k] = b->data[g->first + k] + (size_t)job->item * l->floats[g->first + k];
-    }
     int result = fetch(l, g, &owned, err);
     if (result)
         return result;
     result = gx_sample_place(g->raster, g->slots, &g->prepare, &chance, l->height, l->width, to,
-                             l->split->view[g->first][g->index].path, err);
+                             l->split->view[g->from][g->index].path, err);
     for (int k = 0; k < g->slots && owned; k++)
         free(g->raster[k].samples);
     return result;
 }
 
+/* The groups of a sample; gives how many there are. */
+static int groups_of(const struct gx_loader *l, struct group *groups)
+{
+    int own = l->set->layout->slots, made = l->set->made;
+    if (l->set->layout->aligned) {
+        groups[0] = (struct group){.slots = l->slots, .from = made, .files = own - made};
+        return 1;
+    }
+    for (int k = 0; k < own; k++)
+        groups[k] = (struct group){.first = k, .slots = 1, .from = k, .files = 1};
+    groups[own - 1].slots += l->slots - own;
+    return own;
+}
+
 static int make(struct gx_loader *l, const struct job *job, struct gx_err *err)
 {
-    int slots = l->set->layout->aligned ? l->slots : 1, result = 0;
-    for (int k = 0; k < l->slots && !result; k += slots) {
-        struct group group = {.first = k, .slots = slots};
-        result = make_group(l, job, &group, err);
-    }
+    struct group groups[GX_SLOTS];
+    int count = groups_of(l, groups), result = 0;
+    for (int k = 0; k < count && !result; k++)
+        result = make_group(l, job, &groups[k], err);
     return result && result != -GX_E_NOMEM ? -GX_E_CONFIG : result;
 }
 
@@ -220,7 +244,7 @@ static int reserve(struct gx_loader *l, struct gx_err *err)
 {
     bool failed = false;
     l->ring = gx_new((size_t)l->depth * sizeof *l->ring);
-    for (int k = 0; k < l->slots; k++)
+    for (int k = 0; k < l->set->layout->slots; k++)
         l->cache[k] = gx_new(l->split->count[k] * sizeof *l->cache[k]);
     l->order = l->o.shuffle ? gx_new(l->count * sizeof *l->order) : NULL;
     l->thread = gx_new((size_t)l->o.workers * sizeof *l->thread);
@@ -255,13 +279,29 @@ static int depth_of(const struct gx_loader_options *o)
     return 2 + 2 * o->workers / o->batch;
 }
 
-static struct gx_loader_options settle(const struct gx_loader_options *options)
+static struct gx_loader_options settle(const struct gx_dataset *set,
+                                       const struct gx_loader_options *options)
 {
     struct gx_loader_options o = *options;
+    if (!set->layout->aligned)
+        o.prepare.usm = NULL;
     o.workers = o.workers > 0 ? o.workers : 1;
     o.batch = o.batch > 0 ? o.batch : 1;
     o.ranks = o.ranks > 0 ? o.ranks : 1;
     return o;
+}
+
+/* One more than the layout has where that is made from its last. */
+static int slots_of(const struct gx_dataset *set, const struct gx_prepare *p)
+{
+    bool made = p->usm || (!set->layout->aligned && p->degradation);
+    return set->layout->slots + made;
+}
+
+static size_t floats_of(const struct gx_prepare *p, int slot, int height, int width)
+{
+    int shrink = p->shrink[slot] > 1 ? p->shrink[slot] : 1;
+    return (size_t)(height / shrink) * (size_t)(width / shrink) * (size_t)p->channels[slot];
 }
 
 int gx_loader_new(struct gx_loader **loader, const struct gx_dataset *set,
@@ -276,11 +316,16 @@ int gx_loader_new(struct gx_loader **loader, const struct gx_dataset *set,
     if (scaled && p->crop_size > p->load_size)
         return gx_fail(err, GX_E_CONFIG, "data.crop_size %d is larger than data.load_size %d",
                        p->crop_size, p->load_size);
+    if (set->made && !p->degradation)
+        return gx_fail(err, GX_E_USAGE,
+                       "'%s' has sharp pictures only, and nothing says how small "
+                       "ones are made of them",
+                       set->path);
     struct gx_loader *l = gx_new(sizeof *l);
     l->split = split;
     l->set = set;
-    l->o = settle(options);
-    l->slots = set->layout->slots;
+    l->o = settle(set, options);
+    l->slots = slots_of(set, &l->o.prepare);
     l->count = gx_split_samples(split);
     l->step = l->job_step = options->first_step;
     l->order_epoch = -1;
@@ -294,7 +339,7 @@ int gx_loader_new(struct gx_loader **loader, const struct gx_dataset *set,
         l->height ? 0
                   : gx_sample_size(&split->view[0][0], &l->o.prepare, &l->height, &l->width, err);
     for (int k = 0; k < l->slots; k++)
-        l->floats[k] = (size_t)l->height * l->width * l->o.prepare.channels[k];
+        l->floats[k] = floats_of(&l->o.prepare, k, l->height, l->width);
     if (!result)
         result = reserve(l, err);
     if (!result)
@@ -322,7 +367,7 @@ void gx_loader_free(struct gx_loader **loader)
         free(l->ring[i].name);
         free(l->ring[i].label);
     }
-    for (int k = 0; k < l->slots; k++) {
+    for (int k = 0; k < l->set->layout->slots; k++) {
         for (size_t i = 0; i < l->split->count[k] && l->cache[k]; i++)
             free(l->cache[k][i].samples);
         free(l->cache[k]);
@@ -340,12 +385,12 @@ void gx_loader_free(struct gx_loader **loader)
 size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *split,
                        const struct gx_loader_options *options, int height, int width)
 {
-    struct gx_loader_options o = settle(options);
+    struct gx_loader_options o = settle(set, options);
     bool square = o.prepare.scaling == GX_SCALE_SQUARE;
     size_t ring = 0, cache = 0, side = square ? (size_t)o.prepare.load_size : 0;
-    for (int k = 0; k < set->layout->slots; k++) {
+    for (int k = 0; k < slots_of(set, &o.prepare); k++) {
         size_t channels = (size_t)o.prepare.channels[k];
-        size_t sample = (size_t)height * (size_t)width * channels;
+        size_t sample = floats_of(&o.prepare, k, height, width);
         ring += (size_t)depth_of(&o) * (size_t)o.batch * sample * sizeof(float);
         cache +=
             split->count[k] * (side ? side * side * channels : sample) * 2; /* 16 bits at most */

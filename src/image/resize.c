@@ -4,7 +4,7 @@
  * the scale when shrinking. The same rule as PIL and PyTorch's antialiased interpolate, which the
  * reference implementations prepare their training data with; libvips' resize treats edges
  * differently. One thread: callers scale many pictures at once. */
-#include "image/image.h"
+#include "image/resize.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,12 +24,38 @@ static double bicubic(double x)
     return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
 }
 
-static const struct {
+/* OpenCV's and PyTorch's cubic, a = -0.75. */
+static double sharp_bicubic(double x)
+{
+    x = fabs(x);
+    if (x < 1)
+        return (1.25 * x - 2.25) * x * x + 1;
+    return x < 2 ? ((-0.75 * x + 3.75) * x - 6) * x + 3 : 0;
+}
+
+enum edge {
+    CUT,     /* taps outside are left out, the others weigh more */
+    MIRROR,  /* the picture goes on as its mirror image, the last pixel twice */
+    REPEATED /* ... as its last pixel */
+};
+
+struct rule {
     double (*at)(double x);
     double support;
-} filters[] = {
-    [GX_FILTER_BILINEAR] = {bilinear, 1},
-    [GX_FILTER_BICUBIC] = {bicubic, 2},
+    bool widen; /* when it shrinks */
+    enum edge edge;
+};
+
+static const struct rule filters[] = {
+    [GX_FILTER_BILINEAR] = {bilinear, 1, true, CUT},
+    [GX_FILTER_BICUBIC] = {bicubic, 2, true, CUT},
+};
+
+static const struct rule matlab = {bicubic, 2, true, MIRROR};
+
+static const struct rule plain[] = {
+    [GX_PLAIN_BILINEAR] = {bilinear, 1, false, REPEATED},
+    [GX_PLAIN_BICUBIC] = {sharp_bicubic, 2, false, REPEATED},
 };
 
 /* For each output position: where its taps begin, how many there are, and their weights. */
@@ -46,28 +72,72 @@ static void taps_clear(struct taps *t)
     free(t->weight);
 }
 
-static int taps_init(struct taps *t, int in, int out, enum gx_filter filter)
+static int taps_reserve(struct taps *t, int out, int most)
 {
-    double scale = (double)in / out, wide = scale > 1 ? scale : 1;
-    double support = filters[filter].support * wide;
-    t->most = (int)ceil(support) * 2 + 1;
+    t->most = most;
     t->first = malloc((size_t)out * sizeof *t->first);
     t->count = malloc((size_t)out * sizeof *t->count);
-    t->weight = malloc((size_t)out * t->most * sizeof *t->weight);
-    if (!t->first || !t->count || !t->weight)
+    t->weight = calloc((size_t)out * (size_t)most, sizeof *t->weight);
+    return t->first && t->count && t->weight ? 0 : -1;
+}
+
+/* Where position k of a side of `in` pixels is found. */
+static int inside(int k, int in, enum edge edge)
+{
+    while (edge == MIRROR && (k < 0 || k >= in))
+        k = k < 0 ? -1 - k : 2 * in - 1 - k;
+    return k < 0 ? 0 : k >= in ? in - 1 : k;
+}
+
+/* The taps of output i, positions from..to-1 around `centre`. */
+static void taps_fill(struct taps *t, int i, int in, const struct rule *rule, double centre,
+                      double wide, int from, int to)
+{
+    double sum = 0;
+    int first = in, last = 0;
+    float *w = t->weight + (size_t)i * (size_t)t->most;
+    for (int k = from; k < to; k++) {
+        int at = inside(k, in, rule->edge);
+        first = at < first ? at : first;
+        last = at > last ? at : last;
+        sum += rule->at((k - centre + 0.5) / wide);
+    }
+    for (int k = from; k < to; k++)
+        w[inside(k, in, rule->edge) - first] += (float)(rule->at((k - centre + 0.5) / wide) / sum);
+    t->first[i] = first;
+    t->count[i] = last - first + 1;
+}
+
+/* `ratio` is input pixels for an output pixel. */
+static int taps_init(struct taps *t, int in, int out, double ratio, const struct rule *rule)
+{
+    double wide = ratio > 1 && rule->widen ? ratio : 1, support = rule->support * wide;
+    if (taps_reserve(t, out, (int)ceil(support) * 2 + 1))
         return -1;
     for (int i = 0; i < out; i++) {
-        double centre = (i + 0.5) * scale, sum = 0;
-        int from = (int)(centre - support + 0.5), to = (int)(centre + support + 0.5);
-        from = from < 0 ? 0 : from;
-        to = to > in ? in : to;
-        float *w = t->weight + (size_t)i * t->most;
-        for (int k = from; k < to; k++)
-            sum += filters[filter].at((k - centre + 0.5) / wide);
-        for (int k = from; k < to; k++)
-            w[k - from] = (float)(filters[filter].at((k - centre + 0.5) / wide) / sum);
+        double centre = (i + 0.5) * ratio;
+        int from = (int)floor(centre - support + 0.5), to = (int)floor(centre + support + 0.5);
+        if (rule->edge == CUT) {
+            from = from < 0 ? 0 : from;
+            to = to > in ? in : to;
+        }
+        taps_fill(t, i, in, rule, centre, wide, from, to);
+    }
+    return 0;
+}
+
+/* Means over what an output pixel covers, in whole pixels. */
+static int taps_area(struct taps *t, int in, int out)
+{
+    if (taps_reserve(t, out, in / out + 2))
+        return -1;
+    for (int i = 0; i < out; i++) {
+        int from = (int)((int64_t)i * in / out),
+            to = (int)(((int64_t)(i + 1) * in + out - 1) / out);
         t->first[i] = from;
         t->count[i] = to - from;
+        for (int k = 0; k < to - from; k++)
+            t->weight[(size_t)i * (size_t)t->most + (size_t)k] = 1.0f / (float)(to - from);
     }
     return 0;
 }
@@ -113,8 +183,9 @@ int gx_resize(const float *from, int count, int h, int w, int channels, float *t
     }
     struct taps columns = {0}, rows = {0};
     float *middle = malloc((size_t)h * to_w * channels * sizeof *middle);
-    bool ready =
-        middle && !taps_init(&columns, w, to_w, filter) && !taps_init(&rows, h, to_h, filter);
+    const struct rule *rule = &filters[filter];
+    bool ready = middle && !taps_init(&columns, w, to_w, (double)w / to_w, rule) &&
+                 !taps_init(&rows, h, to_h, (double)h / to_h, rule);
     for (int n = 0; n < count && ready; n++) {
         across(from + n * whole, h, w, channels, middle, to_w, &columns);
         down(middle, (size_t)to_w * channels, to + n * result, to_h, &rows);
@@ -123,4 +194,55 @@ int gx_resize(const float *from, int count, int h, int w, int channels, float *t
     taps_clear(&rows);
     free(middle);
     return ready ? 0 : gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d", to_w, to_h);
+}
+
+/* Rows first, which is the faster order for what shrinks. */
+static int apply(const float *from, int w, int c, float *to, int to_h, int to_w,
+                 const struct taps *rows, const struct taps *columns, struct gx_err *err)
+{
+    float *middle = malloc((size_t)to_h * (size_t)w * (size_t)c * sizeof *middle);
+    if (!middle)
+        return gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d", to_w, to_h);
+    down(from, (size_t)w * (size_t)c, middle, to_h, rows);
+    across(middle, to_h, w, c, to, to_w, columns);
+    free(middle);
+    return 0;
+}
+
+int gx_imresize_side(int side, double scale)
+{
+    return (int)ceil(side * scale - 1e-6);
+}
+
+int gx_imresize(const float *from, int h, int w, int channels, double scale, float *to,
+                struct gx_err *err)
+{
+    int to_h = gx_imresize_side(h, scale), to_w = gx_imresize_side(w, scale);
+    struct taps columns = {0}, rows = {0};
+    int code = taps_init(&columns, w, to_w, 1 / scale, &matlab) ||
+                       taps_init(&rows, h, to_h, 1 / scale, &matlab)
+                   ? gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d", to_w, to_h)
+                   : apply(from, w, channels, to, to_h, to_w, &rows, &columns, err);
+    taps_clear(&columns);
+    taps_clear(&rows);
+    return code;
+}
+
+static int plain_taps(struct taps *t, int in, int out, enum gx_plain filter)
+{
+    if (filter == GX_PLAIN_AREA)
+        return taps_area(t, in, out);
+    return taps_init(t, in, out, (double)in / out, &plain[filter]);
+}
+
+int gx_resize_plain(const float *from, int h, int w, int channels, float *to, int to_h, int to_w,
+                    enum gx_plain filter, struct gx_err *err)
+{
+    struct taps columns = {0}, rows = {0};
+    int code = plain_taps(&columns, w, to_w, filter) || plain_taps(&rows, h, to_h, filter)
+                   ? gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d", to_w, to_h)
+                   : apply(from, w, channels, to, to_h, to_w, &rows, &columns, err);
+    taps_clear(&columns);
+    taps_clear(&rows);
+    return code;
 }

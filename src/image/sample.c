@@ -1,9 +1,8 @@
-/* One sample: decode, scale, cut, mirror, to floats. As pytorch-CycleGAN-and-pix2pix prepares it:
+/* One sample: decode and scale; place.c has the rest. As pytorch-CycleGAN-and-pix2pix prepares it:
  * bicubic to load_size squared or as `scaling` says (rounded to whole levels), then one random cut
  * and flip for all that belongs together. */
-#include "ganx/image.h"
 #include "image/dataset.h"
-#include "util/random.h"
+#include "image/image.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -100,6 +99,25 @@ static void take_part(const float *whole, int wide, int c, const struct part *pa
                row * sizeof *to);
 }
 
+/* Copies what needs no conversion: most photographs. */
+static int take_samples(struct gx_picture *picture, const struct part *part,
+                        struct gx_raster *raster, const char *path, struct gx_err *err)
+{
+    int result = gx_picture_decode(picture, err);
+    if (result)
+        return result;
+    const char *from = gx_picture_samples(picture);
+    size_t pixel = (size_t)raster->channels * (size_t)(raster->bits / 8);
+    size_t wide = (size_t)gx_picture_facts(picture)->width, row = (size_t)part->w * pixel;
+    char *to = raster->samples = malloc(gx_raster_bytes(raster));
+    if (!to)
+        return out_of_memory(path, err);
+    for (int y = 0; y < part->h; y++)
+        memcpy(to + (size_t)y * row,
+               from + ((size_t)(part->y + y) * wide + (size_t)part->x) * pixel, row);
+    return 0;
+}
+
 /* One slot from an open picture. */
 static int decode_slot(struct gx_picture *picture, const struct gx_view *view, int channels,
                        const struct gx_prepare *prepare, struct gx_raster *raster,
@@ -114,6 +132,9 @@ static int decode_slot(struct gx_picture *picture, const struct gx_view *view, i
     int result = scaled_size(prepare, view->path, &part, &h, &w, err);
     if (result)
         return result;
+    *raster = (struct gx_raster){h, w, channels, facts->bits, NULL};
+    if (h == part.h && w == part.w && facts->channels == channels && !facts->alpha)
+        return take_samples(picture, &part, raster, view->path, err);
     bool all = part.w == facts->width && part.h == facts->height;
     size_t pixel = (size_t)channels * sizeof(float);
     float *whole = malloc((size_t)facts->height * facts->width * pixel);
@@ -127,10 +148,8 @@ static int decode_slot(struct gx_picture *picture, const struct gx_view *view, i
     if (!result)
         result =
             gx_resize(taken, 1, part.h, part.w, channels, scaled, h, w, GX_FILTER_BICUBIC, err);
-    if (!result) {
-        *raster = (struct gx_raster){h, w, channels, facts->bits, NULL};
+    if (!result)
         result = quantise(scaled, raster, view->path, err);
-    }
     if (!all)
         free(taken);
     free(whole);
@@ -138,17 +157,31 @@ static int decode_slot(struct gx_picture *picture, const struct gx_view *view, i
     return result;
 }
 
+static int shrink_of(const struct gx_prepare *prepare, int slot)
+{
+    return prepare->shrink[slot] > 1 ? prepare->shrink[slot] : 1;
+}
+
+/* Slot 0's size is the measure; a sharp picture that it is to be 1/n of may have up to n - 1 pixels
+ * more. */
 static int check_sizes(const struct gx_view *view, int slots, const struct gx_prepare *prepare,
                        const struct gx_raster *raster, struct gx_err *err)
 {
-    for (int k = 1; k < slots; k++)
-        if (raster[k].height != raster[0].height || raster[k].width != raster[0].width)
-            return gx_fail(
-                err, GX_E_CONFIG, "'%s' is %dx%d but '%s' is %dx%d: set %s to scale both",
-                view[0].path, raster[0].width, raster[0].height, view[k].path, raster[k].width,
-                raster[k].height,
-                prepare->scaling == GX_SCALE_SQUARE ? "data.load_size"
-                                                    : "data.preprocess to resize_and_crop");
+    for (int k = 1; k < slots; k++) {
+        int ratio = shrink_of(prepare, 0) / shrink_of(prepare, k);
+        if (raster[k].height / ratio == raster[0].height &&
+            raster[k].width / ratio == raster[0].width)
+            continue;
+        if (ratio > 1)
+            return gx_fail(err, GX_E_CONFIG, "'%s' is %dx%d, which is not 1/%d of '%s', %dx%d",
+                           view[0].path, raster[0].width, raster[0].height, ratio, view[k].path,
+                           raster[k].width, raster[k].height);
+        return gx_fail(err, GX_E_CONFIG, "'%s' is %dx%d but '%s' is %dx%d: set %s to scale both",
+                       view[0].path, raster[0].width, raster[0].height, view[k].path,
+                       raster[k].width, raster[k].height,
+                       prepare->scaling == GX_SCALE_SQUARE ? "data.load_size"
+                                                           : "data.preprocess to resize_and_crop");
+    }
     return 0;
 }
 
@@ -177,65 +210,7 @@ int gx_sample_decode(const struct gx_view *view, int slots, const struct gx_prep
     return result;
 }
 
-/* ---- cutting ---- */
-
-struct cut {
-    int x, y, height, width;
-    bool flip;
-};
-
-static void place_slot(const struct gx_raster *raster, const struct cut *cut, float lo, float hi,
-                       float *to)
-{
-    int c = raster->channels;
-    double most = raster->bits == 16 ? 65535 : 255;
-    float step = (float)(((double)hi - lo) / most);
-    for (int y = 0; y < cut->height; y++)
-        for (int x = 0; x < cut->width; x++) {
-            int column = cut->x + (cut->flip ? cut->width - 1 - x : x);
-            size_t from = ((size_t)(cut->y + y) * raster->width + column) * c;
-            float *out = to + ((size_t)y * cut->width + x) * c;
-            for (int k = 0; k < c; k++) {
-                unsigned v = raster->bits == 16 ? ((const uint16_t *)raster->samples)[from + k]
-                                                : ((const uint8_t *)raster->samples)[from + k];
-                out[k] = lo + step * (float)v;
-            }
-        }
-}
-
-int gx_sample_place(const struct gx_raster *raster, int slots, const struct gx_prepare *prepare,
-                    const struct gx_chance *chance, int height, int width, float *const *to,
-                    const char *name, struct gx_err *err)
-{
-    struct cut cut = {.height = raster->height, .width = raster->width};
-    if (prepare->crop_size)
-        cut.height = cut.width = prepare->crop_size;
-    if (cut.height > raster->height || cut.width > raster->width)
-        return gx_fail(err, GX_E_CONFIG, "'%s' is %dx%d, smaller than data.crop_size %d", name,
-                       raster->width, raster->height, prepare->crop_size);
-    if (cut.height != height || cut.width != width)
-        return gx_fail(err, GX_E_CONFIG, "'%s' is %dx%d where others are %dx%d: set %s", name,
-                       cut.width, cut.height, width, height,
-                       prepare->scaling == GX_SCALE_SQUARE
-                           ? "data.load_size or data.crop_size"
-                           : "data.preprocess to resize_and_crop, which makes all one size");
-    int right = raster->width - cut.width, down = raster->height - cut.height;
-    cut.x = right / 2;
-    cut.y = down / 2;
-    if (prepare->augment) {
-        struct gx_random random =
-            gx_random_at(chance->seed, GX_STREAM_AUGMENT,
-                         (uint64_t)chance->epoch << 32 | (uint32_t)chance->index);
-        random.index = (uint64_t)chance->slot << 32;
-        cut.x = (int)gx_random_below(&random, (uint32_t)right + 1);
-        cut.y = (int)gx_random_below(&random, (uint32_t)down + 1);
-        bool mirrored = gx_random_below(&random, 2);
-        cut.flip = prepare->flip && mirrored;
-    }
-    for (int k = 0; k < slots; k++)
-        place_slot(&raster[k], &cut, prepare->lo, prepare->hi, to[k]);
-    return 0;
-}
+/* ---- sizes ---- */
 
 int gx_sample_size(const struct gx_view *view, const struct gx_prepare *prepare, int *height,
                    int *width, struct gx_err *err)
@@ -252,5 +227,8 @@ int gx_sample_size(const struct gx_view *view, const struct gx_prepare *prepare,
     struct part part = part_of(view->half, prepare->center_crop, facts->width, facts->height);
     int result = scaled_size(prepare, view->path, &part, height, width, err);
     gx_picture_free(&picture);
+    int shrink = shrink_of(prepare, 0); /* the view's own, or made from it */
+    *height = prepare->degradation ? *height / shrink * shrink : *height * shrink;
+    *width = prepare->degradation ? *width / shrink * shrink : *width * shrink;
     return result;
 }
