@@ -2,9 +2,10 @@
  * files happens behind this header; libvips is never visible.
  *
  * Pictures meet networks as NHWC float32 in a range lo..hi (0 is lo, the most a sample can be is
- * hi; -1..1 for the GANs here), channels 1 (grey), 3 (sRGB) or 4 (sRGB and alpha), rows from the
+ * hi; -1..1 for the GANs here), channels 1 (grey), 3 (sRGB), 2 or 4 (these and alpha), rows from the
  * top. Opening turns whatever the file holds into that: upright by its EXIF orientation, sRGB by
- * its ICC profile, palettes expanded, CMYK converted (by a press profile when it has none).
+ * its ICC profile, palettes expanded, CMYK converted (by a press profile when it has none). An
+ * animation's orientation is left alone.
  *
  * A program that uses this header calls gx_image_start first, and ignores SIGPIPE and SIGXFSZ if a
  * closed pipe or a file size limit shall be an error instead of its end.
@@ -36,15 +37,17 @@ struct gx_picture; /* one picture; use it from one thread at a time */
 struct gx_open_options {
     int64_t max_pixels;   /* 0: GX_MAX_PIXELS; checked against the header, before decoding */
     bool allow_truncated; /* what is missing becomes grey or black instead of an error */
+    bool all_frames;      /* GIF, WebP: every frame, one below the other, not the first alone */
 };
 
 struct gx_facts {
-    int width, height; /* upright */
+    int width, height; /* upright; of all frames that are read, one below the other */
+    int frames;        /* that are read, of equal height: 1 unless all_frames was asked for */
     int channels;      /* of colour: 1 for a grey picture, else 3 */
     bool alpha;
     int bits;           /* 8 or 16 a sample */
     const char *format; /* "png", "jpg", ...: the row of the format table that it was loaded by */
-    int pages;          /* frames or pages in the file; only the first is read */
+    int pages;          /* frames or pages in the file */
 };
 
 /* Open reads the header and checks the limit; the first gx_picture_read (or use as `like`) decodes.
@@ -62,7 +65,7 @@ const struct gx_facts *gx_picture_facts(const struct gx_picture *picture);
 void gx_picture_free(struct gx_picture **picture);
 
 /* to: height x width x channels floats. channels 1: grey (luma 0.299 0.587 0.114 of a colour
- * picture); 3: colour (a grey picture is repeated); 4: colour and alpha (hi where there is none).
+ * picture); 3: colour (a grey picture is repeated); 2, 4: the same and alpha (hi where there is none).
  * With 1 and 3 the colour of wholly transparent pixels is taken from their visible neighbours, so
  * that what an editor left there cannot bleed into the result. */
 GX_MUST_CHECK int gx_picture_read(struct gx_picture *picture, int channels, float lo, float hi,
@@ -93,7 +96,7 @@ struct gx_write_options {
 extern const struct gx_write_options gx_write_defaults; /* white background, all else 0 */
 
 /* Writes pixels (clipped to lo..hi, rounded). `like` (may be NULL) is the picture that they were
- * made from: its alpha is carried over (scaled if the size differs; not if pixels have 4 channels),
+ * made from: its alpha is carried over (scaled if the size differs; not if pixels have their own),
  * and its EXIF (orientation 1, no thumbnail), XMP, IPTC, comments and resolution kept, unless
  * `strip`; its ICC profile is not, for the pixels are sRGB now. The file appears under `path` whole
  * or not at all, replacing what was there. */
@@ -119,6 +122,69 @@ GX_MUST_CHECK int gx_format_check(const char *format, int64_t width, int64_t hei
 
 /* "white", "black", "grey" or "#rrggbb". */
 GX_MUST_CHECK int gx_background_parse(const char *text, uint8_t rgb[3], struct gx_err *err);
+
+/* ---- streams: pictures row by row ----
+ * Decoding and encoding run beside the caller, each on a thread of its own, a bounded number of rows
+ * ahead of it or behind it. */
+
+/* The rows of a picture from the top, each once: those that gx_picture_read gives, bit for bit, but
+ * for the colour of wholly transparent pixels. With any number of channels that is taken from the
+ * nearest visible pixel of the same frame at most 32 pixels away; black where there is none.
+ *
+ * Memory does not grow with the height, except: what an interlaced PNG, a progressive JPEG, WebP, or
+ * a format that is off by default needs is up to its decoder, and that holds the picture whole (of
+ * an animation, one frame); a picture that lies on its side or head (EXIF orientation 3 to 8) is
+ * decoded by gx_stream_open, to memory up to 256 MiB, else to a file without a name in $TMPDIR or
+ * /tmp; what was opened from a descriptor that is no file is held encoded.
+ *
+ * `picture` is borrowed until the stream is closed: meanwhile it may serve as `like`, but not be
+ * read or streamed a second time. Gives *in, or NULL on failure. */
+struct gx_stream_in;
+GX_MUST_CHECK int gx_stream_open(struct gx_stream_in **in, struct gx_picture *picture, int channels,
+                                 float lo, float hi, struct gx_err *err);
+/* to: rows x width x channels. More rows than are left are a usage error. When the file turns out
+ * to be damaged the rows before that may have been given. */
+GX_MUST_CHECK int gx_stream_read(struct gx_stream_in *in, int rows, float *to, struct gx_err *err);
+void gx_stream_close(struct gx_stream_in **in);
+
+/* What is written, and what becomes of it. */
+struct gx_stream_shape {
+    int width, height; /* of what the caller writes: of one frame */
+    int channels;      /* 1, 3; 2, 4 with alpha */
+    float lo, hi;
+    int to_width, to_height; /* of a frame in the file: libvips scales by Lanczos 3 to a smaller and
+                              * by bicubic to a larger size; 0, 0: width and height */
+    int frames;              /* 0, 1: a picture; else an animation (GIF, WebP), frame after frame */
+};
+
+/* As gx_picture_write with the same options, bit for bit; but the alpha of `like` is not carried
+ * over: it is the caller's to read, scale and write. An animation gets the delays and loop count of
+ * `like`. `like` is needed until gx_stream_begin returns; `options` too. The file appears under
+ * `path` when gx_stream_commit succeeds, replacing what was there; before that, and if it fails,
+ * nothing stands there but a temporary file beside it that goes away.
+ *
+ * Memory does not grow with the height, except that WebP is encoded a frame at a time. */
+struct gx_stream_out;
+GX_MUST_CHECK int gx_stream_begin(struct gx_stream_out **out, const struct gx_stream_shape *shape,
+                                  struct gx_picture *like, const struct gx_write_options *options,
+                                  const char *path, struct gx_err *err);
+
+/* The same to a descriptor, which is left open: bytes are written as they are encoded (TIFF, which
+ * is not written in order: when all are there). What has been written when it fails stays written.
+ * *closed (may be NULL; borrowed until the stream ends) says whether it failed since the reader has
+ * gone. */
+GX_MUST_CHECK int gx_stream_begin_fd(struct gx_stream_out **out,
+                                     const struct gx_stream_shape *shape, struct gx_picture *like,
+                                     const struct gx_write_options *options, int fd,
+                                     const char *name, bool *closed, struct gx_err *err);
+/* from: rows x width x channels. Waits while the encoder is behind. Fails when the encoder or the
+ * disk did, maybe for rows that came before; then only commit (which fails too) or abandon is left
+ * to do. */
+GX_MUST_CHECK int gx_stream_write(struct gx_stream_out *out, int rows, const float *from,
+                                  struct gx_err *err);
+/* Both end the stream and free it. Not all rows written: a usage error. */
+GX_MUST_CHECK int gx_stream_commit(struct gx_stream_out **out, struct gx_err *err);
+void gx_stream_abandon(struct gx_stream_out **out);
 
 /* ---- scaling ---- */
 

@@ -4,23 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One row of samples -> floats by table[v] (8 bits) or lo + v * step (16 bits). */
-struct scale {
-    float table[256];
-    float lo, step;
-    int bits;
-};
-
-static struct scale scale_of(int bits, float lo, float hi)
+struct gx_scale gx_scale_of(int bits, float lo, float hi)
 {
     double most = bits == 16 ? 65535 : 255;
-    struct scale s = {.lo = lo, .step = (float)(((double)hi - lo) / most), .bits = bits};
+    struct gx_scale s = {
+        .lo = lo, .hi = hi, .step = (float)(((double)hi - lo) / most), .bits = bits};
     for (int v = 0; v < 256; v++)
         s.table[v] = (float)(lo + v * ((double)hi - lo) / 255);
     return s;
 }
 
-static inline float value(const struct scale *s, const void *samples, size_t at)
+static inline float value(const struct gx_scale *s, const void *samples, size_t at)
 {
     return s->bits == 16 ? s->lo + s->step * (float)((const uint16_t *)samples)[at]
                          : s->table[((const uint8_t *)samples)[at]];
@@ -29,6 +23,25 @@ static inline float value(const struct scale *s, const void *samples, size_t at)
 static float luma(const float *rgb)
 {
     return 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];
+}
+
+void gx_samples_to_floats(const struct gx_scale *s, const struct gx_facts *facts,
+                          const void *samples, size_t pixels, int channels, float *to)
+{
+    int colours = facts->channels, bands = colours + facts->alpha;
+    int wanted = channels <= 2 ? 1 : 3;
+    for (size_t i = 0; i < pixels; i++, to += channels) {
+        size_t at = i * bands;
+        float v[3] = {value(s, samples, at)};
+        for (int k = 1; k < 3; k++)
+            v[k] = colours == 3 ? value(s, samples, at + k) : v[0];
+        if (wanted == 1)
+            to[0] = colours == 3 ? luma(v) : v[0];
+        else
+            memcpy(to, v, sizeof v);
+        if (channels > wanted)
+            to[wanted] = facts->alpha ? value(s, samples, at + colours) : s->hi;
+    }
 }
 
 /* ---- colours under transparency ----
@@ -91,26 +104,15 @@ static int bleed(const struct gx_picture *p, float *colour, int c, struct gx_err
 int gx_picture_read(struct gx_picture *p, int channels, float lo, float hi, float *to,
                     struct gx_err *err)
 {
-    if (channels != 1 && channels != 3 && channels != 4)
-        return gx_fail(err, GX_E_USAGE, "cannot read '%s' as %d channels: 1, 3 or 4", p->name,
+    if (channels < 1 || channels > 4)
+        return gx_fail(err, GX_E_USAGE, "cannot read '%s' as %d channels: 1 to 4", p->name,
                        channels);
     int result = gx_picture_decode(p, err);
     if (result)
         return result;
-    const void *samples = gx_picture_samples(p);
-    const struct scale s = scale_of(p->facts.bits, lo, hi);
-    int colours = p->facts.channels, bands = colours + p->facts.alpha;
-    size_t pixels = (size_t)p->facts.width * p->facts.height;
-    for (size_t i = 0; i < pixels; i++) {
-        size_t at = i * bands;
-        float v[4] = {value(&s, samples, at)};
-        for (int k = 1; k < 3; k++)
-            v[k] = colours == 3 ? value(&s, samples, at + k) : v[0];
-        v[3] = p->facts.alpha ? value(&s, samples, at + colours) : hi;
-        if (channels == 1)
-            to[i] = colours == 3 ? luma(v) : v[0];
-        else
-            memcpy(to + i * channels, v, (size_t)channels * sizeof *v);
-    }
-    return p->facts.alpha && channels < 4 ? bleed(p, to, channels, err) : 0;
+    const struct gx_scale s = gx_scale_of(p->facts.bits, lo, hi);
+    gx_samples_to_floats(&s, &p->facts, gx_picture_samples(p),
+                         (size_t)p->facts.width * p->facts.height, channels, to);
+    bool alpha = channels == 2 || channels == 4;
+    return p->facts.alpha && !alpha ? bleed(p, to, channels, err) : 0;
 }

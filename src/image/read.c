@@ -16,53 +16,7 @@
 
 enum { HEAD = 1024, REASON = 256 }; /* bytes that a format is told by, and of libvips' reason */
 
-/* ---- a picture on its way: each step takes the last one's place ---- */
-
-struct chain {
-    VipsImage *now;
-};
-
-/* Takes `next`. */
-static void advance(struct chain *chain, VipsImage *next)
-{
-    g_object_unref(chain->now);
-    chain->now = next;
-}
-
-/* ---- what kind of picture it is ---- */
-
-static bool is_float(const VipsImage *image)
-{
-    return image->BandFmt == VIPS_FORMAT_FLOAT || image->BandFmt == VIPS_FORMAT_DOUBLE;
-}
-
-/* Bands of colour in the file, 1, 3 or 4 (CMYK); a band after them is alpha, further ones are
- * dropped. 0: not a picture that we understand. */
-static int colour_bands(const VipsImage *image)
-{
-    switch (image->Type) {
-    case VIPS_INTERPRETATION_B_W:
-    case VIPS_INTERPRETATION_GREY16:
-        return 1;
-    case VIPS_INTERPRETATION_CMYK:
-        return image->Bands >= 4 ? 4 : 0;
-    case VIPS_INTERPRETATION_MULTIBAND:
-        return image->Bands <= 2 ? 1 : image->Bands <= 4 ? 3 : 0;
-    case VIPS_INTERPRETATION_sRGB:
-    case VIPS_INTERPRETATION_RGB:
-    case VIPS_INTERPRETATION_RGB16:
-    case VIPS_INTERPRETATION_scRGB:
-    case VIPS_INTERPRETATION_LAB:
-    case VIPS_INTERPRETATION_LABS:
-    case VIPS_INTERPRETATION_XYZ:
-        return image->Bands >= 3 ? 3 : image->Bands <= 2 ? 1 : 0;
-    default:
-        return 0;
-    }
-}
-
-static int examine(struct gx_picture *p, const struct gx_format *format, int64_t max_pixels,
-                   struct gx_err *err)
+static int examine(struct gx_picture *p, int64_t max_pixels, struct gx_err *err)
 {
     VipsImage *image = p->header;
     int64_t pixels = (int64_t)image->Xsize * image->Ysize;
@@ -71,9 +25,10 @@ static int examine(struct gx_picture *p, const struct gx_format *format, int64_t
                        "'%s' has %dx%d = %lld pixels, more than the limit of %lld (--max-pixels)",
                        p->name, image->Xsize, image->Ysize, (long long)pixels,
                        (long long)max_pixels);
-    int bands = colour_bands(image);
+    int bands = gx_colour_bands(image);
     bool samples = image->BandFmt == VIPS_FORMAT_UCHAR || image->BandFmt == VIPS_FORMAT_USHORT ||
-                   is_float(image) || image->Type == VIPS_INTERPRETATION_LABS;
+                   image->BandFmt == VIPS_FORMAT_FLOAT || image->BandFmt == VIPS_FORMAT_DOUBLE ||
+                   image->Type == VIPS_INTERPRETATION_LABS;
     if (!bands || !samples || image->Bands > 64)
         return gx_fail(err, GX_E_FORMAT,
                        "cannot read '%s': %d bands of %s (%s) are not a kind of picture that ganx "
@@ -81,17 +36,24 @@ static int examine(struct gx_picture *p, const struct gx_format *format, int64_t
                        p->name, image->Bands,
                        vips_enum_nick(VIPS_TYPE_BAND_FORMAT, (int)image->BandFmt),
                        vips_enum_nick(VIPS_TYPE_INTERPRETATION, (int)image->Type));
-    int orientation = vips_image_get_orientation(image);
-    bool turned = orientation >= 5 && orientation <= 8;
+    int frames = p->all_frames ? vips_image_get_n_pages(image) : 1;
+    if (frames < 1 || image->Ysize % frames)
+        return gx_fail(err, GX_E_FORMAT, "cannot read '%s': its %d frames differ in size", p->name,
+                       frames);
     p->facts = (struct gx_facts){
-        .width = turned ? image->Ysize : image->Xsize,
-        .height = turned ? image->Xsize : image->Ysize,
+        .width = image->Xsize,
+        .height = image->Ysize,
+        .frames = frames,
         .channels = bands == 1 ? 1 : 3,
         .alpha = image->Bands > bands,
         .bits = image->BandFmt == VIPS_FORMAT_UCHAR ? 8 : 16,
-        .format = format->name,
+        .format = p->format->name,
         .pages = vips_image_get_n_pages(image),
     };
+    if (gx_orientation(image, &p->facts) >= 5) {
+        p->facts.width = image->Ysize;
+        p->facts.height = image->Xsize;
+    }
     return 0;
 }
 
@@ -111,7 +73,7 @@ static int refuse(const char *name, const struct gx_format *format, const unsign
 }
 
 /* libvips' reasons are many and unstable; a user can act on whether the file is cut short. */
-static int fail_decode(const struct gx_picture *p, const char *reason, struct gx_err *err)
+int gx_picture_fail(const struct gx_picture *p, const char *reason, struct gx_err *err)
 {
     static const char *const cut[] = {"premature",   "truncated",      "end of",
                                       "eof",         "out of data",    "too small",
@@ -125,12 +87,20 @@ static int fail_decode(const struct gx_picture *p, const char *reason, struct gx
                    reason);
 }
 
+VipsImage *gx_picture_reopen(const struct gx_picture *p)
+{
+    if (p->all_frames)
+        return vips_image_new_from_source(p->source, "", "access", VIPS_ACCESS_SEQUENTIAL,
+                                          "fail_on", p->fail_on, "n", -1, NULL);
+    return vips_image_new_from_source(p->source, "", "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                                      p->fail_on, NULL);
+}
+
 /* Anew, if it was open. */
 static int open_header(void *of)
 {
     struct gx_picture *p = of;
-    VipsImage *header = vips_image_new_from_source(p->source, "", "access", VIPS_ACCESS_SEQUENTIAL,
-                                                   "fail_on", p->fail_on, NULL);
+    VipsImage *header = gx_picture_reopen(p);
     if (!header)
         return -1;
     if (p->header)
@@ -148,14 +118,16 @@ static int open_source(struct gx_picture *p, VipsSource *source, const unsigned 
     int64_t limit = options && options->max_pixels ? options->max_pixels : GX_MAX_PIXELS;
     char reason[REASON];
     p->source = source;
+    p->format = format;
+    p->all_frames = options && options->all_frames && format && format->frames;
     p->fail_on = options && options->allow_truncated ? VIPS_FAIL_ON_NONE : VIPS_FAIL_ON_TRUNCATED;
     if (!format || !gx_format_is_on(format))
         return refuse(p->name, format, head, size, err);
     if (!source)
         return gx_fail(err, GX_E_NOMEM, "out of memory for '%s'", p->name);
     if (gx_vips_try(open_header, p, reason, sizeof reason))
-        return fail_decode(p, reason, err);
-    return examine(p, format, limit, err);
+        return gx_picture_fail(p, reason, err);
+    return examine(p, limit, err);
 }
 
 static struct gx_picture *picture_new(const char *name)
@@ -275,185 +247,24 @@ void gx_picture_free(struct gx_picture **picture)
 
 /* ---- decoding ---- */
 
-/* Whether an RGB profile moves no colour by more than one 8-bit level: then it is sRGB by another
- * name, and leaving the samples alone keeps them exact. */
-static bool profile_is_srgb(VipsImage *image)
+/* Takes *image, gives it in memory. */
+static int to_memory(VipsImage **image)
 {
-    enum { STEPS = 9, COUNT = STEPS * STEPS * STEPS };
-    unsigned char grid[COUNT * 3];
-    for (int i = 0; i < COUNT * 3; i++) {
-        int pixel = i / 3, digit = i % 3;
-        int step = digit == 0   ? pixel % STEPS
-                   : digit == 1 ? pixel / STEPS % STEPS
-                                : pixel / (STEPS * STEPS);
-        grid[i] = (unsigned char)(step * 255 / (STEPS - 1));
-    }
-    const void *profile;
-    size_t size, bytes = 0;
-    bool same = false;
-    VipsImage *probe =
-        vips_image_new_from_memory(grid, sizeof grid, COUNT, 1, 3, VIPS_FORMAT_UCHAR);
-    VipsImage *out = NULL;
-    unsigned char *moved = NULL;
-    if (probe && !vips_image_get_blob(image, VIPS_META_ICC_NAME, &profile, &size)) {
-        probe->Type = VIPS_INTERPRETATION_sRGB;
-        vips_image_set_blob_copy(probe, VIPS_META_ICC_NAME, profile, size);
-        if (!vips_icc_transform(probe, &out, "srgb", "embedded", TRUE, "intent",
-                                VIPS_INTENT_RELATIVE, NULL))
-            moved = vips_image_write_to_memory(out, &bytes);
-        same = moved && bytes == sizeof grid;
-        for (int i = 0; same && i < COUNT * 3; i++)
-            same = abs(moved[i] - grid[i]) <= 1;
-    }
-    g_free(moved);
-    if (out)
-        g_object_unref(out);
-    if (probe)
-        g_object_unref(probe);
-    return same;
+    VipsImage *next = vips_image_copy_memory(*image);
+    g_object_unref(*image);
+    *image = next;
+    return next ? 0 : -1;
 }
 
-/* The embedded profile where there is one that fits; true if the picture is sRGB now. */
-static bool apply_profile(struct chain *c, int bits)
+int gx_picture_same(const struct gx_picture *p, VipsImage *image)
 {
-    VipsImage *next;
-    if (is_float(c->now) || !vips_image_get_typeof(c->now, VIPS_META_ICC_NAME))
-        return false;
-    if (c->now->Bands == 3 && profile_is_srgb(c->now))
-        return false;
-    if (vips_icc_transform(c->now, &next, "srgb", "embedded", TRUE, "intent", VIPS_INTENT_RELATIVE,
-                           "black_point_compensation", TRUE, "depth", bits, NULL))
-        return false; /* a profile for another kind of picture, or none at all */
-    advance(c, next);
-    return true;
-}
-
-/* PPM files count to any number below 65536; libvips leaves the samples as they are. */
-static int stretch(struct chain *c)
-{
-    int most, full = c->now->BandFmt == VIPS_FORMAT_UCHAR ? 255 : 65535;
-    if (is_float(c->now) || !vips_image_get_typeof(c->now, "ppm-max-value") ||
-        vips_image_get_int(c->now, "ppm-max-value", &most) || most < 1 || most == full)
-        return 0;
-    VipsImage *next;
-    VipsBandFormat format = c->now->BandFmt;
-    if (vips_linear1(c->now, &next, (double)full / most, 0.5, NULL))
-        return -1;
-    advance(c, next);
-    if (vips_cast(c->now, &next, format, NULL))
-        return -1;
-    advance(c, next);
-    return 0;
-}
-
-/* Floats without a colour space of their own are linear light, 0..1 (PFM, TIFF). */
-static int name_linear(struct chain *c)
-{
-    VipsImage *next;
-    if (!is_float(c->now) || c->now->Type == VIPS_INTERPRETATION_LAB ||
-        c->now->Type == VIPS_INTERPRETATION_XYZ)
-        return 0;
-    if (c->now->Bands == 1) {
-        VipsImage *three[3] = {c->now, c->now, c->now};
-        if (vips_bandjoin(three, &next, 3, NULL))
-            return -1;
-        advance(c, next);
-    }
-    if (vips_copy(c->now, &next, "interpretation", VIPS_INTERPRETATION_scRGB, NULL))
-        return -1;
-    advance(c, next);
-    return 0;
-}
-
-/* Colour bands of the file -> 1 or 3 bands of sRGB, uchar or ushort. */
-static int to_srgb(struct chain *c, const struct gx_facts *facts)
-{
-    VipsImage *next;
-    VipsInterpretation wanted =
-        facts->bits == 16 ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB;
-    if (stretch(c))
-        return -1;
-    if (!apply_profile(c, facts->bits)) {
-        bool plain = !is_float(c->now) && (c->now->Bands == 1 || c->now->Bands == 3) &&
-                     c->now->Type != VIPS_INTERPRETATION_LABS;
-        if (name_linear(c))
-            return -1;
-        if (!plain) {
-            if (vips_colourspace(c->now, &next, wanted, NULL))
-                return -1;
-            advance(c, next);
-        }
-    }
-    if (facts->channels < c->now->Bands) { /* a grey picture stays one */
-        if (vips_extract_band(c->now, &next, facts->channels == 1 ? 1 : 0, "n", facts->channels,
-                              NULL))
-            return -1;
-        advance(c, next);
-    }
-    if (vips_cast(c->now, &next, facts->bits == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR, NULL))
-        return -1;
-    advance(c, next);
-    return 0;
-}
-
-/* Adds the alpha band of `whole` to the converted colours. */
-static int add_alpha(struct chain *c, VipsImage *whole, int band, const struct gx_facts *facts)
-{
-    VipsImage *next;
-    struct chain alpha = {NULL};
-    if (vips_extract_band(whole, &alpha.now, band, NULL))
-        return -1;
-    int failed = stretch(&alpha);
-    if (!failed && is_float(whole)) {
-        double full = whole->Type == VIPS_INTERPRETATION_LAB ? 65535 / 255.0 : 65535;
-        if (!(failed = vips_linear1(alpha.now, &next, full, 0.5, NULL)))
-            advance(&alpha, next);
-    }
-    if (!failed &&
-        !(failed = vips_cast(alpha.now, &next,
-                             facts->bits == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR, NULL)))
-        advance(&alpha, next);
-    if (!failed && !(failed = vips_bandjoin2(c->now, alpha.now, &next, NULL)))
-        advance(c, next);
-    g_object_unref(alpha.now);
-    return failed;
-}
-
-static int to_memory(struct chain *c)
-{
-    VipsImage *next = vips_image_copy_memory(c->now);
-    if (!next)
-        return -1;
-    advance(c, next);
-    return 0;
-}
-
-static int convert(struct gx_picture *p, struct chain *c)
-{
-    VipsImage *whole = p->header, *next;
-    int bands = colour_bands(whole), orientation = vips_image_get_orientation(whole);
-    if (whole->Bands > bands) {
-        if (vips_extract_band(c->now, &next, 0, "n", bands, NULL))
-            return -1;
-        advance(c, next);
-    }
-    if (to_srgb(c, &p->facts) || (p->facts.alpha && add_alpha(c, whole, bands, &p->facts)) ||
-        to_memory(c))
-        return -1;
-    if (orientation < 2 || orientation > 8)
-        return 0;
-    if (vips_autorot(c->now, &next, NULL))
-        return -1;
-    advance(c, next);
-    return to_memory(c);
-}
-
-/* Not so if the file was written to after its header was read. */
-static bool as_told(const VipsImage *image, const struct gx_facts *facts)
-{
-    return image->Xsize == facts->width && image->Ysize == facts->height &&
-           image->Bands == facts->channels + facts->alpha &&
-           image->BandFmt == (facts->bits == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR);
+    const struct gx_facts *facts = &p->facts;
+    bool same = image->Xsize == facts->width && image->Ysize == facts->height &&
+                image->Bands == facts->channels + facts->alpha &&
+                image->BandFmt == (facts->bits == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR);
+    if (!same) /* it was written to after its header was read */
+        vips_error("ganx", "it has changed meanwhile");
+    return same ? 0 : -1;
 }
 
 static int decode(void *of)
@@ -461,19 +272,23 @@ static int decode(void *of)
     struct gx_picture *p = of;
     if (p->spent && open_header(p))
         return -1;
-    struct chain c = {p->header};
-    g_object_ref(c.now);
     p->spent = true;
-    int failed = convert(p, &c);
-    if (!failed && !as_told(c.now, &p->facts)) {
-        vips_error("ganx", "it has changed meanwhile");
-        failed = -1;
+    VipsImage *image, *turned;
+    int orientation = gx_orientation(p->header, &p->facts);
+    if (gx_convert(p->header, &p->facts, &image) || to_memory(&image))
+        return -1;
+    if (orientation > 1) {
+        int failed = gx_upright(image, orientation, &turned);
+        g_object_unref(image);
+        image = turned;
+        if (failed || to_memory(&image))
+            return -1;
     }
-    if (failed) {
-        g_object_unref(c.now);
+    if (gx_picture_same(p, image)) {
+        g_object_unref(image);
         return -1;
     }
-    p->pixels = c.now;
+    p->pixels = image;
     g_object_unref(p->header);
     p->header = NULL;
     return 0;
@@ -485,7 +300,7 @@ int gx_picture_decode(struct gx_picture *p, struct gx_err *err)
     if (p->pixels)
         return 0;
     if (gx_vips_try(decode, p, reason, sizeof reason))
-        return fail_decode(p, reason, err);
+        return gx_picture_fail(p, reason, err);
     g_object_unref(p->source); /* and closes the file */
     p->source = NULL;
     return 0;

@@ -31,18 +31,21 @@ static void take_reason(char *text, size_t size)
     g_free(buffer);
 }
 
+int gx_vips_alone(int (*work)(void *), void *on, char *reason, size_t size)
+{
+    pthread_rwlock_wrlock(&gate);
+    vips_error_clear();
+    int failed = work(on);
+    if (failed)
+        take_reason(reason, size);
+    pthread_rwlock_unlock(&gate);
+    return failed;
+}
+
 int gx_vips_try(int (*work)(void *), void *on, char *reason, size_t size)
 {
     gx_vips_begin();
     int failed = work(on);
     gx_vips_end();
-    if (!failed)
-        return 0;
-    pthread_rwlock_wrlock(&gate);
-    vips_error_clear();
-    failed = work(on);
-    if (failed)
-        take_reason(reason, size);
-    pthread_rwlock_unlock(&gate);
-    return failed;
+    return failed ? gx_vips_alone(work, on, reason, size) : 0;
 }

@@ -262,6 +262,22 @@ int gx_file_write(const char *path, const void *data, size_t size, struct gx_err
     return gx_staged_commit(&s, err);
 }
 
+int gx_file_nameless(int *fd, struct gx_err *err)
+{
+    const char *base = getenv("TMPDIR");
+    base = base && *base ? base : "/tmp";
+    *fd = open(base, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (*fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+        char *name = gx_new(strlen(base) + sizeof "/ganx-XXXXXX"); /* no such files there */
+        strcat(strcpy(name, base), "/ganx-XXXXXX");
+        *fd = mkostemp(name, O_CLOEXEC);
+        if (*fd >= 0)
+            unlink(name);
+        free(name);
+    }
+    return *fd < 0 ? gx_fail_errno(err, GX_E_IO, "cannot make a temporary file in '%s'", base) : 0;
+}
+
 /* ---- folders, locks, links ---- */
 
 int gx_folder_make(const char *path, struct gx_err *err)

@@ -32,6 +32,9 @@ void gx_staged_remove_all(void);
 GX_MUST_CHECK int gx_file_write(const char *path, const void *data, size_t size,
                                 struct gx_err *err);
 
+/* A file for reading and writing that has no name, in $TMPDIR or /tmp; gone once it is closed. */
+GX_MUST_CHECK int gx_file_nameless(int *fd, struct gx_err *err);
+
 /* mkdir -p. */
 GX_MUST_CHECK int gx_folder_make(const char *path, struct gx_err *err);
 
