@@ -27,7 +27,7 @@ struct gx_conv_sizes {
 
 enum gx_conv_product { GX_CONV_Y, GX_CONV_DX, GX_CONV_DW };
 
-/* How the convolution is done. Winograd needs 3x3, stride 1, and transformed weights. */
+/* How the convolution is done. Winograd needs 3x3, stride 1; for y and dx, transformed weights. */
 enum gx_conv_method { GX_CONV_GEMM, GX_CONV_WINOGRAD };
 
 /* y = f(x; a, b). */
@@ -80,18 +80,23 @@ struct gx_kernels {
     size_t (*conv2d_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,
                              int threads);
 
-    /* Which method is fastest here; never GX_CONV_WINOGRAD for GX_CONV_DW. Depends on channel and
-     * kernel sizes, not on n, h, w (so that any tiling of a picture gives the same result). */
+    /* Which method is fastest here. Depends on channel and kernel sizes, and for GX_CONV_DW alone
+     * also on n, h, w (so that any tiling of a picture gives the same result). */
     enum gx_conv_method (*conv2d_method)(const struct gx_conv_sizes *s,
                                          enum gx_conv_product product);
     /* Winograd F(4x4,3x3), Lavin and Gray 2016. Weights (36,i,o) for GX_CONV_Y, and (36,o,i) of the
-     * rotated kernel for GX_CONV_DX. The same function then does both: it reads `in` channels and
-     * writes `out`; in_pad is the zero padding (pad for y, 2 - pad for dx). */
-    void (*winograd_weights)(int i, int o, enum gx_conv_product product, const float *w, float *u,
-                             int threads);
-    void (*winograd_conv)(int n, int h, int w, int in, int out, int in_pad, const float *x,
-                          const float *u, const float *bias, float *y, void *scratch, int threads);
-    size_t (*winograd_scratch)(int in, int out, int threads);
+     * rotated kernel for GX_CONV_DX; only the sizes of the kernel are looked at. */
+    void (*winograd_weights)(const struct gx_conv_sizes *s, enum gx_conv_product product,
+                             const float *w, float *u, int threads);
+    /* y from x, or dx from g: `in` to `out`, with the weights u made for that product. */
+    void (*winograd_conv)(const struct gx_conv_sizes *s, enum gx_conv_product product,
+                          const float *in, const float *u, const float *bias, float *out,
+                          void *scratch, int threads);
+    /* As conv2d_dw. */
+    void (*winograd_dw)(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw,
+                        void *scratch, int threads);
+    size_t (*winograd_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,
+                               int threads);
 
     /* c (m,p) = op(a) op(b) + beta c, row-major, dense rows of lda, ldb, ldc floats. Threaded. */
     void (*gemm)(int m, int p, int k, const float *a, int lda, bool ta, const float *b, int ldb,

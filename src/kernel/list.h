@@ -13,6 +13,7 @@
     X(conv2d_method)                                                                               \
     X(winograd_weights)                                                                            \
     X(winograd_conv)                                                                               \
+    X(winograd_dw)                                                                                 \
     X(winograd_scratch)                                                                            \
     X(gemm)
 

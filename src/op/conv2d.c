@@ -267,13 +267,18 @@ static void conv2d_dw_gradient(struct gx_graph *g, struct gx_node *y, struct gx_
 static size_t conv2d_dw_scratch(const struct gx_node *y, const struct gx_kernels *k, int threads)
 {
     struct gx_conv_sizes s = dw_sizes(y);
-    return k->conv2d_scratch(&s, GX_CONV_DW, threads);
+    return k->conv2d_method(&s, GX_CONV_DW) == GX_CONV_WINOGRAD
+               ? k->winograd_scratch(&s, GX_CONV_DW, threads)
+               : k->conv2d_scratch(&s, GX_CONV_DW, threads);
 }
 
 static void conv2d_dw_forward(const struct gx_call *call)
 {
     struct gx_conv_sizes s = dw_sizes(call->node);
-    call->kernels->conv2d_dw(&s, call->x[0], call->x[1], call->y, call->scratch, call->threads);
+    const struct gx_kernels *k = call->kernels;
+    bool winograd = k->conv2d_method(&s, GX_CONV_DW) == GX_CONV_WINOGRAD;
+    (winograd ? k->winograd_dw : k->conv2d_dw)(&s, call->x[0], call->x[1], call->y, call->scratch,
+                                               call->threads);
 }
 
 static double conv2d_dw_flops(const struct gx_node *y)

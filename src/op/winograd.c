@@ -1,7 +1,8 @@
 /* Winograd's method for 3x3 convolutions with stride 1, put in by the plan after differentiation.
  *
  * winograd_weights: w(3,3,i,o) -> u(1,36,i,o) for conv2d; (1,36,o,i), rotated, for conv2d_dx
- * winograd_conv:    x, u (+ bias) -> y; conv2d_dx is the same thing with padding 2 - p
+ * winograd_conv:    x, u (+ bias) -> y, or g, u (+ bias) -> dx
+ * The weight gradient chooses its method itself (conv2d.c).
  * gradient: none: only what was differentiated before is replaced
  * parity: conv2d's, 3e-5 of max|y|
  * source: Lavin and Gray 2016, F(4x4, 3x3) */
@@ -12,8 +13,8 @@ struct weights {
 };
 
 struct winograd {
-    int pad; /* of the picture that is read */
-    struct gx_shape shape;
+    enum gx_conv_product product;
+    struct gx_conv_sizes sizes;
 };
 
 static int weights_shape(struct gx_node *u, struct gx_err *err)
@@ -28,7 +29,8 @@ static int weights_shape(struct gx_node *u, struct gx_err *err)
 static void weights_forward(const struct gx_call *call)
 {
     struct gx_shape w = call->node->in[0]->shape;
-    call->kernels->winograd_weights(w.w, w.c, gx_winograd_product(call->node), call->x[0], call->y,
+    struct gx_conv_sizes s = {.i = w.w, .o = w.c, .kh = w.n, .kw = w.h, .stride = 1};
+    call->kernels->winograd_weights(&s, gx_winograd_product(call->node), call->x[0], call->y,
                                     call->threads);
 }
 
@@ -42,23 +44,25 @@ const struct gx_op gx_op_winograd_weights = {
 static int winograd_shape(struct gx_node *y, struct gx_err *err)
 {
     (void)err;
-    y->shape = ((const struct winograd *)y->attr)->shape;
+    const struct winograd *a = y->attr;
+    const struct gx_conv_sizes *s = &a->sizes;
+    y->shape = a->product == GX_CONV_Y ? (struct gx_shape){s->n, s->oh, s->ow, s->o}
+                                       : (struct gx_shape){s->n, s->h, s->w, s->i};
     return 0;
 }
 
 static size_t winograd_scratch(const struct gx_node *y, const struct gx_kernels *k, int threads)
 {
-    return k->winograd_scratch(y->in[0]->shape.c, y->shape.c, threads);
+    const struct winograd *a = y->attr;
+    return k->winograd_scratch(&a->sizes, a->product, threads);
 }
 
 static void winograd_forward(const struct gx_call *call)
 {
-    const struct gx_node *y = call->node;
-    const struct winograd *a = y->attr;
-    struct gx_shape x = y->in[0]->shape;
-    call->kernels->winograd_conv(x.n, x.h, x.w, x.c, y->shape.c, a->pad, call->x[0], call->x[1],
-                                 y->inputs == 3 ? call->x[2] : NULL, call->y, call->scratch,
-                                 call->threads);
+    const struct winograd *a = call->node->attr;
+    call->kernels->winograd_conv(&a->sizes, a->product, call->x[0], call->x[1],
+                                 call->node->inputs == 3 ? call->x[2] : NULL, call->y,
+                                 call->scratch, call->threads);
 }
 
 /* Counted as the direct method's, so that figures compare. */
@@ -76,16 +80,19 @@ const struct gx_op gx_op_winograd_conv = {
     .flops = winograd_flops,
 };
 
+static struct gx_conv_sizes sizes_of(const struct gx_node *conv)
+{
+    return conv->op == &gx_op_conv2d ? gx_conv2d_sizes(conv) : gx_conv2d_dx_sizes(conv);
+}
+
 bool gx_conv_wants_winograd(const struct gx_node *node, const struct gx_kernels *kernels,
                             enum gx_conv_product *product)
 {
     if (node->op != &gx_op_conv2d && node->op != &gx_op_conv2d_dx)
         return false;
     *product = node->op == &gx_op_conv2d ? GX_CONV_Y : GX_CONV_DX;
-    struct gx_conv_sizes s =
-        *product == GX_CONV_Y ? gx_conv2d_sizes(node) : gx_conv2d_dx_sizes(node);
-    return s.kh == 3 && s.kw == 3 && s.stride == 1 && s.pad <= 2 &&
-           kernels->conv2d_method(&s, *product) == GX_CONV_WINOGRAD;
+    struct gx_conv_sizes s = sizes_of(node);
+    return kernels->conv2d_method(&s, *product) == GX_CONV_WINOGRAD;
 }
 
 enum gx_conv_product gx_winograd_product(const struct gx_node *weights)
@@ -103,8 +110,7 @@ struct gx_node *gx_winograd_weights_node(struct gx_graph *g, struct gx_node *w,
 void gx_winograd_replace(struct gx_graph *g, struct gx_node *conv, struct gx_node *u,
                          enum gx_conv_product product)
 {
-    int pad = ((const struct conv2d *)conv->attr)->pad;
-    struct winograd a = {product == GX_CONV_Y ? pad : 2 - pad, conv->shape};
+    struct winograd a = {product, sizes_of(conv)};
     struct gx_node *in[3] = {conv->in[0], u, conv->in[2]};
     /* A node made for its settings and then moved into the place of the one that others read. */
     struct gx_node *made = gx_graph_add(g, &gx_op_winograd_conv, in, conv->inputs, &a);

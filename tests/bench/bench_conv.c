@@ -45,16 +45,17 @@ static void run_dw(struct bench *b)
 
 static void run_winograd_y(struct bench *b)
 {
-    const struct gx_conv_sizes *s = &b->s;
-    b->k->winograd_conv(s->n, s->h, s->w, s->i, s->o, s->pad, b->x, b->u, NULL, b->y, b->scratch,
-                        b->threads);
+    b->k->winograd_conv(&b->s, GX_CONV_Y, b->x, b->u, NULL, b->y, b->scratch, b->threads);
 }
 
 static void run_winograd_dx(struct bench *b)
 {
-    const struct gx_conv_sizes *s = &b->s;
-    b->k->winograd_conv(s->n, s->oh, s->ow, s->o, s->i, 2 - s->pad, b->y, b->u, NULL, b->x,
-                        b->scratch, b->threads);
+    b->k->winograd_conv(&b->s, GX_CONV_DX, b->y, b->u, NULL, b->x, b->scratch, b->threads);
+}
+
+static void run_winograd_dw(struct bench *b)
+{
+    b->k->winograd_dw(&b->s, b->x, b->y, b->w, b->scratch, b->threads);
 }
 
 static void report(struct bench *b, const char *name, void (*run)(struct bench *))
@@ -87,11 +88,12 @@ static void shape(const struct gx_kernels *k, int threads, const int v[7])
     s.oh = (s.h + 2 * s.pad - s.kh) / s.stride + 1;
     s.ow = (s.w + 2 * s.pad - s.kw) / s.stride + 1;
     bool winograd = s.kh == 3 && s.stride == 1 && s.pad <= 2;
-    size_t room = winograd ? k->winograd_scratch(s.i, s.o, threads) : 0, more;
-    for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++)
+    size_t room = 0, more;
+    for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++) {
         room = (more = k->conv2d_scratch(&s, p, threads)) > room ? more : room;
-    if (winograd && (more = k->winograd_scratch(s.o, s.i, threads)) > room)
-        room = more;
+        if (winograd && (more = k->winograd_scratch(&s, p, threads)) > room)
+            room = more;
+    }
     struct bench b = {k,
                       s,
                       some((size_t)s.h * s.w * s.i),
@@ -107,6 +109,7 @@ static void shape(const struct gx_kernels *k, int threads, const int v[7])
     if (winograd) {
         report(&b, "winograd y", run_winograd_y);
         report(&b, "winograd dx", run_winograd_dx);
+        report(&b, "winograd dw", run_winograd_dw);
     }
     printf("\n");
     free(b.x), free(b.w), free(b.y), free(b.u), free(b.scratch);

@@ -241,33 +241,34 @@ static void steady(void **state)
     free(x), free(w);
 }
 
-static void check_winograd(const struct gx_kernels *k, int n, int h, int w, int in, int out,
-                           enum gx_conv_product product, int pad, int threads)
+/* Largest error of Winograd's products of numbers of about one size, over the largest result. */
+static const double winograd_limit[] = {1e-5, 1e-5, 5e-6};
+
+static void check_winograd(const struct gx_kernels *k, const struct gx_conv_sizes *s,
+                           enum gx_conv_product product, int threads)
 {
-    bool dx = product == GX_CONV_DX;
-    /* dx of a convolution that has `pad` padding: its input is g, its picture is oh x ow */
-    struct gx_conv_sizes s = sizes(n, h, w, in, out, 3, 1, pad);
-    size_t nx = (size_t)n * h * w * in, ny = (size_t)n * s.oh * s.ow * out;
-    float *x = numbers(dx ? ny : nx, 1), *tap = numbers((size_t)9 * in * out, 2);
-    float *bias = numbers(1024, 4), *want = numbers(dx ? nx : ny, 5);
+    static const char *const names[] = {"winograd y", "winograd dx", "winograd dw"};
+    size_t count[3] = {(size_t)s->n * s->oh * s->ow * s->o, (size_t)s->n * s->h * s->w * s->i,
+                       (size_t)s->kh * s->kw * s->i * s->o};
+    float *x = numbers(count[1], 1), *w = numbers(count[2], 2), *g = numbers(count[0], 3);
+    float *bias = numbers(1024, 4), *want = numbers(count[product], 5);
     const float *b = threads == 2 ? NULL : bias;
-    struct room u = room_of((size_t)36 * in * out * sizeof *x);
-    struct room got = room_of((dx ? nx : ny) * sizeof *x);
-    struct room scratch =
-        room_of(dx ? k->winograd_scratch(out, in, threads) : k->winograd_scratch(in, out, threads));
-    k->winograd_weights(in, out, product, tap, floats(&u), threads);
-    assert_true(within(&u));
-    if (dx) {
-        gx_kernels_reference.conv2d_dx(&s, x, tap, b, want, NULL, 1);
-        k->winograd_conv(n, s.oh, s.ow, out, in, 2 - pad, x, floats(&u), b, floats(&got),
-                         scratch.start, threads);
+    struct room u = room_of((size_t)36 * s->i * s->o * sizeof *x);
+    struct room got = room_of(count[product] * sizeof *x);
+    struct room scratch = room_of(k->winograd_scratch(s, product, threads));
+    if (product == GX_CONV_DW) {
+        gx_kernels_reference.conv2d_dw(s, x, g, want, NULL, 1);
+        k->winograd_dw(s, x, g, floats(&got), scratch.start, threads);
     } else {
-        gx_kernels_reference.conv2d(&s, x, tap, b, want, NULL, 1);
-        k->winograd_conv(n, h, w, in, out, pad, x, floats(&u), b, floats(&got), scratch.start,
-                         threads);
+        const float *in = product == GX_CONV_Y ? x : g;
+        (product == GX_CONV_Y ? gx_kernels_reference.conv2d
+                              : gx_kernels_reference.conv2d_dx)(s, in, w, b, want, NULL, 1);
+        k->winograd_weights(s, product, w, floats(&u), threads);
+        k->winograd_conv(s, product, in, floats(&u), b, floats(&got), scratch.start, threads);
     }
-    compare(k, &s, dx ? "winograd dx" : "winograd", threads, &got, &scratch, want, 1e-5);
-    free(x), free(tap), free(bias), free(want);
+    assert_true(within(&u));
+    compare(k, s, names[product], threads, &got, &scratch, want, winograd_limit[product]);
+    free(x), free(w), free(g), free(bias), free(want);
     free(u.start), free(got.start), free(scratch.start);
 }
 
@@ -277,16 +278,38 @@ static void winograd(void **state)
     const struct gx_kernels *k;
     const int shapes[][5] = {{1, 4, 4, 16, 16},  {2, 7, 9, 5, 3},     {1, 3, 3, 33, 70},
                              {1, 1, 1, 17, 4},   {1, 21, 18, 64, 33}, {3, 6, 5, 1, 1},
-                             {1, 8, 12, 70, 64}, {1, 2, 30, 3, 17},   {1, 5, 5, 300, 40}};
+                             {1, 8, 12, 70, 64}, {1, 2, 30, 3, 17},   {1, 5, 5, 300, 40},
+                             {2, 49, 54, 18, 33}};
     for (int t = 0; (k = gx_kernels_at(t)); t++)
         for (size_t j = 0; j < sizeof shapes / sizeof *shapes; j++)
             for (int pad = 0; pad <= 2; pad++)
-                for (int p = GX_CONV_Y; p <= GX_CONV_DX; p++) {
-                    const int *s = shapes[j];
-                    if (s[1] + 2 * pad >= 3 && s[2] + 2 * pad >= 3 && (t || s[3] * s[4] < 400))
-                        check_winograd(k, s[0], s[1], s[2], s[3], s[4], p, pad,
-                                       1 + (int)(j + pad) % 3);
+                for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++) {
+                    const int *v = shapes[j];
+                    struct gx_conv_sizes s = sizes(v[0], v[1], v[2], v[3], v[4], 3, 1, pad);
+                    if (s.oh > 0 && s.ow > 0 && (t || s.i * s.o < 400))
+                        check_winograd(k, &s, p, 1 + (int)(j + pad) % 3);
                 }
+}
+
+/* The weight gradient is the same for every number of threads, bit for bit. */
+static void winograd_threads(void **state)
+{
+    (void)state;
+    const struct gx_kernels *k;
+    struct gx_conv_sizes s = sizes(1, 30, 26, 40, 24, 3, 1, 1);
+    float *x = numbers(30 * 26 * 40, 1), *g = numbers(30 * 26 * 24, 2);
+    for (int t = 1; (k = gx_kernels_at(t)); t++) {
+        struct room one = room_of(9 * 40 * 24 * sizeof *x), more = room_of(one.bytes);
+        for (int threads = 1; threads <= 5; threads++) {
+            struct room scratch = room_of(k->winograd_scratch(&s, GX_CONV_DW, threads));
+            k->winograd_dw(&s, x, g, floats(threads == 1 ? &one : &more), scratch.start, threads);
+            free(scratch.start);
+            if (threads > 1)
+                assert_memory_equal(one.start, more.start, one.bytes);
+        }
+        free(one.start), free(more.start);
+    }
+    free(x), free(g);
 }
 
 /* The method must not depend on the picture's size, and Winograd only where it is possible. */
@@ -305,7 +328,11 @@ static void methods(void **state)
                 assert_int_equal(k->conv2d_method(&strided, p), GX_CONV_GEMM);
                 assert_int_equal(k->conv2d_method(&four, p), GX_CONV_GEMM);
             }
-            assert_int_equal(k->conv2d_method(&small, GX_CONV_DW), GX_CONV_GEMM);
+            assert_int_equal(k->conv2d_method(&strided, GX_CONV_DW), GX_CONV_GEMM);
+            if (t && i >= 16) {
+                assert_int_equal(k->conv2d_method(&large, GX_CONV_DW), GX_CONV_WINOGRAD);
+                assert_int_equal(k->conv2d_method(&small, GX_CONV_DW), GX_CONV_GEMM);
+            }
         }
     }
 }
@@ -314,7 +341,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_hand), cmocka_unit_test(odd_shapes), cmocka_unit_test(chosen_shapes),
-        cmocka_unit_test(steady),  cmocka_unit_test(winograd),   cmocka_unit_test(methods),
+        cmocka_unit_test(steady),  cmocka_unit_test(winograd),   cmocka_unit_test(winograd_threads),
+        cmocka_unit_test(methods),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

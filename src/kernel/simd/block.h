@@ -99,6 +99,24 @@ static inline void gx_copy_over(float *to, const float *from, int64_t count)
         gx_store(to + i, gx_load(from + i));
 }
 
+/* The first `count` lanes of a vector; the others are zero, or not written. */
+static inline vf gx_load_some(const float *from, int count)
+{
+    vf v = {0};
+    if (count >= GX_LANES)
+        return gx_load(from);
+    gx_copy((float *)&v, from, count);
+    return v;
+}
+
+static inline void gx_store_some(float *to, vf v, int count)
+{
+    if (count >= GX_LANES)
+        gx_store(to, v);
+    else
+        gx_copy(to, (const float *)&v, count);
+}
+
 static inline void gx_zero(float *to, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
