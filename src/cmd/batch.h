@@ -3,9 +3,9 @@
 #ifndef GX_CMD_BATCH_H
 #define GX_CMD_BATCH_H
 
-#include "cmd/jobs.h"
 #include "cmd/label.h"
-#include "cmd/report.h"
+#include "cmd/pictures.h"
+#include "cmd/pipeline.h"
 #include "ganx/image.h"
 #include "ganx/model.h"
 
@@ -18,16 +18,6 @@ struct gx_batch {
     struct gx_open_options open;
     struct gx_write_options write; /* format is each job's own */
     int64_t max_memory;            /* bytes for the pictures in flight; 0: what the machine has */
-};
-
-enum gx_outcome { GX_NOT_ATTEMPTED, GX_DONE, GX_SKIPPED, GX_FAILED };
-
-struct gx_batch_result {
-    enum gx_outcome *outcome; /* one a job, in their order; free it */
-    int count[GX_FAILED + 1]; /* jobs by outcome */
-    int numeric;              /* failed because the result was not finite */
-    int code;                 /* exit code of the latest failure, as if it had been the only job */
-    bool cannot_write;        /* and that ended the work; the signal that did: gx_stop_signal */
 };
 
 /* Reports each job that fails or is skipped, in text or JSON, and with --json each output that is

@@ -1,63 +1,11 @@
 /* ganx FAMILY translate: pictures through a trained model. */
 #include "cmd/batch.h"
-#include "cmd/cmd.h"
 #include "cmd/stop.h"
-#include "model/find.h"
 #include "util/arena.h"
-#include "util/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static struct gx_model_settings settings_of(const struct gx_config *c)
-{
-    const char *temp = getenv("TMPDIR"), *stats = c->translate.norm_stats;
-    const char *dropout = c->translate.dropout;
-    return (struct gx_model_settings){
-        .family = c->family,
-        .direction = c->translate.direction,
-        .domains = *c->translate.domains ? c->translate.domains : NULL,
-        .norm_stats = !strcmp(stats, "image")     ? GX_MODEL_STATS_IMAGE
-                      : !strcmp(stats, "running") ? GX_MODEL_STATS_RUNNING
-                                                  : GX_MODEL_STATS_OWN,
-        .dropout = !strcmp(dropout, "on")    ? GX_MODEL_DROPOUT_ON
-                   : !strcmp(dropout, "off") ? GX_MODEL_DROPOUT_OFF
-                                             : GX_MODEL_DROPOUT_OWN,
-        .seed = c->train.seed,
-        .size = c->translate.size,
-        .threads = c->threads,
-        .kernels = c->cpu,
-        .max_memory = c->max_memory,
-        /* not /tmp, which often lies in memory itself */
-        .temp_folder = temp && *temp ? temp : "/var/tmp",
-        .max_temp = c->translate.max_temp,
-    };
-}
-
-static int plan_jobs(const struct gx_config *c, const struct gx_targets *targets,
-                     struct gx_jobs *jobs, struct gx_err *err)
-{
-    const char **folder = gx_new(((size_t)targets->count + 1) * sizeof *folder);
-    for (int i = 0; i < targets->count; i++)
-        folder[i] = targets->target[i].folder;
-    const struct gx_jobs_request request = {.operand = c->operand,
-                                            .operands = c->operands,
-                                            .files_from = c->translate.files_from,
-                                            .recursive = c->translate.recursive,
-                                            .force = c->translate.force,
-                                            .variant = folder,
-                                            .variants = targets->folders ? targets->count : 0,
-                                            .format = c->translate.format,
-                                            .fallback = "png",
-                                            .is_input = gx_picture_name,
-                                            .format_off = gx_picture_name_off,
-                                            .format_of = gx_format_of_name};
-    int code = gx_jobs_plan(jobs, &request, err);
-    free(folder);
-    return code;
-}
 
 /* ---- --dry-run ---- */
 
@@ -69,8 +17,7 @@ static void say_outputs(const struct gx_batch *b, const struct gx_job *job, char
     for (int i = 0; i < b->jobs->outputs; i++)
         if (!job->output[i].exists && !wanted++)
             first = job->output[i].path;
-    size_t used =
-        (size_t)snprintf(text, size, "%s", strcmp(first, "-") != 0 ? first : "standard output");
+    size_t used = (size_t)snprintf(text, size, "%s", gx_shown_out(first));
     if (wanted > 1 && used < size)
         snprintf(text + used, size - used, " and %d more", wanted - 1);
 }
@@ -128,104 +75,17 @@ static int say_all(const struct gx_batch *b)
     return sound == b->jobs->count ? GX_EXIT_DONE : sound ? GX_EXIT_SOME_FAILED : GX_EXIT_NO_INPUT;
 }
 
-/* ---- afterwards ---- */
-
-static void summarise(struct gx_report *report, const struct gx_batch_result *r)
-{
-    int done = r->count[GX_DONE], skipped = r->count[GX_SKIPPED], failed = r->count[GX_FAILED];
-    int left = r->count[GX_NOT_ATTEMPTED];
-    const struct gx_number numbers[] = {
-        {"translated", done}, {"skipped", skipped}, {"failed", failed}, {"not_attempted", left}};
-    char rest[96] = "";
-    if (skipped)
-        snprintf(rest, sizeof rest, ", %d skipped", skipped);
-    if (failed)
-        snprintf(rest + strlen(rest), sizeof rest - strlen(rest), ", %d failed", failed);
-    if (left)
-        snprintf(rest + strlen(rest), sizeof rest - strlen(rest), ", %d not attempted", left);
-    gx_report_numbers(report, failed || left ? GX_WARNING : GX_INFO, "summary", numbers, 4,
-                      "%d translated%s", done, rest);
-}
-
-/* One name a line; NUL-ended like --files-from reads them if a name has lines of its own. */
-static int write_failed(const char *path, const struct gx_jobs *jobs,
-                        const struct gx_batch_result *r, struct gx_err *err)
-{
-    size_t size = 0, room = 1;
-    char end = '\n';
-    for (int i = 0; i < jobs->count; i++) {
-        room += strlen(jobs->job[i].in) + 1;
-        if (r->outcome[i] == GX_FAILED && strchr(jobs->job[i].in, '\n'))
-            end = '\0';
-    }
-    char *text = gx_new(room);
-    int code = 0;
-    for (int i = 0; i < jobs->count; i++)
-        if (r->outcome[i] == GX_FAILED) {
-            size_t length = strlen(jobs->job[i].in);
-            memcpy(text + size, jobs->job[i].in, length);
-            size += length;
-            text[size++] = end;
-        }
-    if (strcmp(path, "-") != 0)
-        code = gx_file_write(path, text, size, err);
-    else
-        fwrite(text, 1, size, stdout); /* main checks the stream when all is done */
-    free(text);
-    return code;
-}
-
-/* Before hours of work, not after them. */
-static int check_failed_list(const char *path, struct gx_err *err)
-{
-    const char *slash = strrchr(path, '/');
-    struct gx_arena arena = {0};
-    if (!*path || !strcmp(path, "-"))
-        return 0;
-    const char *folder = !slash ? "." : slash == path ? "/" : NULL;
-    if (!folder)
-        folder = gx_arena_format(&arena, "%.*s", (int)(slash - path), path);
-    int code = 0;
-    if (gx_is_folder(path))
-        code = gx_fail(err, GX_E_IO, "cannot write '%s': it is a folder", path);
-    else if (access(folder, W_OK | X_OK))
-        code = gx_fail_errno(err, GX_E_IO, "cannot write '%s'", path);
-    gx_arena_clear(&arena);
-    return code;
-}
-
-static int exit_code(const struct gx_jobs *jobs, const struct gx_batch_result *r)
-{
-    int done = r->count[GX_DONE] + r->count[GX_SKIPPED], failed = r->count[GX_FAILED];
-    if (r->cannot_write)
-        return GX_EXIT_CANNOT_WRITE;
-    if (gx_stop_signal() && r->count[GX_NOT_ATTEMPTED])
-        return GX_EXIT_SIGNAL + gx_stop_signal();
-    if (!jobs->batch || !failed)
-        return r->code;
-    if (done)
-        return GX_EXIT_SOME_FAILED;
-    return r->numeric == failed ? GX_EXIT_MODEL : GX_EXIT_NO_INPUT;
-}
+/* ---- the work ---- */
 
 static int run_batch(const struct gx_config *c, const struct gx_batch *batch)
 {
     struct gx_batch_result result;
     struct gx_err err;
-    if (check_failed_list(c->translate.failed_list, &err))
+    if (gx_pictures_check(c, &err))
         return gx_fail_at(batch->report, -GX_E_IO, GX_AT_OUTPUT, &err);
     gx_stop_catch();
     gx_batch_run(batch, &result);
-    int code = exit_code(batch->jobs, &result);
-    if (batch->jobs->batch)
-        summarise(batch->report, &result);
-    if (*c->translate.failed_list &&
-        write_failed(c->translate.failed_list, batch->jobs, &result, &err)) {
-        gx_report(batch->report, GX_ERROR, "error", "%s", err.text);
-        code = code == GX_EXIT_DONE || code == GX_EXIT_SOME_FAILED ? GX_EXIT_CANNOT_WRITE : code;
-    }
-    free(result.outcome);
-    return code;
+    return gx_pictures_end(c, batch->report, batch->jobs, &result, "translated");
 }
 
 /* ---- before ---- */
@@ -238,45 +98,12 @@ struct task {
     enum gx_stage stage; /* that an error came up at */
 };
 
-static int prepare(const struct gx_config *c, struct gx_batch *batch, struct gx_err *err)
-{
-    batch->open = (struct gx_open_options){.max_pixels = c->translate.max_pixels,
-                                           .allow_truncated = c->translate.allow_truncated};
-    batch->write = gx_write_defaults;
-    batch->write.quality = c->translate.quality;
-    batch->write.strip = c->translate.strip;
-    batch->max_memory = c->max_memory;
-    int code = gx_background_parse(c->translate.background, batch->write.background, err);
-    return code ? code : gx_image_start(c->translate.loaders, 1, err);
-}
-
-/* -m, or the family's installed model; *chosen: the user did not point at it. */
-static int find_model(const struct gx_config *c, char **path, bool *chosen, struct gx_err *err)
-{
-    const char *asked = c->translate.model;
-    *chosen = !*asked || access(asked, F_OK);
-    if (*asked)
-        return gx_model_find(asked, path, err);
-    int code = gx_model_installed(c->family, path, NULL);
-    if (!code)
-        return 0;
-    struct gx_arena arena = {0};
-    const char *own = gx_model_own_folder(&arena);
-    gx_fail(
-        err, -code,
-        "no model is installed for '%s': give one with -m, such as the run's folder of 'ganx %s "
-        "train', or put %s.safetensors into '%s'",
-        c->family, c->family, c->family, own ? own : "models");
-    gx_arena_clear(&arena);
-    return code;
-}
-
 static int open_model(const struct gx_config *c, struct gx_batch *batch, struct gx_err *err)
 {
-    struct gx_model_settings settings = settings_of(c);
+    struct gx_model_settings settings = gx_pictures_model_settings(c);
     char *path = NULL;
     bool chosen;
-    int code = find_model(c, &path, &chosen, err);
+    int code = gx_pictures_model(c, c->translate.model, &path, &chosen, err);
     if (!code)
         code = gx_model_open(&batch->model, path, &settings, err);
     if (!code && chosen)
@@ -297,24 +124,14 @@ static int open_targets(struct task *t, struct gx_err *err)
 
 static int plan_outputs(struct task *t, struct gx_err *err)
 {
-    struct gx_report *report = t->batch.report;
-    const struct gx_jobs *jobs = &t->jobs;
-    t->stage = GX_AT_START;
-    int code = plan_jobs(t->config, &t->targets, &t->jobs, err);
-    if (code == -GX_E_IO)
-        t->stage = GX_AT_INPUT; /* the list of --files-from */
-    if (code)
-        return code;
-    if (jobs->passed_over)
-        gx_report(report, GX_WARNING, "passed_over",
-                  "passed over %d %s that --loaders would allow, such as '%s' (--loaders %s)",
-                  jobs->passed_over, jobs->passed_over == 1 ? "picture" : "pictures",
-                  jobs->passed_over_name, jobs->passed_over_format);
-    t->stage = GX_AT_INPUT;
-    return jobs->count ? 0
-                       : gx_fail(err, GX_E_IO, "no pictures in '%s'",
-                                 *t->config->translate.files_from ? t->config->translate.files_from
-                                                                  : t->config->operand[0]);
+    const struct gx_targets *targets = &t->targets;
+    const char **folder = gx_new(((size_t)targets->count + 1) * sizeof *folder);
+    for (int i = 0; i < targets->count; i++)
+        folder[i] = targets->target[i].folder;
+    int code = gx_pictures_plan(&t->jobs, t->config, t->batch.report, folder,
+                                targets->folders ? targets->count : 0, &t->stage, err);
+    free(folder);
+    return code;
 }
 
 /* The names are planned before the model is loaded, so that a slip of the pen is told at once; but
@@ -323,7 +140,8 @@ static int make_ready(struct task *t, struct gx_err *err)
 {
     bool chooses = gx_option_applies(gx_option_by_key("to"), t->config->family);
     t->stage = GX_AT_START;
-    int code = prepare(t->config, &t->batch, err);
+    t->batch.max_memory = t->config->max_memory;
+    int code = gx_pictures_prepare(t->config, &t->batch.open, &t->batch.write, err);
     if (!code && chooses)
         code = open_targets(t, err);
     if (!code)
