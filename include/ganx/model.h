@@ -76,7 +76,7 @@ void gx_model_close(struct gx_model **model);
 const struct gx_model_facts *gx_model_facts(const struct gx_model *model);
 
 /* Translates one picture: in is h x w x channels_in floats from low to high, rows from the top; out
- * gets h x w x channels_out, and may be `in`. label has facts->domains numbers, and is NULL where that
+ * gets h x w x channels_out, of `scale` times these sides, and may be `in` where scale is 1. label has facts->domains numbers, and is NULL where that
  * is 0. Nothing depends on what was translated before.
  *
  * Sides that are no multiple of facts->multiple are continued to the right and below by mirroring
@@ -95,5 +95,80 @@ GX_MUST_CHECK int gx_model_translate(struct gx_model *model, const float *in, in
  * without the work. */
 GX_MUST_CHECK int gx_model_needs(struct gx_model *model, int w, int h, int64_t *bytes,
                                  struct gx_err *err);
+
+/* ---- super-resolution: pictures of any size in bounded memory ---- */
+
+/* A picture goes through the model in tiles, whose results are joined: bands from the top to the
+ * bottom, and in a band from the left to the right. Each tile is computed together with a border on
+ * those of its sides that are not the picture's. Where the border is as wide as the network sees
+ * (the default for all but the deepest networks, whose reach is hundreds of pixels) the result is
+ * that of the whole picture but for rounding: 1e-5 of the range. The tiles depend on the picture's
+ * size and the settings alone, and the same tiles on the same number of threads give the same bits.
+ *
+ * Rows are a picture's own kind: 1 channel (grey), 2 (grey, alpha), 3 (sRGB) or 4 (sRGB, alpha), of
+ * values from facts->low to facts->high. Grey goes through a network for colour as three equal
+ * channels, and its result becomes grey again. */
+
+enum gx_upscale_alpha {
+    GX_ALPHA_NETWORK, /* through the network, as a grey picture */
+    GX_ALPHA_BICUBIC  /* in either case what is flat (a pixel and its 8 neighbours) stays as it is */
+};
+
+struct gx_upscale_settings { /* all zero: as a rule the best */
+    int tile;                /* side of a tile without its border; 0: what makes the least work within
+                              * the memory. Rounded up to the model's multiple. */
+    bool own_border;         /* border is meant; else the network's reach, but 32 if that is over 64 */
+    int border;              /* pixels of the input; at most the reach is taken, at least 2 */
+    int64_t max_memory;      /* bytes for tiles and rows, besides the weights; 0: 1 GiB */
+    bool tta; /* the mean of the results of the picture turned and mirrored in all 8 ways */
+    enum gx_upscale_alpha alpha;
+};
+
+struct gx_upscale_axis { /* along one side of the picture, in pixels of the input */
+    int size;            /* of the picture, with what is mirrored up to the model's multiple */
+    int count;           /* tiles */
+    int region;          /* of a tile, with its borders */
+    int step;            /* from one to the next; the last one lies at the end */
+    int border;
+};
+
+struct gx_upscale { /* how one picture is done */
+    int width, height, channels, scale;
+    struct gx_upscale_axis x, y;
+    bool exact; /* the borders are as wide as the network sees */
+    bool tta;
+    enum gx_upscale_alpha alpha;
+    int64_t bytes; /* for tiles and rows */
+    double work;   /* pixels that are computed for each pixel of the picture, 1 at best */
+};
+
+/* Plans pictures of that size. -GX_E_NOMEM: not even small tiles fit into the memory; or a network
+ * that looks at the whole picture does not, and tiles were not forced; the text has the numbers.
+ * -GX_E_SHAPE: a side below 1, or channels that the model has none for (colour through a network
+ * for grey pictures). -GX_E_FORMAT: the model's result has other channels than its input. */
+GX_MUST_CHECK int gx_upscale_plan(struct gx_upscale *upscale, struct gx_model *model, int width,
+                                  int height, int channels,
+                                  const struct gx_upscale_settings *settings, struct gx_err *err);
+
+/* Where rows come from and go to; each function gives 0 or an error, which ends the work. */
+struct gx_upscale_rows {
+    void *state; /* the functions' first argument */
+    /* Fills the next rows, width x channels floats each, from the top. */
+    int (*read)(void *state, int rows, float *to, struct gx_err *err);
+    /* Takes the next rows, (width scale) x channels floats each; values may leave the range. */
+    int (*write)(void *state, int rows, const float *from, struct gx_err *err);
+    /* After each tile: how many pixels of the input are done. May be NULL. */
+    int (*step)(void *state, int64_t done, struct gx_err *err);
+};
+
+/* One picture, all rows of it. Errors are those of `rows`, and of gx_model_translate. */
+GX_MUST_CHECK int gx_upscale_run(const struct gx_upscale *upscale, struct gx_model *model,
+                                 const struct gx_upscale_rows *rows, struct gx_err *err);
+
+/* Blends another model of the same network into this one: own weights times `keep`, plus the
+ * other's times `share`. `path` as for gx_model_open, whose errors these are; -GX_E_FORMAT too if
+ * the networks differ. On failure the model's weights are what they were. */
+GX_MUST_CHECK int gx_model_blend(struct gx_model *model, double keep, const char *path,
+                                 double share, struct gx_err *err);
 
 #endif

@@ -185,3 +185,33 @@ const struct gx_model_facts *gx_model_facts(const struct gx_model *model)
 {
     return &model->facts;
 }
+
+/* ---- blending ---- */
+
+static bool same_network(const struct gx_model *a, const struct gx_model *b)
+{
+    return a->card.spec.network == b->card.spec.network &&
+           !memcmp(a->card.spec.size, b->card.spec.size, sizeof a->card.spec.size);
+}
+
+int gx_model_blend(struct gx_model *model, double keep, const char *path, double share,
+                   struct gx_err *err)
+{
+    struct gx_model *other;
+    int code = gx_model_open(&other, path, &model->settings, err);
+    if (code)
+        return code;
+    if (same_network(model, other)) { /* and so the parameters lie in the same places */
+        for (int64_t i = 0; i < model->params.total; i++)
+            model->params.data[i] =
+                (float)(keep * model->params.data[i] + share * other->params.data[i]);
+        gx_model_forget(model);
+    } else {
+        code = gx_fail(err, GX_E_FORMAT,
+                       "'%s' ('%s') cannot be blended with '%s' ('%s'): their networks differ",
+                       other->facts.path, other->facts.network, model->facts.path,
+                       model->facts.network);
+    }
+    gx_model_close(&other);
+    return code;
+}

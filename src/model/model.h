@@ -32,6 +32,13 @@ struct gx_model {
     uint64_t uses;
 };
 
+/* The plan for pictures of this size, from before or new, which may cost older ones their place. */
+GX_MUST_CHECK int gx_model_prepare(struct gx_model *model, int w, int h,
+                                   struct gx_model_plan **ready, struct gx_err *err);
+
+/* Whether none of them is infinite or not a number. */
+bool gx_all_finite(const float *x, int64_t count);
+
 /* Frees every plan. */
 void gx_model_forget(struct gx_model *model);
 

@@ -49,7 +49,8 @@ static int build(struct gx_model *model, int w, int h, struct gx_model_plan *p, 
     if (facts->domains)
         p->label = gx_input(g, (struct gx_shape){1, 1, 1, facts->domains}, "label");
     model->card.spec.network->build(&how, x, p->label, out);
-    const struct gx_shape corner = {0}, cut = {1, h, w, facts->channels_out};
+    int scale = facts->scale;
+    const struct gx_shape corner = {0}, cut = {1, h * scale, w * scale, facts->channels_out};
     p->out = gx_keep(padded ? gx_slice(g, out[0], corner, cut) : out[0]);
     const struct gx_plan_settings settings = {.kernels = model->kernels,
                                               .threads = model->settings.threads,
@@ -59,7 +60,8 @@ static int build(struct gx_model *model, int w, int h, struct gx_model_plan *p, 
                                               .max_temp = model->settings.max_temp};
     int code = gx_plan_new(&p->plan, g, &settings, err);
     if (!code && !gx_shape_equal(p->out->shape, cut))
-        code = gx_fail(err, GX_E_SHAPE, "the network does not keep the picture's size");
+        code =
+            gx_fail(err, GX_E_SHAPE, "the network does not make pictures %d times as large", scale);
     if (code)
         forget(p);
     else
@@ -98,9 +100,8 @@ static struct gx_model_plan *make_room(struct gx_model *model, int64_t bytes)
     }
 }
 
-/* The plan for this size, from before or new. */
-static int prepare(struct gx_model *model, int w, int h, struct gx_model_plan **ready,
-                   struct gx_err *err)
+int gx_model_prepare(struct gx_model *model, int w, int h, struct gx_model_plan **ready,
+                     struct gx_err *err)
 {
     struct gx_model_plan made;
     for (int i = 0; i < GX_MODEL_PLANS; i++)
@@ -121,7 +122,7 @@ static int prepare(struct gx_model *model, int w, int h, struct gx_model_plan **
     return code;
 }
 
-static bool all_finite(const float *x, int64_t count)
+bool gx_all_finite(const float *x, int64_t count)
 {
     float sum = 0; /* 0 * x is 0 for every finite x, and not a number for the others */
     for (int64_t i = 0; i < count; i++)
@@ -133,7 +134,7 @@ static int translate_as_it_is(struct gx_model *model, const float *in, int w, in
                               const float *label, float *out, struct gx_err *err)
 {
     struct gx_model_plan *p;
-    int code = prepare(model, w, h, &p, err);
+    int code = gx_model_prepare(model, w, h, &p, err);
     if (code)
         return code;
     int64_t count = gx_count(p->out->shape);
@@ -143,7 +144,7 @@ static int translate_as_it_is(struct gx_model *model, const float *in, int w, in
                (size_t)model->facts.domains * sizeof *label);
     gx_plan_run(p->plan, 0, model->settings.seed, 0);
     memcpy(out, gx_plan_value(p->plan, p->out), (size_t)count * sizeof *out);
-    if (!all_finite(out, count))
+    if (!gx_all_finite(out, count))
         return gx_fail(err, GX_E_NUMERIC, "the model's result holds values that are not finite");
     return 0;
 }
@@ -169,8 +170,9 @@ static int translate_scaled(struct gx_model *model, const float *in, int w, int 
 {
     const struct gx_model_facts *facts = &model->facts;
     int size = model->settings.size, ci = facts->channels_in, co = facts->channels_out;
-    size_t pixels = (size_t)size * (size_t)size;
-    float *small = malloc(pixels * (size_t)(ci + co) * sizeof *small), *result;
+    int by = facts->scale;
+    size_t pixels = (size_t)size * (size_t)size, made = pixels * (size_t)(by * by);
+    float *small = malloc((pixels * (size_t)ci + made * (size_t)co) * sizeof *small), *result;
     if (!small)
         return gx_fail(err, GX_E_NOMEM, "no memory for a picture of %d x %d", size, size);
     result = small + pixels * (size_t)ci;
@@ -178,7 +180,7 @@ static int translate_scaled(struct gx_model *model, const float *in, int w, int 
     if (!code)
         code = translate_as_it_is(model, small, size, size, label, result, err);
     if (!code)
-        code = scale(facts, result, size, size, co, out, w, h, err);
+        code = scale(facts, result, size * by, size * by, co, out, w * by, h * by, err);
     free(small);
     return code;
 }
