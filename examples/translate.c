@@ -17,10 +17,15 @@ int main(int argc, char **argv)
     if (!failed) {
         const struct gx_model_facts *m = gx_model_facts(model);
         int w = gx_picture_facts(in)->width, h = gx_picture_facts(in)->height;
-        struct gx_pixels out = {NULL, w, h, m->channels_out, m->low, m->high};
-        out.data = data = malloc(4 * sizeof *data * (size_t)w * (size_t)h); /* 4 channels at most */
+        size_t scale = (size_t)m->scale, pixels = (size_t)w * (size_t)h;
+        struct gx_pixels out = {
+            NULL, w * m->scale, h * m->scale, m->channels_out, m->low, m->high};
+        /* both pictures, 4 channels at most */
+        data = malloc(4 * sizeof *data * pixels * (1 + scale * scale));
+        float *result = data ? data + 4 * pixels : NULL;
+        out.data = result;
         failed = !data || gx_picture_read(in, m->channels_in, m->low, m->high, data, &err) ||
-                 gx_model_translate(model, data, w, h, NULL, data, &err) ||
+                 gx_model_translate(model, data, w, h, NULL, result, &err) ||
                  gx_picture_write(&out, in, &gx_write_defaults, argv[3], &err);
     }
     if (failed)
