@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METRICS_MAX = 8 };
+enum { METRICS_MAX = 16 };
 
 struct eval {
     struct gx_report *report;

@@ -71,39 +71,75 @@ struct gx_node *gx_vgg_normalise(struct gx_graph *g, struct gx_node *x, const fl
     return gx_mul(g, gx_sub(g, x, by_channel(g, mean)), by_channel(g, rate));
 }
 
+static bool same_place(struct place a, struct place b)
+{
+    return a.block == b.block && a.conv == b.conv && a.relu == b.relu;
+}
+
 /* Puts y where it is asked for; gives how many places took it. */
 static int hand_out(struct gx_node *y, struct place here, const struct place *wanted, int layers,
                     struct gx_node **out)
 {
     int taken = 0;
     for (int i = 0; i < layers; i++)
-        if (wanted[i].block == here.block && wanted[i].conv == here.conv &&
-            wanted[i].relu == here.relu) {
+        if (same_place(wanted[i], here)) {
             out[i] = y;
             taken++;
         }
     return taken;
 }
 
-static void build_up_to(const struct gx_build *b, struct gx_node *x, const struct place *wanted,
-                        int layers, struct gx_node **out)
+/* x is the value of the layer `after`; NULL: the picture. */
+static void build_up_to(const struct gx_build *b, struct gx_node *x, const struct place *after,
+                        const struct place *wanted, int layers, struct gx_node **out)
 {
     const struct gx_layer_conv same = {3, 1, 1, 0};
     const int *depth = depth_of(b->spec->network);
     struct gx_node *y = x;
+    bool on = !after;
     int index = 0, left = layers;
-    for (int block = 0; block < BLOCKS && left; block++, index++) {
-        if (block)
+    for (int block = 0; block < BLOCKS; block++, index++) {
+        if (block && on)
             y = gx_max_pool(b->graph, y, 2, 2, 0);
-        for (int k = 0; k < depth[block] && left; k++, index += 2) {
-            y = gx_layer_conv(b, y, block_width(b->spec, block), same, true, "features.%d", index);
-            left -= hand_out(y, (struct place){block, k, false}, wanted, layers, out);
-            if (!left)
-                return;
-            y = gx_relu(b->graph, y);
-            left -= hand_out(y, (struct place){block, k, true}, wanted, layers, out);
-        }
+        for (int k = 0; k < depth[block]; k++, index += 2)
+            for (int relu = 0; relu < 2; relu++) {
+                struct place here = {block, k, relu};
+                if (!on) {
+                    on = same_place(*after, here);
+                    continue;
+                }
+                y = relu ? gx_relu(b->graph, y)
+                         : gx_layer_conv(b, y, block_width(b->spec, block), same, true,
+                                         "features.%d", index);
+                left -= hand_out(y, here, wanted, layers, out);
+                if (!left)
+                    return;
+            }
     }
+}
+
+/* Fails the graph unless there is such a layer. */
+static int need_place(const struct gx_build *b, const char *layer, struct place *place)
+{
+    const struct gx_network *network = b->spec->network;
+    if (find_place(place, network, layer))
+        return 0;
+    gx_graph_fail(b->graph, GX_E_CONFIG,
+                  "'%s' has no layer '%.40s'; layers are like conv5_%d (before ReLU) and relu5_%d "
+                  "(after)",
+                  network->name, layer, depth_of(network)[4], depth_of(network)[4]);
+    return -GX_E_CONFIG;
+}
+
+struct gx_node *gx_vgg_next(const struct gx_build *b, struct gx_node *x, const char *after,
+                            const char *layer)
+{
+    struct place from, to;
+    struct gx_node *y = x;
+    if ((after && need_place(b, after, &from)) || need_place(b, layer, &to))
+        return x;
+    build_up_to(b, x, after ? &from : NULL, &to, 1, &y);
+    return y;
 }
 
 int gx_vgg_features_normalised(const struct gx_build *b, struct gx_node *x,
@@ -117,15 +153,11 @@ int gx_vgg_features_normalised(const struct gx_build *b, struct gx_node *x,
         return -GX_E_CONFIG;
     }
     for (int i = 0; i < layers; i++) {
-        if (find_place(&wanted[i], network, layer[i]))
-            continue;
-        gx_graph_fail(b->graph, GX_E_CONFIG,
-                      "'%s' has no layer '%.40s'; layers are like conv5_%d (before ReLU) and "
-                      "relu5_%d (after)",
-                      network->name, layer[i], depth_of(network)[4], depth_of(network)[4]);
-        return -GX_E_CONFIG;
+        int code = need_place(b, layer[i], &wanted[i]);
+        if (code)
+            return code;
     }
-    build_up_to(b, x, wanted, layers, out);
+    build_up_to(b, x, NULL, wanted, layers, out);
     return 0;
 }
 
@@ -146,7 +178,7 @@ static int build(const struct gx_build *b, struct gx_node *x, struct gx_node *la
     struct place last[BLOCKS];
     for (int i = 0; i < BLOCKS; i++)
         last[i] = (struct place){i, depth_of(b->spec->network)[i] - 1, true};
-    build_up_to(b, x, last, BLOCKS, out);
+    build_up_to(b, x, NULL, last, BLOCKS, out);
     return BLOCKS;
 }
 

@@ -25,6 +25,12 @@ GX_MUST_CHECK int gx_vgg_features_normalised(const struct gx_build *b, struct gx
                                              const char *const *layer, int layers,
                                              struct gx_node **out);
 
+/* One layer further on: x is the value of the layer `after` (NULL: the normalised picture), and
+ * `layer` a later one; where it is none, x is given back. For those who use each layer at once, and
+ * need not keep the others until then. */
+struct gx_node *gx_vgg_next(const struct gx_build *b, struct gx_node *x, const char *after,
+                            const char *layer);
+
 /* (x - mean) / deviation by channel; a grey x becomes three channels. */
 struct gx_node *gx_vgg_normalise(struct gx_graph *g, struct gx_node *x, const float mean[3],
                                  const float deviation[3]);

@@ -21,6 +21,7 @@ static const struct {
     int (*run)(const struct fixture *f, struct gx_err *err);
 } kinds[] = {
     {"forward", parity_forward},       {"gradient_penalty", parity_gradient_penalty},
+    {"lpips", parity_lpips},           {"metrics", parity_metrics},
     {"objectives", parity_objectives}, {"spectral_norm", parity_spectral_norm},
     {"train", parity_train},
 };

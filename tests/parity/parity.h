@@ -7,6 +7,7 @@
 #define GX_TESTS_PARITY_H
 
 #include "ganx/network.h"
+#include "image/metrics.h"
 
 #include <jansson.h>
 
@@ -34,7 +35,10 @@ void parity_note(const struct fixture *f, double value, const char *format, ...)
 
 /* The kinds. Errors are of the fixture as a whole: what was compared before stays counted. */
 GX_MUST_CHECK int parity_forward(const struct fixture *f, struct gx_err *err);
+GX_MUST_CHECK int parity_bicubic(const struct fixture *f, struct gx_err *err); /* of metrics */
 GX_MUST_CHECK int parity_gradient_penalty(const struct fixture *f, struct gx_err *err);
+GX_MUST_CHECK int parity_lpips(const struct fixture *f, struct gx_err *err);
+GX_MUST_CHECK int parity_metrics(const struct fixture *f, struct gx_err *err);
 GX_MUST_CHECK int parity_objectives(const struct fixture *f, struct gx_err *err);
 GX_MUST_CHECK int parity_spectral_norm(const struct fixture *f, struct gx_err *err);
 GX_MUST_CHECK int parity_train(const struct fixture *f, struct gx_err *err);
@@ -85,5 +89,14 @@ struct fixture_picture { /* 8 bits a channel: grey, grey + alpha, RGB or RGBA */
  * colour becomes grey as PIL's convert("L"), missing alpha is opaque. */
 GX_MUST_CHECK int fixture_picture(const char *path, int channels, struct fixture_picture *picture,
                                   struct gx_err *err);
+
+/* The pictures called "a" and "b" in `names`, relative to a folder, as colour in 0..1. */
+struct fixture_pair {
+    struct gx_pair of;
+    float *data[2];
+};
+GX_MUST_CHECK int fixture_pair(const char *folder, const json_t *names, struct fixture_pair *pair,
+                               struct gx_err *err);
+void fixture_pair_free(struct fixture_pair *pair);
 
 #endif
