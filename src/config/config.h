@@ -59,7 +59,10 @@ struct gx_config {
         const char *generator; /* unet_256, unet_128, unet_N (a power of two), resnet_9blocks ... */
         const char *discriminator; /* patchgan, pixel */
         int ngf, ndf, n_layers;
-        int blocks;                          /* star: residual blocks of the generator */
+        int blocks; /* star, sr: residual blocks of the generator (srvgg: its convolutions) */
+        int scale;  /* sr: how many times larger the output's sides are */
+        int growth; /* sr: rrdbnet: channels that each convolution of a dense block adds */
+        int hidden; /* sr: srgan_discriminator: width of its dense layer */
         int input_channels, output_channels; /* 1, 3 or 4 */
         const char *norm;                    /* batch, instance, none */
         bool dropout;
@@ -73,6 +76,12 @@ struct gx_config {
         const char *pixel; /* l1, l2, smooth_l1, charbonnier */
         double gan_weight; /* of the adversarial loss in the generator's, 1; 0: none */
         double l1;         /* pix2pix: weight of the pixel loss, 100 */
+        double pix;        /* sr: weight of the pixel loss, 1 */
+        double perceptual; /* pix2pix, sr: weight of the distance in VGG's layers; 0: none */
+        double style;      /* ... of the distance of their Gram matrices; 0: none */
+        const char *perceptual_layers;    /* "conv5_3=1,conv1_2=0.1": layers and their weights */
+        const char *perceptual_criterion; /* l1, l2 */
+        const char *perceptual_model;     /* a file of VGG16 or VGG19; "": the installed VGG16 */
         double cycle;      /* cycle: weight of the way there and back, 10 */
         double identity;   /* weight of leaving alone what is there, times `cycle` (0.5) or `rec` */
         double cls, rec; /* star: weights of the domain's recognition, 1, and of the way back, 10 */
@@ -97,12 +106,17 @@ struct gx_config {
         double lr_d;            /* the discriminators' rate; 0: lr */
         double clip_norm;       /* gradients longer than this are scaled down; 0: never */
         double ema;             /* decay of the averaged generator weights; 0: none */
-        const char *schedule;   /* constant, linear, step, multistep, cosine, plateau */
+        double pixel_lr;        /* sr: rate of the first train.pixel_steps; 0: lr */
+        const char *pixel_schedule; /* its course: constant, linear, cosine */
+        const char *schedule; /* constant, linear, step, multistep, cosine, cosine_restarts,
+                                 plateau */
         double decay_from;      /* linear: the share of the run after which lr falls to 0, 0.5 */
         double gamma;           /* step, multistep, plateau: factor */
         int decay_every;        /* step: steps; plateau: validations without progress */
-        const char *milestones; /* multistep: rising steps, separated by commas; "" for none */
-        double min_lr;          /* cosine, plateau */
+        const char *milestones; /* multistep, cosine_restarts: rising steps, separated by commas;
+                                   "" for none */
+        const char *restart_weights; /* cosine_restarts: of each period, by commas; "": all 1 */
+        double min_lr;               /* cosine, cosine_restarts, plateau */
     } optim;
 
     struct {             /* train.* */
@@ -111,6 +125,7 @@ struct gx_config {
         const char *init; /* --init: weights to start from */
         int64_t steps;    /* --steps: generator updates; 0: by epochs */
         int64_t epochs;   /* --epochs */
+        int64_t pixel_steps; /* sr: the first of them, taken with the pixel loss alone */
         int batch;
         int pool; /* earlier generated pictures that discriminators see */
         uint64_t seed;
@@ -121,7 +136,8 @@ struct gx_config {
 
     struct {                /* val.* */
         int every;          /* steps; 0: at each checkpoint */
-        const char *metric; /* ssim, psnr, l1 */
+        const char *metric; /* ssim, psnr, l1, ssim_y, psnr_y */
+        int crop;           /* sr: the middle square of held-out pictures that is looked at */
     } val;
 
     struct {       /* health.* */

@@ -62,6 +62,31 @@ static const struct recipe_line recipes[] = {
     {"star", "train.batch", "16"},
     {"star", "train.n_critic", "5"},
     {"star", "train.steps", "40000"},
+
+    /* BasicSR's MSRResNet x4, the pixel-only network that its GANs start from: 16 blocks of 64, L1
+     * alone, crops of 128, batch 16, Adam 2e-4 (0.9, 0.99), four cosine periods of 250,000 steps,
+     * averaged with 0.999. What the game adds (D, features) is off until it is asked for. */
+    {"sr", "train.run", "runs/sr"},
+    {"sr", "data.preprocess", "crop"},
+    {"sr", "data.load_size", "0"},
+    {"sr", "data.crop_size", "128"},
+    {"sr", "net.generator", "msrresnet"},
+    {"sr", "net.discriminator", "srgan_discriminator"},
+    {"sr", "net.blocks", "16"},
+    {"sr", "net.init", "sr"},
+    {"sr", "loss.gan_weight", "0"},
+    {"sr", "loss.d", "1"},
+    {"sr", "optim.beta1", "0.9"},
+    {"sr", "optim.beta2", "0.99"},
+    {"sr", "optim.ema", "0.999"},
+    {"sr", "optim.schedule", "cosine_restarts"},
+    {"sr", "optim.milestones", "250000,500000,750000"},
+    {"sr", "optim.min_lr", "1e-07"},
+    {"sr", "train.batch", "16"},
+    {"sr", "train.steps", "1000000"},
+    {"sr", "train.sample_every", "5000"},
+    {"sr", "train.checkpoint_every", "5000"},
+    {"sr", "val.metric", "psnr_y"},
 };
 
 const char *gx_option_initial(const struct gx_option *option, const char *family)

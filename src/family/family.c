@@ -37,7 +37,9 @@ int gx_game_init(struct gx_game *game, const struct gx_family *family,
                  const struct gx_config *config, const struct gx_label_kind *labels,
                  struct gx_err *err)
 {
-    *game = (struct gx_game){.family = family, .config = config};
+    *game = (struct gx_game){.family = family, .config = config, .low = -1, .high = 1};
+    for (int s = 0; s < GX_SLOTS_MAX; s++)
+        game->shrink[s] = 1;
     if (labels)
         game->labels = *labels;
     int code = gx_adversary_check(config, err);

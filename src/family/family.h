@@ -16,7 +16,7 @@
 
 enum {
     GX_TRAINEES_MAX = 4,
-    GX_SLOTS_MAX = 2, /* pictures in a sample: A and B */
+    GX_SLOTS_MAX = 3, /* pictures in a sample: A and B, and the sharpened B of super-resolution */
     GX_PHASES_MAX = 4,
     GX_LOSSES_MAX = 16,
     GX_POOLS_MAX = 2,
@@ -47,7 +47,9 @@ struct gx_game {
     struct gx_label_kind labels;
     struct gx_trainee net[GX_TRAINEES_MAX];
     int nets;
-    int slots, channels[GX_SLOTS_MAX]; /* of the pictures in a sample, in [-1, 1] */
+    int slots, channels[GX_SLOTS_MAX]; /* of the pictures in a sample */
+    int shrink[GX_SLOTS_MAX]; /* a slot's sides are 1/shrink of the sample's; never 0 after init */
+    float low, high;          /* range of their values: -1 and 1 unless the family says otherwise */
     struct gx_node *noise;             /* of the step that is being built */
 };
 
@@ -126,7 +128,8 @@ struct gx_family {
     const char *layout; /* of its data sets: a row of src/image's layout table */
     /* Chooses the networks (spec and name of each) and the slots. -GX_E_CONFIG. */
     int (*setup)(struct gx_game *game, struct gx_err *err);
-    /* The graph of one step over pictures (batch, h, w). Errors are the graph's. */
+    /* The graph of one step over samples of (batch, h, w); slot k has h / shrink[k] by w / shrink[k].
+     * Errors are the graph's. */
     void (*build_step)(struct gx_game *game, int batch, int h, int w, struct gx_step *step);
     /* The generator at work, as `translate` would use it. */
     void (*build_preview)(struct gx_game *game, int batch, int h, int w,

@@ -2,3 +2,4 @@
 GX_FAMILY(pix2pix)
 GX_FAMILY(cycle)
 GX_FAMILY(star)
+GX_FAMILY(sr)

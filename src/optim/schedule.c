@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kind_names[] = {"constant",  "linear", "step",
-                                         "multistep", "cosine", "plateau"};
+static const char *const kind_names[] = {"constant", "linear",          "step",   "multistep",
+                                         "cosine",   "cosine_restarts", "plateau"};
 
 int gx_schedule_kind_named(const char *name)
 {
@@ -47,10 +47,30 @@ int gx_schedule_milestones(struct gx_schedule *schedule, const char *text, struc
     return 0;
 }
 
+int gx_schedule_weights(struct gx_schedule *schedule, const char *text, struct gx_err *err)
+{
+    const char *at = skip_space(text);
+    schedule->weights = 0;
+    while (*at) {
+        char *end;
+        double value = strtod(at, &end);
+        const char *next = skip_space(end);
+        if (end == at || !(value >= 0 && value <= 1e6) || (*next && *next != ',') ||
+            (*next && !*skip_space(next + 1)) || schedule->weights > GX_MILESTONES_MAX)
+            return gx_fail(err, GX_E_CONFIG,
+                           "restart weights '%s' are not at most %d numbers separated by commas",
+                           text, GX_MILESTONES_MAX + 1);
+        schedule->weight[schedule->weights++] = value;
+        at = *next ? skip_space(next + 1) : next;
+    }
+    return 0;
+}
+
 int gx_schedule_check(const struct gx_schedule *s, struct gx_err *err)
 {
     enum gx_schedule_kind kind = s->kind;
-    bool sized = kind == GX_SCHEDULE_LINEAR || kind == GX_SCHEDULE_COSINE;
+    bool sized = kind == GX_SCHEDULE_LINEAR || kind == GX_SCHEDULE_COSINE ||
+                 kind == GX_SCHEDULE_RESTARTS;
     bool factored =
         kind == GX_SCHEDULE_STEP || kind == GX_SCHEDULE_MULTISTEP || kind == GX_SCHEDULE_PLATEAU;
     const char *wrong = NULL;
@@ -68,6 +88,8 @@ int gx_schedule_check(const struct gx_schedule *s, struct gx_err *err)
         wrong = "a patience below 0";
     else if (!(s->min_lr >= 0))
         wrong = "a least rate that is negative";
+    else if (kind == GX_SCHEDULE_RESTARTS && s->weights && s->weights != s->milestones + 1)
+        wrong = "not one weight for each period, which are one more than the milestones";
     if (wrong)
         return gx_fail(err, GX_E_CONFIG, "the schedule '%s' has %s", kind_names[kind], wrong);
     return 0;
@@ -88,6 +110,24 @@ static int passed(const struct gx_schedule *s, int64_t u)
     return count;
 }
 
+static double cosine(const struct gx_schedule *s, double top, double part)
+{
+    return s->min_lr + (top - s->min_lr) * (1 + cos(3.141592653589793 * fmin(1, part))) / 2;
+}
+
+static double restarts(const struct gx_schedule *s, int64_t u)
+{
+    int64_t from = 0, to = s->total;
+    int period = 0;
+    while (period < s->milestones && s->milestone[period] < u && s->milestone[period] < s->total)
+        from = s->milestone[period++];
+    if (period < s->milestones && s->milestone[period] < s->total)
+        to = s->milestone[period];
+    double weight = s->weights ? s->weight[period] : 1;
+    double rate = cosine(s, s->lr, (double)(u - from) / (double)(to - from));
+    return s->min_lr + weight * (rate - s->min_lr);
+}
+
 double gx_schedule_lr(const struct gx_schedule *s, int64_t u)
 {
     switch (s->kind) {
@@ -97,10 +137,10 @@ double gx_schedule_lr(const struct gx_schedule *s, int64_t u)
         return s->lr * pow(s->gamma, (double)(u / s->every));
     case GX_SCHEDULE_MULTISTEP:
         return s->lr * pow(s->gamma, passed(s, u));
-    case GX_SCHEDULE_COSINE: {
-        double part = fmin(1, (double)u / (double)s->total);
-        return s->min_lr + (s->lr - s->min_lr) * (1 + cos(3.141592653589793 * part)) / 2;
-    }
+    case GX_SCHEDULE_COSINE:
+        return cosine(s, s->lr, (double)u / (double)s->total);
+    case GX_SCHEDULE_RESTARTS:
+        return restarts(s, u);
     case GX_SCHEDULE_CONSTANT:
     case GX_SCHEDULE_PLATEAU:
         break;

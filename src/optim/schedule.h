@@ -10,9 +10,12 @@
  *   step       lr * gamma^(u / every, rounded down)                       torch StepLR
  *   multistep  lr * gamma^(number of milestones <= u)                     torch MultiStepLR
  *   cosine     min_lr + (lr - min_lr) (1 + cos(pi u / total)) / 2         torch CosineAnnealingLR
+ *   cosine_restarts  the same within each period, the rate times the period's weight: periods end at
+ *              the milestones (that unit included: it is still at the bottom) and at `total`;
+ *              milestones from `total` on do not count      BasicSR CosineAnnealingRestartLR
  *   plateau    lr, lowered by gx_plateau_update                           torch ReduceLROnPlateau
  *
- * Past the end (u > total) linear stays at 0 and cosine at min_lr. */
+ * Past the end (u > total) linear stays at 0, the cosines at min_lr. */
 #ifndef GX_OPTIM_SCHEDULE_H
 #define GX_OPTIM_SCHEDULE_H
 
@@ -27,6 +30,7 @@ enum gx_schedule_kind {
     GX_SCHEDULE_STEP,
     GX_SCHEDULE_MULTISTEP,
     GX_SCHEDULE_COSINE,
+    GX_SCHEDULE_RESTARTS,
     GX_SCHEDULE_PLATEAU
 };
 
@@ -37,20 +41,26 @@ struct gx_schedule {
     double lr;         /* the initial rate */
     double decay_from; /* linear: share of the run, [0, 1] */
     double gamma;      /* step, multistep, plateau */
-    double min_lr;     /* cosine, plateau */
-    int64_t total;     /* linear, cosine: units in the run, > 0 */
+    double min_lr;     /* cosine, cosine_restarts, plateau */
+    int64_t total;     /* linear, both cosines: units in the run, > 0 */
     int64_t every;     /* step: units, > 0; plateau: patience, updates without progress allowed */
     int64_t milestone[GX_MILESTONES_MAX];
     int milestones;
+    double weight[GX_MILESTONES_MAX + 1]; /* cosine_restarts: of each period */
+    int weights;                          /* 0: all 1; else one for each period */
 };
 
-/* "constant", "linear", "step", "multistep", "cosine", "plateau"; -1 for another name. */
+/* "constant", "linear", "step", "multistep", "cosine", "cosine_restarts", "plateau"; -1 for another
+ * name. */
 int gx_schedule_kind_named(const char *name);
 
 /* Reads "1000,2000" into schedule->milestone; spaces around numbers are allowed. -GX_E_CONFIG when
  * they are not rising positive numbers, or too many. An empty text is no milestone. */
 GX_MUST_CHECK int gx_schedule_milestones(struct gx_schedule *schedule, const char *text,
                                          struct gx_err *err);
+/* Reads "1,0.5" into schedule->weight likewise: numbers of 0 or more; an empty text is none. */
+GX_MUST_CHECK int gx_schedule_weights(struct gx_schedule *schedule, const char *text,
+                                      struct gx_err *err);
 /* -GX_E_CONFIG names the field that is out of the range above for this kind. */
 GX_MUST_CHECK int gx_schedule_check(const struct gx_schedule *schedule, struct gx_err *err);
 

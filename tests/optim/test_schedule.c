@@ -31,6 +31,14 @@ static void follows_torch(void **state)
     s = (struct gx_schedule){GX_SCHEDULE_COSINE, .lr = 2e-4, .min_lr = 1e-6, .total = 20};
     check(&s, cosine, COUNT(cosine));
     assert_true(gx_schedule_lr(&s, 30) == s.min_lr);
+    s = (struct gx_schedule){GX_SCHEDULE_RESTARTS, .lr = 2e-4, .min_lr = 1e-6, .total = 20};
+    assert_int_equal(gx_schedule_milestones(&s, "5,12,20", NULL), 0); /* the last: the end itself */
+    assert_int_equal(gx_schedule_weights(&s, "1, 0.5,0.25,7", NULL), 0);
+    check(&s, cosine_restarts, COUNT(cosine_restarts));
+    assert_true(fabs(gx_schedule_lr(&s, 30) - s.min_lr) < 1e-12);
+    s = (struct gx_schedule){GX_SCHEDULE_RESTARTS, .lr = 2e-4, .min_lr = 1e-6, .total = 20};
+    assert_int_equal(gx_schedule_milestones(&s, "250000", NULL), 0); /* far beyond the end */
+    check(&s, cosine, COUNT(cosine));
     s = (struct gx_schedule){GX_SCHEDULE_CONSTANT, .lr = 2e-4};
     assert_true(gx_schedule_lr(&s, 0) == 2e-4 && gx_schedule_lr(&s, 1000000) == 2e-4);
 }

@@ -83,7 +83,7 @@ static int open_pictures(struct batches *b, const struct fixture *f, struct gx_e
     int r = 0;
     b->low = range ? json_number_value(json_array_get(range, 0)) : -1;
     b->high = range ? json_number_value(json_array_get(range, 1)) : 1;
-    for (int i = 0; i < GX_SLOTS_MAX && !r; i++) {
+    for (int i = 0; i < b->slots && !r; i++) {
         int side = swap ? 1 - i : i;
         b->slot[i].half = b->layout->halves ? 1 + side : 0;
         r = open_folder(b, i, f, err);
@@ -125,10 +125,10 @@ static int load_pictures(const struct batches *b, int at, const struct gx_step *
 {
     size_t epoch = 0;
     int r = 0;
-    for (int s = 0; s < GX_SLOTS_MAX; s++)
+    for (int s = 0; s < b->slots; s++)
         if (b->slot[s].names.count > epoch)
             epoch = b->slot[s].names.count;
-    for (int s = 0; s < GX_SLOTS_MAX; s++) {
+    for (int s = 0; s < b->slots; s++) {
         const struct gx_shape shape = step->input[s]->shape;
         float *to = gx_plan_value(plan, step->input[s]);
         for (int i = 0; i < shape.n && !r; i++, to += gx_count(shape) / shape.n)
@@ -202,6 +202,7 @@ int batches_open(struct batches *b, const struct fixture *f, const struct gx_gam
 {
     const json_t *data = json_object_get(f->json, "data");
     const char *tensors = fixture_word(data, "tensors", NULL);
+    b->slots = game->slots;
     for (int i = 0; i < game->slots; i++)
         b->slot[i].channels = game->channels[i];
     if (tensors && game->slots != 1)

@@ -16,6 +16,7 @@ struct batches {
         struct gx_names names;
         int half, channels; /* 0: the whole picture; 1: its left half, 2: its right one */
     } slot[GX_SLOTS_MAX];
+    int slots;
     struct gx_weights *tensors;
     double low, high; /* what 0 and 255 become */
     int w, h;         /* of a slot */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes optim_numbers.h and schedule_numbers.h: what PyTorch's optimizers, clipping, averaging and
 learning-rate schedules give on small inputs. Run in this folder."""
+import math
 import torch
 
 STEPS, SIZES = 10, (15, 6)
@@ -92,6 +93,21 @@ def plateau():
     return rates
 
 
+class Restarts(torch.optim.lr_scheduler.LRScheduler):
+    """BasicSR's rule: the last unit of a period is still at the bottom."""
+
+    def __init__(self, optimizer, ends, weights, least):
+        self.ends, self.weights, self.least = ends, weights, least
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        k = next(i for i, end in enumerate(self.ends) if self.last_epoch <= end)
+        start = self.ends[k - 1] if k else 0
+        part = (self.last_epoch - start) / (self.ends[k] - start)
+        return [self.least + self.weights[k] * 0.5 * (base - self.least) * (1 + math.cos(math.pi * part))
+                for base in self.base_lrs]
+
+
 def schedules():
     s = torch.optim.lr_scheduler
     rule = lambda epoch: 1.0 - max(0, epoch + 1 - 12) / float(8 + 1)  # lambda_rule, 12 + 8 epochs
@@ -100,6 +116,7 @@ def schedules():
         "step": follow(lambda o: s.StepLR(o, 3, 0.5), 20),
         "multistep": follow(lambda o: s.MultiStepLR(o, [4, 9, 15], 0.1), 20),
         "cosine": follow(lambda o: s.CosineAnnealingLR(o, 20, 1e-6), 21),
+        "cosine_restarts": follow(lambda o: Restarts(o, [5, 12, 20, 99], [1, 0.5, 0.25, 0], 1e-6), 21),
         "plateau_loss": LOSSES,
         "plateau": plateau(),
     }

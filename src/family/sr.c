@@ -1,0 +1,158 @@
+/* Super-resolution: SRResNet and SRGAN (Ledig et al. 2017), ESRGAN (Wang et al. 2018), Real-ESRGAN
+ * (Wang et al. 2021).
+ *
+ *     low --> G --> fake      the sharp picture is `scale` times as large
+ *   G:   pix |fake - sharp| + perceptual |VGG(fake) - VGG(sharp)| + gan G_GAN     stepped first
+ *   D:   d (D_real + D_fake)                   sees sharp and generated pictures alone
+ *
+ * Pictures are in [0, 1]. As in BasicSR the generator steps first, and losses are logged with their
+ * weights. With loss.gan_weight 0 there is no D. With a third slot, the sharp picture sharpened once
+ * more, pixel and perceptual losses aim at that one and D at the plain one (Real-ESRGAN). With
+ * several critic steps for one of the generator's, D goes first, on pictures made for each of them. */
+#include "family/adversary.h"
+
+#include "ganx/loss.h"
+
+#include <string.h>
+
+enum { G, D };
+enum { LOW, SHARP };
+
+/* ---- networks ---- */
+
+static int set(struct gx_network_spec *spec, const char *name, int value, struct gx_err *err)
+{
+    return gx_spec_has(spec, name) ? gx_spec_set(spec, name, value, err) : 0;
+}
+
+static int choose_generator(struct gx_game *game, struct gx_err *err)
+{
+    const struct gx_config *c = game->config;
+    struct gx_network_spec *spec = &game->net[G].spec;
+    int code = gx_game_choose(game, G, c->net.generator, true, "scale", err);
+    if (code || (code = set(spec, "scale", c->net.scale, err)) ||
+        (code = set(spec, "nf", c->net.ngf, err)) || (code = set(spec, "nb", c->net.blocks, err)) ||
+        (code = set(spec, "nconv", c->net.blocks, err)))
+        return code;
+    return set(spec, "gc", c->net.growth, err);
+}
+
+static int choose_judge(struct gx_game *game, struct gx_err *err)
+{
+    const struct gx_config *c = game->config;
+    struct gx_network_spec *spec = &game->net[D].spec;
+    int code = gx_game_choose(game, D, c->net.discriminator, false, "cin", err);
+    if (code || (code = set(spec, "nf", c->net.ndf, err)) ||
+        (code = set(spec, "ndf", c->net.ndf, err)) ||
+        (code = set(spec, "n_layers", c->net.n_layers, err)) ||
+        (code = set(spec, "hidden", c->net.hidden, err)))
+        return code;
+    return set(spec, "size", c->data.crop_size, err);
+}
+
+static int setup(struct gx_game *game, struct gx_err *err)
+{
+    const struct gx_config *c = game->config;
+    game->slots = 2;
+    game->channels[LOW] = game->channels[SHARP] = 3;
+    game->shrink[LOW] = c->net.scale;
+    game->low = 0;
+    game->net[G].name = "G";
+    game->nets = 1;
+    int code = choose_generator(game, err);
+    if (code || !(c->loss.gan_weight > 0))
+        return code;
+    game->net[D].name = "D";
+    game->nets = 2;
+    return choose_judge(game, err);
+}
+
+/* ---- a step ---- */
+
+struct turn {
+    struct gx_node *low, *sharp;
+    struct gx_node *fake;
+    struct gx_verdict verdict;
+};
+
+static void judge(struct gx_game *game, struct gx_step *step, struct turn *t)
+{
+    struct gx_graph *g = step->graph;
+    gx_judge(game, g, D, t->sharp, t->fake, &t->verdict);
+    if (t->verdict.penalty)
+        gx_step_log(step, "D_gp", t->verdict.penalty);
+    gx_step_log(step, "D_real", t->verdict.d_real);
+    gx_step_log(step, "D_fake", t->verdict.d_fake);
+    gx_store_gradients(g, t->verdict.loss, &game->net[D].params);
+}
+
+static void improve(struct gx_game *game, struct gx_step *step, struct turn *t)
+{
+    const struct gx_config *c = game->config;
+    const struct gx_pixel_loss *pixel = gx_pixel_loss_find(c->loss.pixel);
+    struct gx_graph *g = step->graph;
+    struct gx_node *loss =
+        gx_scale(g, pixel->build(g, t->fake, t->sharp), (float)c->loss.pix);
+    gx_step_log(step, "G_pix", loss);
+    if (game->nets > 1) {
+        struct gx_node *gan = gx_fool(game, g, D, t->sharp, t->fake, NULL);
+        gan = gx_step_log(step, "G_GAN", gx_scale(g, gan, (float)c->loss.gan_weight));
+        loss = gx_add(g, loss, gan);
+    }
+    loss = gx_regularise(game, step, loss);
+    gx_store_gradients(g, loss, &game->net[G].params);
+}
+
+static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step)
+{
+    int scale = game->shrink[LOW], critics = game->config->train.n_critic;
+    struct gx_graph *g = step->graph = gx_graph_new();
+    struct turn t = {.low = gx_input(g, (struct gx_shape){batch, h / scale, w / scale, 3}, "low"),
+                     .sharp = gx_input(g, (struct gx_shape){batch, h, w, 3}, "sharp")};
+    bool judged = game->nets > 1, first = judged && critics > 1;
+    step->input[LOW] = t.low;
+    step->input[SHARP] = t.sharp;
+    t.fake = gx_game_train(game, g, G, t.low);
+    if (first) {
+        judge(game, step, &t);
+        gx_graph_phase(g);
+    }
+    improve(game, step, &t);
+    step->phases = 1 + judged;
+    step->phase[first] = (struct gx_phase){.update = 1U << G, .repeat = 1};
+    if (!judged)
+        return;
+    if (!first) {
+        gx_graph_phase(g);
+        judge(game, step, &t);
+    }
+    step->phase[!first] = (struct gx_phase){.update = 1U << D, .repeat = critics};
+    gx_step_watch(step, &(struct gx_watch){.name = "",
+                                           .net = D,
+                                           .maker = G,
+                                           .r = t.verdict.real[0],
+                                           .f = t.verdict.fake[0],
+                                           .input = t.low,
+                                           .output = t.fake,
+                                           .target = t.sharp});
+}
+
+static void build_preview(struct gx_game *game, int batch, int h, int w, struct gx_preview *preview)
+{
+    int scale = game->shrink[LOW];
+    struct gx_graph *g = preview->graph = gx_graph_new();
+    struct gx_node *low = gx_input(g, (struct gx_shape){batch, h / scale, w / scale, 3}, "low");
+    struct gx_node *sharp = gx_input(g, (struct gx_shape){batch, h, w, 3}, "sharp");
+    preview->input[LOW] = gx_preview_column(preview, "input", low);
+    preview->output = gx_preview_column(preview, "output", gx_game_use(game, g, G, low));
+    preview->input[SHARP] = preview->target = gx_preview_column(preview, "sharp", sharp);
+}
+
+const struct gx_family gx_family_sr = {
+    .name = "sr",
+    .summary = "enlarge pictures, learnt from sharp ones",
+    .layout = "photos",
+    .setup = setup,
+    .build_step = build_step,
+    .build_preview = build_preview,
+};
