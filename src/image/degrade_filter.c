@@ -1,7 +1,5 @@
 /* Filters of training data: separable and full kernels over pictures whose edges are mirrored
  * without the last pixel (OpenCV's reflect-101), and unsharp masking. */
-#include "image/degrade.h"
-
 #include "image/degrade_parts.h"
 
 #include <math.h>
@@ -44,12 +42,16 @@ static void add_shifted(const float *from, size_t step, const float *kernel, int
     for (; k + 4 <= size; k += 4) {
         const float *a = from + k * step, *b = a + step, *c = b + step, *d = c + step;
         float wa = kernel[k], wb = kernel[k + 1], wc = kernel[k + 2], wd = kernel[k + 3];
+#pragma omp simd
         for (size_t i = 0; i < count; i++)
             to[i] += (wa * a[i] + wb * b[i]) + (wc * c[i] + wd * d[i]);
     }
-    for (; k < size; k++)
+    for (; k < size; k++) {
+        const float *a = from + k * step;
+#pragma omp simd
         for (size_t i = 0; i < count; i++)
-            to[i] += kernel[k] * from[i + k * step];
+            to[i] += kernel[k] * a[i];
+    }
 }
 
 /* padded: what pad gives for a kernel of `size`; middle: h x (w + size - 1) x c floats. */
@@ -75,8 +77,8 @@ static void full(const float *padded, int h, int w, int c, const float *kernel, 
                         to + y * row);
 }
 
-int gx_filter(const float *from, int h, int w, int c, const float *kernel, int size,
-              bool is_separable, float *to, struct gx_err *err)
+static int apply(const float *from, int h, int w, int c, const float *kernel, int size,
+                 bool is_separable, float *to, struct gx_err *err)
 {
     int r = size / 2;
     size_t floats = (size_t)(h + 2 * r) * (size_t)(w + 2 * r) * (size_t)c;
@@ -93,6 +95,12 @@ int gx_filter(const float *from, int h, int w, int c, const float *kernel, int s
     free(padded);
     free(middle);
     return ready ? 0 : gx_fail(err, GX_E_NOMEM, "out of memory while filtering %dx%d", w, h);
+}
+
+int gx_filter(const float *from, int h, int w, int c, const struct gx_kernel *kernel, float *to,
+              struct gx_err *err)
+{
+    return apply(from, h, w, c, kernel->weight, kernel->size, kernel->separable, to, err);
 }
 
 /* ---- unsharp masking ---- */
@@ -124,14 +132,14 @@ int gx_sharpen(const struct gx_usm *usm, const float *from, int h, int w, int c,
     if (!mask)
         return gx_fail(err, GX_E_NOMEM, "out of memory while sharpening %dx%d", w, h);
     gaussian(kernel, size, sigma);
-    int code = gx_filter(from, h, w, c, kernel, size, true, to, err);
+    int code = apply(from, h, w, c, kernel, size, true, to, err);
     for (size_t i = 0; i < count && !code; i++) {
         float beyond = from[i] - to[i], v = from[i] + (float)usm->weight * beyond;
         mask[i] = fabsf(beyond) * 255 > (float)usm->threshold;
         to[i] = v > 0 ? v < 1 ? v : 1 : 0;
     }
     if (!code)
-        code = gx_filter(mask, h, w, c, kernel, size, true, soft, err);
+        code = apply(mask, h, w, c, kernel, size, true, soft, err);
     for (size_t i = 0; i < count && !code; i++)
         to[i] = soft[i] * to[i] + (1 - soft[i]) * from[i];
     free(mask);

@@ -110,12 +110,12 @@ static int before(int at, int margin, int n)
     return room / n * n;
 }
 
-static struct wide widen(const struct cut *cut, const struct extent *e, int margin, int n)
+static struct wide widen(const struct cut *cut, const struct extent *e, const int margin[2], int n)
 {
     struct wide wide = {.all = *cut};
-    int left = before(cut->x, margin, n), up = before(cut->y, margin, n);
-    int right = before(e->width - cut->x - cut->width, margin, n);
-    int below = before(e->height - cut->y - cut->height, margin, n);
+    int left = before(cut->x, margin[0], n), up = before(cut->y, margin[1], n);
+    int right = before(e->width - cut->x - cut->width, margin[0], n);
+    int below = before(e->height - cut->y - cut->height, margin[1], n);
     wide.all.x -= left;
     wide.all.y -= up;
     wide.all.width += left + right;
@@ -184,11 +184,11 @@ static int make_slots(const struct gx_raster *raster, int sharp, int slots,
                       const struct cut *cut, const struct extent *e, float *const *to,
                       struct gx_err *err)
 {
-    int n = 1, margin = 0, code;
+    int n = 1, margin[2] = {0, 0}, code;
     for (int k = 0; k < slots; k++)
         if (is_degraded(raster, k, slots, prepare)) {
             n = shrink_of(prepare, k);
-            margin = gx_degrade_margin(prepare->degradation, n);
+            gx_degrade_margin(prepare->degradation, n, chance, margin);
         }
     struct wide wide = widen(cut, e, margin, n);
     struct bench b;

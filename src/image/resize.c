@@ -167,6 +167,7 @@ static void down(const float *from, size_t row, float *to, int out, const struct
         memset(sum, 0, row * sizeof *sum);
         for (int k = 0; k < t->count[y]; k++) {
             const float *in = from + (size_t)(t->first[y] + k) * row;
+#pragma omp simd
             for (size_t i = 0; i < row; i++)
                 sum[i] += weight[k] * in[i];
         }

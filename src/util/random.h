@@ -16,7 +16,8 @@ enum gx_stream {
     GX_STREAM_TEST,
     GX_STREAM_PARTNER, /* which pictures of unpaired sets meet */
     GX_STREAM_POOL,    /* which earlier pictures a discriminator sees */
-    GX_STREAM_LABEL    /* which labels pictures shall get */
+    GX_STREAM_LABEL,   /* which labels pictures shall get */
+    GX_STREAM_DEGRADE  /* how small pictures are made of sharp ones */
 };
 
 struct gx_random {
