@@ -243,7 +243,8 @@ void gx_card_texts(struct gx_card_texts *texts, const struct gx_card *card)
     *texts = (struct gx_card_texts){.count = 0};
     snprintf(texts->size, sizeof texts->size, "%d", card->size);
     snprintf(texts->range, sizeof texts->range, "%.9g,%.9g", card->low, card->high);
-    if (card->said) /* a guess would shut out the other families of its network */
+    /* A guess would shut out the other families of its network. */
+    if (card->said || (*card->family && !use_of(card->spec.network->name, 1)))
         add(texts, GX_KEY_FAMILY, card->family);
     for (int i = 0; i < card->generators; i++) {
         const char *name = card->generators > 1 ? card->generator[i].name : "";

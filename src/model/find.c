@@ -9,6 +9,11 @@
 
 static const char suffix[] = ".safetensors";
 
+/* Families whose default is a published model, which keeps its name. */
+static const struct {
+    const char *family, *model;
+} defaults[] = {{"sr", "realesr-general-x4v3"}};
+
 /* ---- the folders ---- */
 
 struct list {
@@ -87,18 +92,28 @@ static bool has_suffix(const char *name)
     return length > end && !strcmp(name + length - end, suffix);
 }
 
-int gx_model_installed(const char *name, char **file, struct gx_err *err)
+/* The first file of that name in the folders, as a path to free, or NULL. */
+static char *find_installed(const char *name)
 {
     struct gx_arena arena = {0};
     const char *const *folder = gx_model_folders(&arena);
-    *file = NULL;
-    for (; *folder && !*file; folder++) {
+    char *file = NULL;
+    for (; *folder && !file; folder++) {
         const char *path =
             gx_arena_format(&arena, "%s/%s%s", *folder, name, has_suffix(name) ? "" : suffix);
         if (gx_is_file(path))
-            *file = gx_new_text(path);
+            file = gx_new_text(path);
     }
     gx_arena_clear(&arena);
+    return file;
+}
+
+int gx_model_installed(const char *name, char **file, struct gx_err *err)
+{
+    *file = find_installed(name);
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults && !*file; i++)
+        if (!strcmp(name, defaults[i].family))
+            *file = find_installed(defaults[i].model);
     return *file ? 0 : gx_fail(err, GX_E_IO, "no model '%s' is installed", name);
 }
 

@@ -6,7 +6,7 @@
  *   $XDG_DATA_HOME/ganx/models         ~/.local/share/ganx/models where that is not set
  *   ../models, ../share/ganx/models    seen from the program: its source, its installation
  *   PREFIX/share/ganx/models           of `make install`
- * FAMILY.safetensors is the family's default model. */
+ * FAMILY.safetensors is the family's default model; where sr has none it is realesr-general-x4v3. */
 #ifndef GX_MODEL_FIND_H
 #define GX_MODEL_FIND_H
 
@@ -19,7 +19,8 @@
  * back as it is: opening it says why. -GX_E_IO: a folder without a model, or no such model. */
 GX_MUST_CHECK int gx_model_find(const char *path, char **file, struct gx_err *err);
 
-/* The installed model of that name ("pix2pix": a family's default), as a path to free. -GX_E_IO. */
+/* The installed model of that name ("pix2pix", "sr": a family's default), as a path to free.
+ * -GX_E_IO. */
 GX_MUST_CHECK int gx_model_installed(const char *name, char **file, struct gx_err *err);
 
 /* The folders, whether they exist or not, in the arena; NULL at the end. */

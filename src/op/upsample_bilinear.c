@@ -4,7 +4,7 @@
  * gradient: each other                        saves: nothing
  * plan: GX_E_SHAPE if a size is below 1
  * parity: torch's interpolate(mode="bilinear", align_corners=False), 2e-6 of max|y|: positions are
- *   computed in float as torch does */
+ *   computed in float as torch does, but for whole factors the same at every pixel */
 #include "op/move.h"
 
 #include <string.h>
@@ -50,12 +50,18 @@ struct tap {
 static struct tap tap_at(int at, int small, int large)
 {
     const float scale = (float)small / (float)large;
-    const float source = scale * ((float)at + 0.5f) - 0.5f;
-    struct tap t = {.i0 = source > 0 ? (int)source : 0};
+    /* Whole factors have the same weights at every pixel, so that a tile gets those of its picture:
+     * then only the place within the pixel is computed in float. */
+    const int whole = large % small == 0 ? at / (large / small) : 0;
+    const int part = large % small == 0 ? at % (large / small) : at;
+    const float source = scale * ((float)part + 0.5f) - 0.5f;
+    const int below = source < 0; /* it lies between the pixel before and this one */
+    struct tap t = {.i0 = whole + (int)source - below, .w1 = source - (float)((int)source - below)};
+    if (t.i0 < 0)
+        t = (struct tap){.i0 = 0};
     if (t.i0 > small - 1)
         t.i0 = small - 1;
     t.i1 = t.i0 < small - 1 ? t.i0 + 1 : t.i0;
-    t.w1 = source > 0 ? source - (float)t.i0 : 0;
     t.w0 = 1 - t.w1;
     return t;
 }

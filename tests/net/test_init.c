@@ -89,6 +89,16 @@ static void distributions(void **state)
     check_all(&params, "n.weight", 1);
     check_all(&params, "n.bias", 0);
 
+    /* BasicSR's way: residual convolutions small, the rest as PyTorch has it. */
+    gx_params_find(&params, "conv.weight")->small = true;
+    gx_params_initialise(&params, GX_INIT_SR, 0.02, 1, "G");
+    check_moments(&params, "conv.weight", 0, 0.1 * sqrt(2.0 / (20 * 9)));
+    check_all(&params, "conv.bias", 0);
+    check_uniform(&params, "up.weight", 1 / sqrt(12 * 16));
+    check_uniform(&params, "fc.weight", 1 / sqrt(100));
+    check_all(&params, "n.weight", 1);
+    check_all(&params, "p.weight", 0.25f);
+
     const struct gx_param *u = gx_params_find(&params, "conv.u");
     double square = 0;
     for (int i = 0; i < 50; i++)

@@ -102,6 +102,34 @@ static void test_biases(void **state)
     gx_params_clear(&instance);
 }
 
+/* Initialisation "sr" has small weights where BasicSR has them: in residual and dense blocks and in
+ * all of MSRResNet. */
+static void test_small_weights(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *network, *tensor;
+        bool small;
+    } cases[] = {
+        {"rrdbnet", "conv_first.weight", false},
+        {"rrdbnet", "body.22.rdb3.conv5.weight", true},
+        {"rrdbnet", "conv_body.weight", false},
+        {"rrdbnet", "conv_last.weight", false},
+        {"msrresnet", "conv_first.weight", true},
+        {"msrresnet", "body.15.conv2.weight", true},
+        {"msrresnet", "upconv2.weight", true},
+        {"msrresnet", "conv_last.weight", true},
+        {"srvgg", "body.2.weight", false},
+        {"srresnet", "body.0.b.0.weight", false},
+        {"srgan_discriminator", "features.2.weight", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gx_params params = declared(cases[i].network, "");
+        assert_int_equal(gx_params_find(&params, cases[i].tensor)->small, cases[i].small);
+        gx_params_clear(&params);
+    }
+}
+
 /* How many nodes of an operator a network has. */
 static int nodes_of(const char *network, const char *op)
 {
@@ -186,6 +214,14 @@ static void test_names(void **state)
     assert_int_equal(gx_spec_get(&spec, "blocks"), 6);
     assert_int_equal(gx_spec_from_name(&spec, "n_layers", &err), 0);
     assert_string_equal(spec.network->name, "patchgan");
+    assert_int_equal(gx_spec_from_name(&spec, "rrdbnet_6", &err), 0);
+    assert_int_equal(gx_spec_get(&spec, "nb"), 6);
+    assert_int_equal(gx_spec_from_name(&spec, "srvgg_16", &err), 0);
+    assert_int_equal(gx_spec_get(&spec, "nconv"), 16);
+    assert_int_equal(gx_spec_from_name(&spec, "vgg_discriminator_256", &err), 0);
+    assert_int_equal(gx_spec_get(&spec, "size"), 256);
+    assert_int_equal(gx_spec_from_name(&spec, "rrdbnet_6x", &err), -GX_E_CONFIG);
+    assert_int_equal(gx_spec_from_name(&spec, "rrdbnet_0", &err), -GX_E_CONFIG);
     assert_int_equal(gx_spec_from_name(&spec, "unet_100", &err), -GX_E_CONFIG);
     const char *start = "there is no network 'unet_100'; there are: unet_256, unet_128, "
                         "resnet_9blocks, resnet_6blocks, patchgan, pixel";
@@ -198,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_parameter_counts),
         cmocka_unit_test(test_dropout_moves_names),
         cmocka_unit_test(test_biases),
+        cmocka_unit_test(test_small_weights),
         cmocka_unit_test(test_dropout_places),
         cmocka_unit_test(test_specs),
         cmocka_unit_test(test_names),

@@ -1,7 +1,10 @@
 /* Operators that move memory: PyTorch's numbers (numpy's for pads beyond the picture), finite
  * differences, threads, and what they refuse. */
 #include "../test.h"
+#include "ganx/plan.h"
 #include "gradcheck.h"
+
+#include <string.h>
 
 #define CASE(name, expression)                                                                     \
     static struct gx_node *build_##name(struct gx_graph *g, struct gx_node *const *x)              \
@@ -98,6 +101,32 @@ static void threads(void **state)
     check_threads(&(struct op_case)ROW(unshuffle_2), shuffled);
 }
 
+/* A row of pixels made three times as wide, and a piece of it far from the start: the same bits. */
+static void bilinear_of_a_tile(void **state)
+{
+    (void)state;
+    enum { WIDTH = 5000, FROM = 4001, PIECE = 60, FACTOR = 3 };
+    static float whole[FACTOR * WIDTH], tile[FACTOR * PIECE];
+    for (int piece = 0; piece < 2; piece++) {
+        int w = piece ? PIECE : WIDTH;
+        const struct gx_plan_settings settings = {.inference = true};
+        struct gx_graph *g = gx_graph_new();
+        struct gx_plan *plan;
+        struct gx_node *x = gx_input(g, SHAPE(1, 1, w, 1), "x");
+        struct gx_node *y = gx_keep(gx_upsample_bilinear(g, x, 1, FACTOR * w));
+        assert_int_equal(gx_plan_new(&plan, g, &settings, NULL), 0);
+        assert_int_equal(gx_plan_allocate(plan, NULL), 0);
+        for (int i = 0; i < w; i++)
+            gx_plan_value(plan, x)[i] = (float)((i + (piece ? FROM : 0)) * 37 % 101) / 101;
+        gx_plan_run(plan, 0, 0, 0);
+        memcpy(piece ? tile : whole, gx_plan_value(plan, y), sizeof(float) * FACTOR * (size_t)w);
+        gx_plan_free(&plan);
+        gx_graph_free(&g);
+    }
+    assert_memory_equal(tile + FACTOR, whole + FACTOR * (FROM + 1),
+                        sizeof(float) * FACTOR * (PIECE - 2));
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -119,6 +148,7 @@ int main(void)
         cmocka_unit_test_prestate(check_parity, &table),
         cmocka_unit_test_prestate(check_differences, &table),
         cmocka_unit_test(threads),
+        cmocka_unit_test(bilinear_of_a_tile),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,7 +195,18 @@ static int check_output(const struct fixture *f, const struct gx_network_spec *s
     return r;
 }
 
-static int check_weights(const struct fixture *f, const struct gx_network_spec *spec,
+/* A description does not say whether an RRDBNet of some names folds pixels; its file does. */
+static int settle_layout(const struct fixture *f, struct gx_network_spec *spec,
+                         const struct gx_weights *file, struct gx_err *err)
+{
+    struct gx_network_spec seen;
+    if (!json_object_get(json_object_get(f->json, "net"), "layout") ||
+        !gx_spec_has(spec, "direct") || gx_network_infer(&seen, file, "", NULL))
+        return 0;
+    return gx_spec_set(spec, "direct", gx_spec_get(&seen, "direct"), err);
+}
+
+static int check_weights(const struct fixture *f, struct gx_network_spec *spec,
                          const struct given *given, const char *name, struct gx_err *err)
 {
     struct gx_weights *file = NULL;
@@ -205,6 +216,8 @@ static int check_weights(const struct fixture *f, const struct gx_network_spec *
     gx_params_init(&params);
     int r = name ? fixture_open(f, name, &file, err)
                  : gx_fail(err, GX_E_FORMAT, "'weights' must be names of files");
+    if (!r)
+        r = settle_layout(f, spec, file, err);
     if (!r)
         r = fixture_params(spec, &params, file, "", err);
     if (!r)
