@@ -25,6 +25,18 @@ enum gx_preprocess {
     GX_PREPROCESS_NONE
 };
 
+/* One stage of degrade.*, in the options' order. Texts are numbers between commas. */
+struct gx_degrade_options {
+    double blur_prob;
+    const char *blur_size, *shape_prob;
+    double sinc_prob;
+    const char *blur_sigma, *betag_range, *betap_range, *resize_prob, *resize_range;
+    double noise_prob, gaussian_prob;
+    const char *gaussian_range, *poisson_range;
+    double grey_prob, jpeg_prob;
+    const char *jpeg_range;
+};
+
 enum gx_source { GX_FROM_DEFAULT, GX_FROM_SAVED, GX_FROM_FILE, GX_FROM_FLAG };
 
 struct gx_origin { /* where one value came from */
@@ -51,9 +63,21 @@ struct gx_config {
         int load_size;      /* pictures are scaled to this square, or width; 0: left as they are */
         int crop_size;      /* random crop; 0: none; at most load_size */
         bool flip, shuffle; /* mirrored at random; random order each epoch */
+        bool rotate;        /* sr: turned at random */
         int holdout;        /* with no val/ or test/: every n-th pair is held out; 0: none */
         int workers;        /* decoding threads */
     } data;
+
+    struct {      /* degrade.*: sr: how small pictures are made of sharp ones */
+        int kind; /* enum gx_degrade_kind (image/degrade.h) */
+        bool eight_bit;
+        int margin;
+        bool usm; /* targets are sharpened */
+        int usm_radius;
+        double usm_weight, usm_threshold;
+        struct gx_degrade_options first, second;
+        double final_sinc_prob;
+    } degrade;
 
     struct {                   /* net.* */
         const char *generator; /* unet_256, unet_128, unet_N (a power of two), resnet_9blocks ... */

@@ -17,6 +17,7 @@
 #define PATH(f)   FIELD(GX_TYPE_PATH, const char *, f)
 #define WORD(f)   FIELD(GX_TYPE_WORD, const char *, f)
 #define LIST(f)   FIELD(GX_TYPE_LIST, const char *, f)
+#define NUMBERS(f) FIELD(GX_TYPE_NUMBERS, const char *, f)
 #define CHOICE(f) FIELD(GX_TYPE_CHOICE, int, f)
 
 #define RANGE(l, h) .low = (l), .high = (h)
@@ -87,6 +88,8 @@ const struct gx_option gx_options[] = {
      .verbs = TRAIN, .help = "then cut a square of this size at a random place; 0 cuts nothing"},
     {"data.flip", BOOL(data.flip), .initial = "true", .verbs = TRAIN,
      .help = "mirror every other picture at random"},
+    {"data.rotate", BOOL(data.rotate), .initial = "true", .verbs = TRAIN, .families = GX_IN(sr),
+     .help = "turn pictures by right angles at random"},
     {"data.shuffle", BOOL(data.shuffle), .initial = "true", .verbs = TRAIN,
      .help = "take the pictures in another order each epoch"},
     {"data.holdout", INT(data.holdout), .initial = "20", RANGE(0, 1e6), .metavar = "N",
@@ -94,6 +97,8 @@ const struct gx_option gx_options[] = {
      .help = "without val/ or test/, keep every N-th picture for validation; 0 keeps none"},
     {"data.workers", INT(data.workers), .initial = "2", RANGE(1, 64), .metavar = "N",
      .verbs = TRAIN, .flags = RESUME, .help = "threads that decode pictures ahead"},
+
+#include "config/options_degrade.h"
 
     {"net.generator", TEXT(net.generator), .initial = "unet_256",
      WORDS("unet_256", "unet_128", "resnet_9blocks", "resnet_6blocks", "star_generator", "srresnet",

@@ -19,10 +19,11 @@ enum gx_type {
     GX_TYPE_REAL,  /* double, finite */
     GX_TYPE_TEXT,
     GX_TYPE_PATH,
-    GX_TYPE_WORD,   /* a text that is one of the choices */
-    GX_TYPE_CHOICE, /* int: the index of the choice */
-    GX_TYPE_LIST,   /* a text of rising whole numbers: 1000,2000 */
-    GX_TYPE_SET     /* --set key=value: no field of its own */
+    GX_TYPE_WORD,    /* a text that is one of the choices */
+    GX_TYPE_CHOICE,  /* int: the index of the choice */
+    GX_TYPE_LIST,    /* a text of rising whole numbers: 1000,2000 */
+    GX_TYPE_NUMBERS, /* a text of as many numbers as `initial` has: 0.2,3 */
+    GX_TYPE_SET      /* --set key=value: no field of its own */
 };
 
 /* Which commands show an option. */
@@ -100,6 +101,8 @@ const char *gx_option_initial(const struct gx_option *option, const char *family
  * place. -GX_E_CONFIG. */
 GX_MUST_CHECK int gx_option_parse(const struct gx_option *option, struct gx_config *config,
                                   const char *text, struct gx_err *err);
+/* The numbers of a text of that many that GX_TYPE_NUMBERS took. */
+void gx_option_numbers(const char *text, double *to, int count);
 /* The field's value as text that gx_option_parse reads back; in the config's arena. */
 const char *gx_option_format(const struct gx_option *option, struct gx_config *config);
 bool gx_option_equal(const struct gx_option *option, const struct gx_config *a,

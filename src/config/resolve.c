@@ -85,11 +85,12 @@ static int apply_entry(struct gx_config *config, const struct gx_yaml_entry *ent
                        entry->key);
     bool text = option && (option->type == GX_TYPE_TEXT || option->type == GX_TYPE_PATH ||
                            option->type == GX_TYPE_WORD || option->type == GX_TYPE_LIST ||
-                           option->type == GX_TYPE_CHOICE);
+                           option->type == GX_TYPE_NUMBERS || option->type == GX_TYPE_CHOICE);
     if (option && !text && entry->kind == GX_YAML_QUOTED)
         return gx_fail(err, GX_E_CONFIG, "%s: %s is expected, not a quoted text", entry->key,
                        option->type == GX_TYPE_BOOL ? "true or false" : "a number");
-    if (option && option->type != GX_TYPE_LIST && entry->kind == GX_YAML_LIST)
+    bool list = option && (option->type == GX_TYPE_LIST || option->type == GX_TYPE_NUMBERS);
+    if (option && !list && entry->kind == GX_YAML_LIST)
         return gx_fail(err, GX_E_CONFIG, "%s: one value is expected, not a list", entry->key);
     if (option && entry->kind == GX_YAML_PLAIN &&
         (!*entry->value || !strcmp(entry->value, "~") || !strcmp(entry->value, "null")))

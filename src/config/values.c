@@ -146,6 +146,40 @@ static int parse_list(const struct gx_option *option, const char *text, struct g
     return 0;
 }
 
+void gx_option_numbers(const char *text, double *to, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char *end;
+        to[i] = strtod(text, &end);
+        text = *end ? end + 1 : end;
+    }
+}
+
+static int parse_numbers(const struct gx_option *option, const char *text, struct gx_err *err)
+{
+    enum { LONGEST = 40 };
+    int wanted = 1, count = 0;
+    for (const char *at = option->initial; (at = strchr(at, ',')); at++)
+        wanted++;
+    for (const char *at = text; at; count++) {
+        char number[LONGEST];
+        double value;
+        const char *comma = strchr(at, ',');
+        size_t length = comma ? (size_t)(comma - at) : strlen(at);
+        length = length < sizeof number ? length : sizeof number - 1;
+        memcpy(number, at, length);
+        number[length] = 0;
+        int code = parse_real(option, number, &value, err);
+        if (code)
+            return code;
+        at = comma ? comma + 1 : NULL;
+    }
+    if (count == wanted)
+        return 0;
+    return gx_fail(err, GX_E_CONFIG, "'%s' is not %d numbers, like %s", text, wanted,
+                   option->initial);
+}
+
 int gx_option_parse(const struct gx_option *option, struct gx_config *config, const char *text,
                     struct gx_err *err)
 {
@@ -181,6 +215,10 @@ int gx_option_parse(const struct gx_option *option, struct gx_config *config, co
         break;
     case GX_TYPE_LIST:
         if ((code = parse_list(option, text, err)))
+            return code;
+        break;
+    case GX_TYPE_NUMBERS:
+        if ((code = parse_numbers(option, text, err)))
             return code;
         break;
     case GX_TYPE_TEXT:
@@ -254,7 +292,7 @@ static size_t field_size(enum gx_type type)
 static bool is_text(enum gx_type type)
 {
     return type == GX_TYPE_TEXT || type == GX_TYPE_PATH || type == GX_TYPE_WORD ||
-           type == GX_TYPE_LIST;
+           type == GX_TYPE_LIST || type == GX_TYPE_NUMBERS;
 }
 
 bool gx_option_equal(const struct gx_option *option, const struct gx_config *a,
