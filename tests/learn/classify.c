@@ -12,7 +12,8 @@
  * into themselves (OUT/noto for an OUT that is some/noto) do not count.
  *
  * It sees pictures of --size squared, in training shifted by a little, mirrored and with a little
- * noise, which keeps it from judging by single pixels. What it judges it sees as it is and mirrored. */
+ * noise, which keeps it from judging by single pixels. What it judges it sees likewise, in several
+ * views that are drawn once for all. */
 #include "family/model_keys.h"
 #include "ganx/image.h"
 #include "ganx/network.h"
@@ -30,7 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 32, MOST = 64 };
+enum { BATCH = 32, MOST = 64, VIEWS = 16 };
 
 struct settings {
     int steps, size, dim, seed;
@@ -118,26 +119,29 @@ static void forget(struct classifier *c)
     gx_graph_free(&c->graph);
 }
 
-/* The domain of the largest logit, of a picture and its mirror image together. */
+/* The domain of the largest logit, of all views of a picture together. */
 static int called(const struct classifier *c)
 {
     const float *logit = gx_plan_value(c->plan, c->logits);
+    double sum[MOST] = {0};
     int best = 0;
+    for (int i = 0; i < VIEWS * c->domains; i++)
+        sum[i % c->domains] += (double)logit[i];
     for (int k = 1; k < c->domains; k++)
-        if (logit[k] + logit[k + c->domains] > logit[best] + logit[best + c->domains])
+        if (sum[k] > sum[best])
             best = k;
     return best;
 }
 
 /* ---- learning ---- */
 
-static struct gx_prepare prepare_for(const struct classifier *c, bool augment)
+static struct gx_prepare prepare_for(const struct classifier *c)
 {
     return (struct gx_prepare){.center_crop = 16384,
                                .load_size = c->size + c->size / 16,
                                .crop_size = c->size,
-                               .augment = augment,
-                               .flip = augment,
+                               .augment = true,
+                               .flip = true,
                                .channels = {3},
                                .lo = -1,
                                .hi = 1};
@@ -150,7 +154,7 @@ static void learn(struct classifier *c, const struct gx_dataset *set, const stru
     struct gx_optim_settings adam = gx_optim_defaults(GX_OPTIM_ADAM);
     const struct gx_kernels *kernels;
     struct gx_loader *loader;
-    struct gx_loader_options options = {.prepare = prepare_for(c, true),
+    struct gx_loader_options options = {.prepare = prepare_for(c),
                                         .seed = (uint64_t)s->seed,
                                         .shuffle = true,
                                         .batch = BATCH,
@@ -228,25 +232,21 @@ static void load(struct classifier *c, struct gx_arena *arena, const char *path)
 /* false: it is no picture. */
 static bool judge_picture(struct classifier *c, const char *path, int is, struct tally *tally)
 {
-    const struct gx_prepare prepare = prepare_for(c, false);
+    const struct gx_prepare prepare = prepare_for(c);
     const struct gx_view view = {.path = path};
-    const struct gx_chance none = {0};
-    struct gx_raster raster;
+    struct gx_raster raster = {0};
     struct gx_err err = {""};
-    float *to[] = {gx_plan_value(c->plan, c->x)};
     int code = gx_sample_decode(&view, 1, &prepare, &raster, &err);
-    if (!code) {
-        code = gx_sample_place(&raster, 1, &prepare, &none, c->size, c->size, to, path, &err);
-        free(raster.samples);
+    for (int i = 0; i < VIEWS && !code; i++) {
+        const struct gx_chance chance = {.index = i};
+        float *to[] = {gx_plan_value(c->plan, c->x) + (size_t)i * c->size * c->size * 3};
+        code = gx_sample_place(&raster, 1, &prepare, &chance, c->size, c->size, to, path, &err);
     }
+    free(raster.samples);
     if (code) {
         fprintf(stderr, "classify: %s\n", err.text);
         return false;
     }
-    for (int y = 0; y < c->size; y++)
-        for (int x = 0; x < c->size; x++) /* behind it, its mirror image */
-            memcpy(to[0] + 3 * ((ptrdiff_t)(c->size + y) * c->size + x),
-                   to[0] + 3 * ((ptrdiff_t)y * c->size + c->size - 1 - x), 3 * sizeof(float));
     gx_plan_run(c->plan, 0, 0, 0);
     tally->said[is][called(c)]++;
     return true;
@@ -364,7 +364,7 @@ static int run_train(const struct settings *s, const char *data, const char *wei
     declare(&c);
     learn(&c, &set, s);
     save(&c, weights);
-    build(&c, 2, false);
+    build(&c, VIEWS, false);
     for (size_t i = 0; i < set.held.count[0]; i++) {
         int is = 0;
         while (is < c.domains - 1 && set.held.label[i * (size_t)c.domains + (size_t)is] < 1)
@@ -384,7 +384,7 @@ static int run_judge(const struct settings *s, const char *weights, char **out, 
     struct gx_arena arena = {0};
     struct tally tally = {0};
     load(&c, &arena, weights);
-    build(&c, 2, false);
+    build(&c, VIEWS, false);
     for (int i = 0; i < outs; i++)
         judge_all(&c, out[i], &tally);
     int status = tell(&c, &tally, s);
