@@ -2,230 +2,227 @@
  * belong together by name, else by name without suffix; what has no partner, or another size, is
  * named. */
 #include "cmd/cmd.h"
+#include "cmd/figures.h"
 
 #include "ganx/image.h"
-#include "image/metrics.h"
 #include "util/arena.h"
 #include "util/file.h"
+#include "util/memory.h"
 #include "util/text.h"
 
-#include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { METRICS_MAX = 16 };
-
 struct eval {
     struct gx_report *report;
-    json_t *pictures;        /* of each pair, in --json */
-    double sum[METRICS_MAX]; /* over the finite values, by metric and then the two sharpnesses */
-    int finite[METRICS_MAX];
-    int done, failed;
-    bool json;
+    struct gx_figures figures;
+    int64_t room; /* bytes for a pair */
+    int crop;     /* pixels on every side that are left out */
+    int failed;
+    bool mismatched; /* one of them was read, but has no partner, or one of another size */
 };
 
-/* The columns: the metric table, then the sharpness of both. */
-static int metric_count(void)
-{
-    int count = 0;
-    while (gx_metrics[count].name)
-        count++;
-    return count;
-}
-
-static const char *column_name(int i)
-{
-    int metrics = metric_count();
-    return i < metrics ? gx_metrics[i].name : i == metrics ? "sharpness" : "ref_sharpness";
-}
-
-static void fail(struct eval *e, const char *text)
+static void fail(struct eval *e, bool mismatched, const char *text)
 {
     e->failed++;
+    e->mismatched |= mismatched;
     gx_report(e->report, GX_ERROR, "failed", "%s", text);
 }
 
 /* ---- one pair ---- */
 
-/* Colour floats in 0..1 to free, or NULL after a report. */
-static float *read_colour(struct eval *e, const char *path, struct gx_facts *facts)
+/* Whether both can be compared; else it is said why not. */
+static bool check_sizes(struct eval *e, const char *out, const char *ref, const struct gx_facts *a,
+                        const struct gx_facts *b)
 {
-    struct gx_picture *picture;
+    char text[640];
+    int64_t needed = gx_figures_bytes(&e->figures, b->width, b->height);
+    if (a->width != b->width || a->height != b->height)
+        snprintf(text, sizeof text, "'%.200s' is %d x %d, '%.200s' is %d x %d", out, a->width,
+                 a->height, ref, b->width, b->height);
+    else if (2 * e->crop >= a->width || 2 * e->crop >= a->height)
+        snprintf(text, sizeof text, "'%.200s' is %d x %d: --crop-border %d leaves nothing of it",
+                 out, a->width, a->height, e->crop);
+    else if (needed > e->room)
+        snprintf(text, sizeof text,
+                 "'%.200s' is %d x %d: comparing it takes %.1f MiB of memory, and %.1f may be used",
+                 out, a->width, a->height, (double)needed / 0x1p20, (double)e->room / 0x1p20);
+    else
+        return true;
+    fail(e, true, text);
+    return false;
+}
+
+/* Colour in 0..1, to free; NULL after a report. */
+static float *read_colour(struct eval *e, struct gx_picture *picture)
+{
+    const struct gx_facts *facts = gx_picture_facts(picture);
     struct gx_err err;
-    float *pixels = NULL;
-    if (gx_picture_open(&picture, path, NULL, &err)) {
-        fail(e, err.text);
-        return NULL;
-    }
-    *facts = *gx_picture_facts(picture);
-    pixels = malloc((size_t)facts->width * (size_t)facts->height * 3 * sizeof *pixels);
-    if (!pixels || gx_picture_read(picture, 3, 0, 1, pixels, &err)) {
-        fail(e, pixels ? err.text : "not enough memory for a picture");
-        free(pixels);
-        pixels = NULL;
-    }
-    gx_picture_free(&picture);
-    return pixels;
+    float *pixels = malloc((size_t)facts->width * (size_t)facts->height * 3 * sizeof *pixels);
+    if (pixels && !gx_picture_read(picture, 3, 0, 1, pixels, &err))
+        return pixels;
+    fail(e, false, pixels ? err.text : "not enough memory for a picture");
+    free(pixels);
+    return NULL;
 }
 
-static void add_result(struct eval *e, const char *name, const struct gx_pair *pair)
+static void compare(struct eval *e, const char *name, struct gx_picture *out,
+                    struct gx_picture *ref)
 {
-    int metrics = metric_count();
-    double value[METRICS_MAX];
-    for (int i = 0; i < metrics; i++)
-        value[i] = gx_metrics[i].measure(pair);
-    value[metrics] = gx_sharpness(pair->a, 1, pair->h, pair->w, pair->c, 0, 1);
-    value[metrics + 1] = gx_sharpness(pair->b, 1, pair->h, pair->w, pair->c, 0, 1);
-    json_t *row = json_pack("{ss}", "name", name);
-    for (int i = 0; i < metrics + 2; i++) {
-        bool finite = isfinite(value[i]);
-        e->sum[i] += finite ? value[i] : 0;
-        e->finite[i] += finite;
-        json_object_set_new(row, column_name(i), finite ? json_real(value[i]) : json_null());
-        if (!e->json)
-            printf("%10.4f", value[i]);
-    }
-    if (!e->json)
-        printf("  %s\n", name);
-    json_array_append_new(e->pictures, row);
-    e->done++;
-}
-
-static void measure(struct eval *e, const char *name, const char *out, const char *ref)
-{
-    struct gx_facts a, b;
-    float *x = read_colour(e, out, &a), *y = x ? read_colour(e, ref, &b) : NULL;
-    if (x && y && (a.width != b.width || a.height != b.height)) {
-        char text[512];
-        snprintf(text, sizeof text, "'%.200s' is %d x %d, '%.200s' is %d x %d", out, a.width,
-                 a.height, ref, b.width, b.height);
-        fail(e, text);
-    } else if (x && y) {
-        struct gx_pair pair = {x, y, 1, a.height, a.width, 3, 0, 1};
-        add_result(e, name, &pair);
+    const struct gx_facts *facts = gx_picture_facts(ref);
+    struct gx_err err;
+    float *x = read_colour(e, out), *y = x ? read_colour(e, ref) : NULL;
+    if (x && y) {
+        struct gx_pair pair = {x, y, 1, facts->height, facts->width, 3, 0, 1};
+        gx_pair_crop(&pair, e->crop, x, y);
+        if (gx_figures_add(&e->figures, name, &pair, &err)) {
+            gx_context(&err, -1, "cannot compare '%s'", name);
+            fail(e, false, err.text);
+        }
     }
     free(x);
     free(y);
 }
 
+static void measure(struct eval *e, const char *name, const char *out, const char *ref)
+{
+    struct gx_picture *a = NULL, *b = NULL;
+    struct gx_err err;
+    if (gx_picture_open(&a, out, NULL, &err) || gx_picture_open(&b, ref, NULL, &err))
+        fail(e, false, err.text);
+    else if (check_sizes(e, out, ref, gx_picture_facts(a), gx_picture_facts(b)))
+        compare(e, name, a, b);
+    gx_picture_free(&a);
+    gx_picture_free(&b);
+}
+
 /* ---- pairs of folders ---- */
 
-static bool holds(const struct gx_names *names, const char *name)
+static int find(const struct gx_names *names, const char *name)
 {
     for (size_t i = 0; i < names->count; i++)
         if (!strcmp(names->name[i], name))
-            return true;
-    return false;
+            return (int)i;
+    return -1;
+}
+
+static bool same_stem(const char *a, const char *b)
+{
+    size_t length = gx_stem_length(a);
+    return gx_stem_length(b) == length && !strncmp(a, b, length);
 }
 
 /* Of `outs`: the reference's namesake; else the one picture that differs in its suffix alone and is
- * no other reference's namesake. NULL: none, or *several. */
-static const char *partner(const struct gx_names *outs, const struct gx_names *refs,
-                           const char *name, bool *several)
+ * no other reference's namesake. -1: none, or *several. All of them are marked: they are somebody's.
+ */
+static int partner(const struct gx_names *outs, const struct gx_names *refs, const char *name,
+                   bool *marked, bool *several)
 {
-    size_t length = gx_stem_length(name);
-    const char *found = NULL;
-    *several = false;
-    if (holds(outs, name))
-        return name;
-    for (size_t i = 0; i < outs->count && !*several; i++) {
+    int namesake = find(outs, name), found = namesake, others = 0;
+    for (size_t i = 0; i < outs->count && namesake < 0; i++) {
         const char *other = outs->name[i];
-        if (!gx_picture_name(other) || gx_stem_length(other) != length ||
-            strncmp(other, name, length) != 0 || holds(refs, other))
+        if (!gx_picture_name(other) || !same_stem(other, name) || find(refs, other) >= 0)
             continue;
-        *several = found != NULL;
-        found = other;
+        marked[i] = true;
+        if (!others++)
+            found = (int)i;
     }
-    return *several ? NULL : found;
+    *several = others > 1;
+    if (found >= 0)
+        marked[found] = true;
+    return *several ? -1 : found;
+}
+
+/* References in their order, then the pictures that belong to none. */
+static void measure_names(struct eval *e, const char *out, const char *ref,
+                          const struct gx_names *outs, const struct gx_names *refs)
+{
+    struct gx_arena arena = {0};
+    bool *marked = gx_new((outs->count + 1) * sizeof *marked), several;
+    for (size_t i = 0; i < refs->count; i++) {
+        const char *name = refs->name[i];
+        if (!gx_picture_name(name))
+            continue;
+        int mine = partner(outs, refs, name, marked, &several);
+        if (mine >= 0)
+            measure(e, outs->name[mine], gx_arena_format(&arena, "%s/%s", out, outs->name[mine]),
+                    gx_arena_format(&arena, "%s/%s", ref, name));
+        else
+            fail(e, true,
+                 gx_arena_format(&arena, "'%s/%s' has %s in '%s'", ref, name,
+                                 several ? "several partners" : "no partner", out));
+    }
+    for (size_t i = 0; i < outs->count; i++)
+        if (gx_picture_name(outs->name[i]) && !marked[i])
+            fail(
+                e, true,
+                gx_arena_format(&arena, "'%s/%s' has no partner in '%s'", out, outs->name[i], ref));
+    free(marked);
+    gx_arena_clear(&arena);
 }
 
 static int measure_folders(struct eval *e, const char *out, const char *ref, struct gx_err *err)
 {
     struct gx_names outs = {0}, refs = {0};
-    struct gx_arena arena = {0};
     int code = gx_folder_list(out, &outs, err);
     if (!code)
         code = gx_folder_list(ref, &refs, err);
-    for (size_t i = 0; i < refs.count && !code; i++) {
-        const char *name = refs.name[i];
-        bool several;
-        if (!gx_picture_name(name))
-            continue;
-        const char *mine = partner(&outs, &refs, name, &several);
-        if (mine)
-            measure(e, mine, gx_arena_format(&arena, "%s/%s", out, mine),
-                    gx_arena_format(&arena, "%s/%s", ref, name));
-        else
-            fail(e, gx_arena_format(&arena, "'%s/%s' has %s in '%s'", ref, name,
-                                    several ? "several partners" : "no partner", out));
-    }
+    if (!code)
+        measure_names(e, out, ref, &outs, &refs);
     gx_names_free(&outs);
     gx_names_free(&refs);
-    gx_arena_clear(&arena);
     return code;
 }
 
-/* ---- the result ---- */
+/* ---- the command ---- */
 
-static void print_mean(const struct eval *e)
+/* A limit, or most of what is free; LPIPS has the other half of it. */
+static int64_t room_for_pairs(const struct eval *e, const struct gx_config *config)
 {
-    int columns = metric_count() + 2;
-    json_t *mean = json_object();
-    for (int i = 0; i < columns; i++) {
-        double value = e->finite[i] ? e->sum[i] / e->finite[i] : INFINITY;
-        json_object_set_new(mean, column_name(i), e->finite[i] ? json_real(value) : json_null());
-        if (!e->json)
-            printf("%10.4f", value);
+    int64_t all = config->max_memory ? config->max_memory : gx_memory_available() / 10 * 9;
+    return e->figures.lpips ? all / 2 : all;
+}
+
+static int run(struct eval *e, const struct gx_config *config)
+{
+    const char *out = config->operand[0], *ref = config->operand[1];
+    struct gx_err err = {""};
+    enum gx_stage stage = GX_AT_START;
+    int code = gx_image_start(NULL, 1, &err);
+    if (!code)
+        code = gx_figures_begin(&e->figures, config, &stage, &err);
+    if (code)
+        return gx_fail_at(e->report, code, stage, &err);
+    e->room = room_for_pairs(e, config);
+    if (gx_is_folder(out))
+        code = measure_folders(e, out, ref, &err);
+    else
+        measure(e, out, out, ref);
+    if (code)
+        return gx_fail_at(e->report, code, GX_AT_INPUT, &err);
+    if (e->figures.done) {
+        gx_figures_print(&e->figures, e->failed);
+        return e->failed ? GX_EXIT_SOME_FAILED : GX_EXIT_DONE;
     }
-    if (!e->json) {
-        printf("  mean of %d\n", e->done);
-        for (int i = 0; i < columns; i++)
-            printf("%10s", i == columns - 1 ? "(of ref)" : column_name(i));
-        printf("\n");
-        json_decref(mean);
-        return;
-    }
-    json_t *all = json_pack("{si si so sO}", "count", e->done, "failed", e->failed, "mean", mean,
-                            "pictures", e->pictures);
-    char *text = json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-    puts(text);
-    free(text);
-    json_decref(all);
+    gx_report(e->report, GX_ERROR, "error", "no picture could be compared");
+    return e->mismatched ? GX_EXIT_SOME_FAILED : GX_EXIT_NO_INPUT;
 }
 
 static int run_eval(struct gx_config *config, struct gx_report *report)
 {
-    struct eval e = {.report = report, .json = config->json};
-    struct gx_err err = {""};
+    struct eval e = {.report = report, .crop = config->eval.crop_border};
     if (config->operands != 2) {
         gx_report(report, GX_ERROR, "error", "eval compares two things: ganx eval OUT REF");
         return GX_EXIT_USAGE;
     }
-    const char *out = config->operand[0], *ref = config->operand[1];
-    int code = gx_image_start(NULL, 1, &err);
-    if (code)
-        return gx_fail_at(report, code, GX_AT_START, &err);
-    if (gx_is_folder(out) != gx_is_folder(ref)) {
+    if (gx_is_folder(config->operand[0]) != gx_is_folder(config->operand[1])) {
         gx_report(report, GX_ERROR, "error", "'%s' and '%s' must both be files or both folders",
-                  out, ref);
+                  config->operand[0], config->operand[1]);
         return GX_EXIT_USAGE;
     }
-    e.pictures = json_array();
-    if (gx_is_folder(out))
-        code = measure_folders(&e, out, ref, &err);
-    else
-        measure(&e, out, out, ref);
-    if (!code && e.done)
-        print_mean(&e);
-    json_decref(e.pictures);
-    if (code)
-        return gx_fail_at(report, code, GX_AT_INPUT, &err);
-    if (!e.done) {
-        gx_report(report, GX_ERROR, "error", "no picture could be compared");
-        return GX_EXIT_NO_INPUT;
-    }
-    return e.failed ? GX_EXIT_SOME_FAILED : GX_EXIT_DONE;
+    int exit_code = run(&e, config);
+    gx_figures_clear(&e.figures);
+    return exit_code;
 }
 
 const struct gx_command gx_command_eval = {
@@ -233,7 +230,7 @@ const struct gx_command gx_command_eval = {
     .verb = GX_VERB_EVAL,
     .of_family = true,
     .alone = true,
-    .summary = "compare pictures with their references: L1, PSNR, SSIM, sharpness",
-    .usage = (const char *const[]){"[--json] OUT REF", NULL},
+    .summary = "compare pictures with their references: L1, PSNR, SSIM, MS-SSIM, LPIPS, sharpness",
+    .usage = (const char *const[]){"[options] OUT REF", NULL},
     .run = run_eval,
 };

@@ -198,6 +198,12 @@ struct gx_config {
         bool models;  /* --models: the installed ones */
     } info;
 
+    struct {                  /* eval: flags only */
+        const char *metrics;  /* --metrics all, or a list */
+        const char *channels; /* --channels rgb|y|both */
+        int crop_border;      /* --crop-border N */
+    } eval;
+
     struct {                   /* convert: flags only */
         const char *dtype;     /* --dtype f32|f16|bf16 */
         const char *direction; /* --direction: only that generator; "": all of them */

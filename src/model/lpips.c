@@ -38,22 +38,30 @@ struct gx_lpips {
 
 /* ---- the graph ---- */
 
-/* (n,h,w,c): each position a unit vector. */
-static struct gx_node *unit(struct gx_graph *g, struct gx_node *x)
+/* One of both pictures' features. */
+static struct gx_node *one_of(struct gx_graph *g, struct gx_node *x, int which)
 {
-    struct gx_node *length = gx_sqrt(g, gx_sum(g, gx_square(g, x), GX_AXIS_C));
-    return gx_div(g, x, gx_affine(g, length, 1, 1e-10F));
+    struct gx_shape s = x->shape;
+    return gx_slice(g, x, (struct gx_shape){which, 0, 0, 0}, (struct gx_shape){1, s.h, s.w, s.c});
 }
 
-/* x (2,h,w,c): both pictures' features -> (1,h,w,1): their weighted squared difference. */
+/* (1,h,w,c) -> (1,h,w,1): the lengths of the positions' vectors. */
+static struct gx_node *lengths(struct gx_graph *g, struct gx_node *x)
+{
+    return gx_affine(g, gx_sqrt(g, gx_sum(g, gx_square(g, x), GX_AXIS_C)), 1, 1e-10F);
+}
+
+/* x (2,h,w,c): both pictures' features -> (1,h,w,1): their weighted squared difference, as unit
+ * vectors. A slice is taken anew for each use, and worked on in place: what is largest here is the
+ * first layer's values, and this needs them twice at most. */
 static struct gx_node *difference(const struct gx_build *b, struct gx_node *x, int layer)
 {
     struct gx_graph *g = b->graph;
-    struct gx_shape s = x->shape, one = {1, s.h, s.w, s.c};
     const struct gx_layer_conv point = {1, 1, 0, 0};
-    struct gx_node *u = unit(g, x);
-    struct gx_node *first = gx_slice(g, u, (struct gx_shape){0, 0, 0, 0}, one);
-    struct gx_node *second = gx_slice(g, u, (struct gx_shape){1, 0, 0, 0}, one);
+    struct gx_node *first_length = lengths(g, one_of(g, x, 0));
+    struct gx_node *second_length = lengths(g, one_of(g, x, 1));
+    struct gx_node *first = gx_div(g, one_of(g, x, 0), first_length);
+    struct gx_node *second = gx_div(g, one_of(g, x, 1), second_length);
     struct gx_node *d = gx_square(g, gx_sub(g, first, second));
     return gx_layer_conv(b, d, 1, point, false, "lin%d.model.1", layer);
 }
