@@ -134,7 +134,7 @@ GX_MUST_CHECK int gx_background_parse(const char *text, uint8_t rgb[3], struct g
  * Memory does not grow with the height, except: what an interlaced PNG, a progressive JPEG, WebP, or
  * a format that is off by default needs is up to its decoder, and that holds the picture whole (of
  * an animation, one frame); a picture that lies on its side or head (EXIF orientation 3 to 8) is
- * decoded by gx_stream_open, to memory up to 256 MiB, else to a file without a name in $TMPDIR or
+ * decoded by gx_stream_open, to memory up to 64 MiB, else to a file without a name in $TMPDIR or
  * /tmp; what was opened from a descriptor that is no file is held encoded.
  *
  * `picture` is borrowed until the stream is closed: meanwhile it may serve as `like`, but not be

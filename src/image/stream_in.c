@@ -18,7 +18,7 @@
 enum {
     STRIP = 16,            /* rows decoded at once */
     AHEAD_BYTES = 8 << 20, /* decoded and not taken yet */
-    IN_MEMORY = 256 << 20, /* bytes of samples of a picture that is turned */
+    IN_MEMORY = 64 << 20,  /* bytes of samples of a picture that is turned */
     REASON = 256
 };
 

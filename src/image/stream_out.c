@@ -28,6 +28,8 @@ struct gx_stream_out {
     int copy_to;  /* -1, or where they go when all are there */
     bool *closed; /* the caller's; may be NULL */
     struct gx_rows *rows;
+    bool scaled;            /* on the way */
+    float *row;             /* one, if not */
     int64_t total, written; /* rows */
     int next;               /* row, that the image has not given yet; the saver's */
     VipsImage *image;       /* the end of the pipeline */
@@ -53,19 +55,30 @@ static int give_rows(VipsRegion *region, void *seq, void *a, void *of, gboolean 
         vips_error("ganx", "rows were asked for out of order");
         return -1;
     }
-    for (int y = 0; y < r->height; y++)
-        if (gx_rows_take(out->rows, VIPS_REGION_ADDR(region, 0, r->top + y), 1) != 1)
+    for (int y = r->top; y < r->top + r->height; y++) {
+        void *to = VIPS_REGION_ADDR(region, 0, y);
+        if (gx_rows_take(out->rows, out->scaled ? to : out->row, 1) != 1)
             return -1;
+        if (!out->scaled)
+            gx_floats_to_samples(&out->encoding, out->row, NULL, (size_t)r->width, to);
+    }
     out->next += r->height;
     return 0;
 }
 
+/* Samples, or floats if they are to be scaled first. */
 static VipsImage *rows_image(struct gx_stream_out *out)
 {
+    const struct gx_encoding *e = &out->encoding;
     VipsImage *bare = vips_image_new(), *image = NULL;
-    vips_image_init_fields(bare, out->shape.width, (int)out->total, out->shape.channels,
-                           VIPS_FORMAT_FLOAT, VIPS_CODING_NONE, VIPS_INTERPRETATION_MULTIBAND, 1,
-                           1);
+    if (out->scaled)
+        vips_image_init_fields(bare, out->shape.width, (int)out->total, out->shape.channels,
+                               VIPS_FORMAT_FLOAT, VIPS_CODING_NONE, VIPS_INTERPRETATION_MULTIBAND,
+                               1, 1);
+    else
+        vips_image_init_fields(bare, out->shape.width, (int)out->total, e->bands,
+                               e->bits == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR,
+                               VIPS_CODING_NONE, gx_encoding_space(e), 1, 1);
     if (vips_image_pipelinev(bare, VIPS_DEMAND_STYLE_THINSTRIP, NULL) ||
         vips_image_generate(bare, NULL, give_rows, NULL, NULL, out) ||
         vips_sequential(bare, &image, "tile_height", STRIP, NULL))
@@ -121,10 +134,8 @@ static VipsImage *scale_frame(const struct gx_stream_shape *shape, VipsImage *fr
 /* Takes all frames, one below the other, and scales each alone. */
 static VipsImage *scale(const struct gx_stream_shape *shape, VipsImage *all)
 {
-    if ((shape->to_width == shape->width && shape->to_height == shape->height) || !all)
-        return all;
-    if (shape->frames == 1)
-        return scale_frame(shape, all);
+    if (!all || shape->frames == 1)
+        return all ? scale_frame(shape, all) : NULL;
     VipsImage **frames = g_new0(VipsImage *, (size_t)shape->frames), *joined = NULL;
     bool failed = false;
     for (int i = 0; i < shape->frames && !failed; i++) {
@@ -283,7 +294,9 @@ static int build(void *of)
 {
     struct building *b = of;
     struct gx_stream_out *out = b->out;
-    out->image = samples_image(out, scale(&out->shape, rows_image(out)));
+    out->image = rows_image(out);
+    if (out->scaled)
+        out->image = samples_image(out, scale(&out->shape, out->image));
     if (!out->image)
         return -1;
     if (!out->encoding.strip)
@@ -330,7 +343,10 @@ static int prepare(struct gx_stream_out *out, struct gx_picture *like,
     int room = ahead < 2 * STRIP            ? 2 * STRIP
                : ahead > (size_t)out->total ? (int)out->total
                                             : (int)ahead;
-    if (!(out->rows = gx_rows_new(bytes, room)))
+    out->scaled = s->to_width != s->width || s->to_height != s->height;
+    out->rows = gx_rows_new(bytes, room);
+    out->row = malloc(bytes);
+    if (!out->rows || !out->row)
         return gx_fail(err, GX_E_NOMEM, "out of memory for rows of %d pixels", s->width);
     if (gx_vips_try(build, &b, reason, sizeof reason))
         return gx_fail(err, GX_E_FORMAT, "cannot prepare a picture of %dx%d: %s", s->to_width,
@@ -466,6 +482,7 @@ void gx_stream_abandon(struct gx_stream_out **of)
     if (out->copy_to >= 0 && out->fd >= 0)
         close(out->fd);
     gx_rows_free(out->rows);
+    free(out->row);
     free(out->name);
     free(out);
     *of = NULL;
