@@ -64,6 +64,11 @@ struct gx_picture {
 GX_MUST_CHECK int gx_picture_decode(struct gx_picture *picture, struct gx_err *err);
 const void *gx_picture_samples(const struct gx_picture *picture);
 
+/* As gx_picture_open_fd, where `used` bytes have been read already; takes `data`. */
+GX_MUST_CHECK int gx_picture_open_rest(struct gx_picture **picture, int fd, unsigned char *data,
+                                       size_t used, const char *name,
+                                       const struct gx_open_options *options, struct gx_err *err);
+
 /* For streams, which decode on their own. Gives the file opened from its beginning, to be read in
  * order, as libvips finds it (for gx_vips_try; rows of earlier ones must not be asked for any
  * more); and how a failure of that is told. */

@@ -158,16 +158,25 @@ int gx_picture_open_memory(struct gx_picture **picture, const void *data, size_t
                   open_source(p, source, data, size < HEAD ? size : HEAD, options, err));
 }
 
-int gx_picture_open_fd(struct gx_picture **picture, int fd, const char *name,
-                       const struct gx_open_options *options, struct gx_err *err)
+int gx_picture_open_rest(struct gx_picture **picture, int fd, unsigned char *data, size_t used,
+                         const char *name, const struct gx_open_options *options,
+                         struct gx_err *err)
 {
     /* No sane encoding of that many pixels is larger; a pipe that never ends is an error. */
     int64_t pixels = options && options->max_pixels ? options->max_pixels : GX_MAX_PIXELS;
-    size_t limit = (size_t)pixels * 8 + ((size_t)64 << 20), used = 0, room = 1 << 16;
-    unsigned char *data = gx_new(room);
+    size_t limit = (size_t)pixels * 8 + ((size_t)64 << 20), room = used;
     int result = 0;
     *picture = NULL;
     while (!result) {
+        if (used == room) {
+            room = room < 1 << 15 ? 1 << 16 : 2 * room;
+            unsigned char *more = realloc(data, room);
+            if (!more) {
+                result = gx_fail(err, GX_E_NOMEM, "out of memory while reading '%s'", name);
+                break;
+            }
+            data = more;
+        }
         ssize_t got = read(fd, data + used, room - used);
         if (got == 0)
             break;
@@ -178,13 +187,6 @@ int gx_picture_open_fd(struct gx_picture **picture, int fd, const char *name,
             result = gx_fail_errno(err, GX_E_IO, "cannot read '%s'", name);
         else if (used > limit)
             result = gx_fail(err, GX_E_LIMIT, "'%s' is longer than %zu bytes", name, limit);
-        else if (used == room) {
-            unsigned char *more = realloc(data, room *= 2);
-            if (more)
-                data = more;
-            else
-                result = gx_fail(err, GX_E_NOMEM, "out of memory while reading '%s'", name);
-        }
     }
     if (!result)
         result = gx_picture_open_memory(picture, data, used, name, options, err);
@@ -193,6 +195,12 @@ int gx_picture_open_fd(struct gx_picture **picture, int fd, const char *name,
     else
         (*picture)->owned = data;
     return result;
+}
+
+int gx_picture_open_fd(struct gx_picture **picture, int fd, const char *name,
+                       const struct gx_open_options *options, struct gx_err *err)
+{
+    return gx_picture_open_rest(picture, fd, NULL, 0, name, options, err);
 }
 
 int gx_picture_open(struct gx_picture **picture, const char *path,
