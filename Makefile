@@ -5,6 +5,7 @@
 #   make check                every fast test
 #   make fault                the slow faults: kills at random, a disk that fills up
 #   make parity DIR=path      PyTorch's fixtures in a folder (default: tests/reference)
+#   make bench                how long networks and training steps take here
 #   make classify             build/tests/learn/classify: an independent judge of translations
 #   make examples             build/examples: programs that use libganx
 #   make man completion       build/man, build/completion
@@ -208,6 +209,21 @@ format:
 # Times convolutions; not part of check.
 bench_conv: $(O)/tests/bench/bench_conv
 
+# Each file of tests/bench is a program by itself.
+$(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libganx.a
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+
+# Times of our own for every row of tests/bench/rows: minutes, on a machine with nothing else to do.
+# Any of them alone: make bench ROWS="inference start"; JSON lines: make bench JSON=FILE
+ROWS ?=
+JSON ?=
+bench: $(O)/ganx $(O)/tests/bench/photographs $(O)/tests/bench/weights
+	@O=$(O) tests/bench/rows.sh -o "$(JSON)" $(ROWS)
+
+# What tests/bench/peers.py runs.
+peers: $(O)/ganx $(O)/tests/bench/forward
+
 # A classifier of domains, trained on real pictures only: it judges what `star translate` makes.
 classify: $(O)/tests/learn/classify
 
@@ -217,6 +233,6 @@ clean:
 help:
 	@sed -n 's/^#   //p' Makefile
 
-.PHONY: all check fault demo examples parity bench_conv classify clean help fuzz fuzz-run man completion install lint format
+.PHONY: all check fault demo examples parity bench bench_conv peers classify clean help fuzz fuzz-run man completion install lint format
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

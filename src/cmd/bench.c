@@ -13,6 +13,7 @@
 #include "optim/optim.h"
 #include "util/arena.h"
 #include "util/clock.h"
+#include "util/memory.h"
 #include "util/random.h"
 
 #include <jansson.h>
@@ -149,11 +150,11 @@ static int parse_size(struct bench *b, struct gx_err *err)
     return 0;
 }
 
-/* The network takes these pictures, or the error says which sides it takes. */
+/* The network takes these pictures at 1/shrink of their size, or the error says which sides fit. */
 static int check_size(const struct bench *b, const char *name, const struct gx_network_spec *spec,
-                      struct gx_err *err)
+                      int shrink, struct gx_err *err)
 {
-    int multiple = spec->network->multiple(spec);
+    int multiple = spec->network->multiple(spec) * shrink;
     int w = (b->w + multiple - 1) / multiple * multiple;
     int h = (b->h + multiple - 1) / multiple * multiple;
     if (w == b->w && h == b->h)
@@ -198,7 +199,7 @@ static int choose_net(struct bench *b, bool judge, struct subject *s, struct gx_
     while (judge && k < b->game.nets && b->game.net[k].generator)
         k++;
     if (k == b->game.nets)
-        return gx_fail(err, GX_E_USAGE, "%s has no discriminator with these settings",
+        return gx_fail(err, GX_E_USAGE, "family %s has no discriminator while loss.gan_weight is 0",
                        b->config->family);
     struct gx_trainee *net = &b->game.net[k];
     *s =
@@ -235,7 +236,7 @@ static int open_model(struct bench *b, struct subject *s, struct gx_err *err)
 static int bench_inference(struct bench *b, const struct subject *s, struct result *r,
                            struct gx_err *err)
 {
-    int code = check_size(b, s->name, s->spec, err);
+    int code = check_size(b, s->name, s->spec, 1, err);
     if (code)
         return code;
     int channels = gx_spec_get(s->spec, "cin"), batch = b->config->bench.batch;
@@ -263,10 +264,14 @@ static int bench_step(struct bench *b, struct result *r, struct gx_err *err)
     const struct gx_config *c = b->config;
     struct gx_step step = {0};
     struct gx_optim_settings adam = gx_optim_defaults(GX_OPTIM_ADAM);
-    int code = 0;
+    int code = 0, shrink = 1;
+    for (int i = 0; i < b->game.slots; i++)
+        if (b->game.shrink[i] > shrink)
+            shrink = b->game.shrink[i];
     for (int i = 0; i < b->game.nets && !code; i++) {
         struct gx_trainee *net = &b->game.net[i];
-        if ((code = check_size(b, net->name, &net->spec, err)) || (code = give_weights(net, err)) ||
+        if ((code = check_size(b, net->name, &net->spec, net->generator ? shrink : 1, err)) ||
+            (code = give_weights(net, err)) ||
             (code = gx_params_allocate_gradients(&net->params, err)))
             return code;
         code = gx_optim_init(&b->optim[i], &adam, &net->params, err);
@@ -300,14 +305,14 @@ static void print_json(const struct bench *b, const struct result *r)
     struct gx_cpu_facts cpu;
     gx_cpu_describe(&cpu);
     json_t *o = json_pack(
-        "{ss ss si si si ss sf sf sf sf sf sI sI sf sf si sI ss ss}", "what", r->what, "network",
+        "{ss ss si si si ss sf sf sf sf sf sI sI sf sf si sI sI ss ss}", "what", r->what, "network",
         r->network, "size", b->w, "batch", c->bench.batch, "threads", b->threads, "kernels",
         b->kernels->name, "ms", r->median * 1e3, "ms_low", r->low * 1e3, "ms_high", r->high * 1e3,
         "gflop", r->facts.flops * 1e-9, "gflops", r->facts.flops / r->median * 1e-9, "arena_bytes",
         (json_int_t)r->facts.arena, "weight_bytes", (json_int_t)(r->weights * 4),
         "recomputed_gflop", r->facts.recomputed * 1e-9, "recompute_cost", r->facts.recompute_cost,
-        "height", b->h, "moved_bytes", (json_int_t)r->traffic, "family", c->family, "cpu",
-        cpu.model);
+        "height", b->h, "moved_bytes", (json_int_t)r->traffic, "peak_bytes",
+        (json_int_t)gx_memory_peak(), "family", c->family, "cpu", cpu.model);
     char *text = json_dumps(o, JSON_REAL_PRECISION(9));
     puts(text);
     free(text);

@@ -104,3 +104,9 @@ int64_t gx_memory_available(void)
     int64_t left = kib < 0 ? INT64_MAX : kib * 1024;
     return least(left, least(left_by_groups(), left_of_address_space()));
 }
+
+int64_t gx_memory_peak(void)
+{
+    int64_t kib = read_field("/proc/self/status", "VmHWM:");
+    return kib < 0 ? 0 : kib * 1024;
+}
