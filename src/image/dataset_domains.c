@@ -108,25 +108,18 @@ static size_t hold_out(struct gx_dataset *set, struct gx_pictures *of, struct gx
     return moved;
 }
 
-/* PATH/val or PATH/test, whichever has pictures first; *folder NULL: neither. */
-static int find_held(struct gx_dataset *set, const char *train, struct gx_pictures *held,
-                     size_t *total, const char **folder, struct gx_err *err)
+/* The held-out pictures of each domain, of which `train` has the folders. */
+struct held {
+    const char *train;
+    struct gx_pictures *of;
+};
+
+static int find_in(struct gx_dataset *set, const char *folder, void *into, size_t *count,
+                   struct gx_err *err)
 {
-    static const char *const names[] = {"val", "test"};
-    *total = 0;
-    for (int i = 0; i < 2 && !*total; i++) {
-        *folder = gx_layout_join(set, set->path, names[i]);
-        if (!gx_layout_has(set, set->path, names[i]))
-            continue;
-        int code = refuse_strangers(set, *folder, train, err);
-        if (!code)
-            code = list_domains(set, *folder, held, total, err);
-        if (code)
-            return code;
-    }
-    if (!*total)
-        *folder = NULL;
-    return 0;
+    struct held *held = into;
+    int code = refuse_strangers(set, folder, held->train, err);
+    return code ? code : list_domains(set, folder, held->of, count, err);
 }
 
 static int check_domains(struct gx_dataset *set, const char *folder, const struct gx_pictures *of,
@@ -157,7 +150,7 @@ static void group_all(struct gx_dataset *set)
 
 static int find_folders(struct gx_dataset *set, const char *folder, int holdout, struct gx_err *err)
 {
-    size_t total, held_total;
+    size_t total, held_total = 0;
     const char *held_folder;
     int code = name_domains(set, folder, err);
     if (code)
@@ -168,8 +161,9 @@ static int find_folders(struct gx_dataset *set, const char *folder, int holdout,
     code = list_domains(set, folder, of, &total, err);
     if (!code)
         code = check_domains(set, folder, of, err);
+    struct held into = {folder, held};
     if (!code)
-        code = find_held(set, folder, held, &held_total, &held_folder, err);
+        code = gx_layout_find_held(set, find_in, &into, &held_folder, err);
     if (!code)
         code = gx_layout_list(set, folder, &loose, err);
     if (code)
@@ -177,6 +171,8 @@ static int find_folders(struct gx_dataset *set, const char *folder, int holdout,
     size_t *count = gx_arena_alloc(&set->arena, (size_t)set->domains * sizeof *count);
     for (int k = 0; k < set->domains; k++)
         count[k] = of[k].count;
+    for (int k = 0; k < set->domains && held_folder; k++)
+        held_total += held[k].count;
     if (!held_folder)
         held_total = hold_out(set, of, held, holdout);
     fill(set, &set->train, of, held_folder ? total : total - held_total);

@@ -103,26 +103,33 @@ static int find_in(struct gx_dataset *set, const char *folder, struct pairs *pai
     return pair_by_halves(set, pairs, err);
 }
 
+/* ... as gx_layout_find_held asks. */
+static int find_more(struct gx_dataset *set, const char *folder, void *into, size_t *count,
+                     struct gx_err *err)
+{
+    struct pairs *pairs = into;
+    int code = find_in(set, folder, pairs, err);
+    *count = pairs->split.count[0];
+    return code;
+}
+
 static int find_held(struct gx_dataset *set, const struct pairs *train, int holdout,
                      struct gx_err *err)
 {
-    static const char *const names[] = {"val", "test"};
     struct pairs held = {.left = ""};
-    for (int i = 0; i < 2 && !held.split.count[0]; i++) {
-        int result = find_in(set, gx_layout_join(set, set->path, names[i]), &held, err);
-        if (result)
-            return result;
-    }
+    const char *folder;
+    int code = gx_layout_find_held(set, find_more, &held, &folder, err);
+    if (code)
+        return code;
     size_t count = train->split.count[0];
-    bool found = held.split.count[0];
-    if (found)
+    if (folder)
         set->held = held.split;
     else
         gx_layout_hold_out(set, holdout);
-    const char *said = gx_arena_format(
-        &set->arena, "%zu %s in '%s', %s", count,
-        train->halves ? "side-by-side pairs" : "pairs by name (A/ and B/)", train->folder,
-        gx_layout_said_held(set, found ? held.folder : NULL, holdout, "pair"));
+    const char *said =
+        gx_arena_format(&set->arena, "%zu %s in '%s', %s", count,
+                        train->halves ? "side-by-side pairs" : "pairs by name (A/ and B/)",
+                        train->folder, gx_layout_said_held(set, folder, holdout, "pair"));
     if (*train->left || *held.left)
         said = gx_arena_format(&set->arena, "%s; without a partner and left out: %s%s%s", said,
                                train->left, *train->left && *held.left ? ", " : "", held.left);

@@ -143,18 +143,17 @@ static const char *picture_folder(struct gx_dataset *set)
     return set->path;
 }
 
-static int find_held(struct gx_dataset *set, const struct table *t, const char **folder,
-                     struct gx_named *unknown, struct gx_err *err)
+struct held {
+    const struct table *table;
+    struct gx_named *unknown;
+};
+
+static int find_held(struct gx_dataset *set, const char *folder, void *into, size_t *count,
+                     struct gx_err *err)
 {
-    static const char *const names[] = {"val", "test"};
-    int code = 0;
-    for (int i = 0; i < 2 && !set->held.count[0] && !code; i++) {
-        *folder = gx_layout_join(set, set->path, names[i]);
-        if (gx_layout_has(set, set->path, names[i]))
-            code = add_pictures(set, t, *folder, &set->held, unknown, err);
-    }
-    if (!set->held.count[0])
-        *folder = NULL;
+    struct held *held = into;
+    int code = add_pictures(set, held->table, folder, &set->held, held->unknown, err);
+    *count = set->held.count[0];
     return code;
 }
 
@@ -268,7 +267,7 @@ static int find(struct gx_dataset *set, struct table *t, const struct gx_dataset
     if (!code && !set->train.count[0])
         code = none_known(set, t, folder, &unknown, err);
     if (!code)
-        code = find_held(set, t, &held_folder, &unknown, err);
+        code = gx_layout_find_held(set, find_held, &(struct held){t, &unknown}, &held_folder, err);
     if (code)
         return code;
     if (!held_folder)

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <vips/vips.h>
@@ -40,6 +41,8 @@ struct gx_loader {
     size_t cached;
     int code; /* of the error that ended it */
     struct gx_err err;
+    char **warning; /* not yet told */
+    int warnings;
 
     int threads;
     pthread_t *thread;
@@ -177,18 +180,72 @@ static int fetch(struct gx_loader *l, struct group *g, bool *owned, struct gx_er
     return 0;
 }
 
-static int make_group(struct gx_loader *l, const struct job *job, struct group *g,
-                      struct gx_err *err)
+/* ---- pictures that cannot be read ---- */
+
+/* Whether that says something of a file rather than of the configuration or of memory. */
+static bool is_damage(int code)
+{
+    return code == -GX_E_IO || code == -GX_E_FORMAT || code == -GX_E_LIMIT;
+}
+
+static bool is_damaged(struct gx_loader *l, const struct group *g)
+{
+    const unsigned char *damaged = l->split->damaged[g->from];
+    pthread_mutex_lock(&l->lock);
+    bool found = damaged && damaged[g->index];
+    pthread_mutex_unlock(&l->lock);
+    return found;
+}
+
+/* Two workers may find the same one: it is told once. */
+static void note_damage(struct gx_loader *l, const struct group *g, const struct gx_err *err)
+{
+    unsigned char *damaged = l->split->damaged[g->from];
+    pthread_mutex_lock(&l->lock);
+    if (damaged && !damaged[g->index]) {
+        damaged[g->index] = 1;
+        l->warning = gx_grow(l->warning, (size_t)(l->warnings + 1) * sizeof *l->warning);
+        l->warning[l->warnings] = gx_new(sizeof err->text + 64);
+        sprintf(l->warning[l->warnings++], "%s; another is taken instead", err->text);
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* The rasters of the job's pictures, or of the next that can be read. Labels and names follow. */
+static int fetch_any(struct gx_loader *l, struct job *job, struct group *g, bool *owned,
+                     struct gx_err *err)
+{
+    size_t count = l->split->count[g->from];
+    int code = -GX_E_FORMAT;
+    for (size_t tries = 0; tries < count && is_damage(code); tries++) {
+        g->index = (job->view[g->from] + tries) % count;
+        if (is_damaged(l, g))
+            continue;
+        code = fetch(l, g, owned, err);
+        if (is_damage(code))
+            note_damage(l, g, err);
+    }
+    if (!is_damage(code)) {
+        for (int k = 0; k < l->set->layout->slots && l->set->layout->aligned; k++)
+            job->view[k] = g->index;
+        job->view[g->from] = g->index;
+        return code;
+    }
+    const char *path = l->split->view[g->from][job->view[g->from]].path;
+    return gx_fail(err, GX_E_CONFIG, "none of the %zu pictures beside '%s' can be read", count,
+                   path);
+}
+
+static int make_group(struct gx_loader *l, struct job *job, struct group *g, struct gx_err *err)
 {
     const struct batch *b = &l->ring[job->step % l->depth];
     const struct gx_chance chance = {l->o.seed, job->epoch, (int64_t)job->index, g->first};
     float *to[GX_SLOTS];
     bool owned;
-    g->index = job->view[g->from];
     g->prepare = prepare_from(&l->o.prepare, g->first);
     for (int k = 0; k < g->slots; k++)
         to[k] = b->data[g->first + k] + (size_t)job->item * l->floats[g->first + k];
-    int result = fetch(l, g, &owned, err);
+    int result = fetch_any(l, job, g, &owned, err);
     if (result)
         return result;
     result = gx_sample_place(g->raster, g->slots, &g->prepare, &chance, l->height, l->width, to,
@@ -212,7 +269,7 @@ static int groups_of(const struct gx_loader *l, struct group *groups)
     return own;
 }
 
-static int make(struct gx_loader *l, const struct job *job, struct gx_err *err)
+static int make(struct gx_loader *l, struct job *job, struct gx_err *err)
 {
     struct group groups[GX_SLOTS];
     int count = groups_of(l, groups), result = 0;
@@ -375,6 +432,9 @@ void gx_loader_free(struct gx_loader **loader)
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->room);
     pthread_cond_destroy(&l->ready);
+    for (int i = 0; i < l->warnings; i++)
+        free(l->warning[i]);
+    free(l->warning);
     free(l->ring);
     free(l->order);
     free(l->thread);
@@ -399,6 +459,24 @@ size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *spli
     return ring + (known && cache < o.cache_bytes ? cache : o.cache_bytes);
 }
 
+/* What workers found out about files since the last time; without the lock, which the user's
+ * function has no business under. */
+static void tell(struct gx_loader *l)
+{
+    pthread_mutex_lock(&l->lock);
+    char **warning = l->warning;
+    int count = l->warnings;
+    l->warning = NULL;
+    l->warnings = 0;
+    pthread_mutex_unlock(&l->lock);
+    for (int i = 0; i < count; i++) {
+        if (l->o.warn)
+            l->o.warn(l->o.user, warning[i]);
+        free(warning[i]);
+    }
+    free(warning);
+}
+
 int gx_loader_next(struct gx_loader *l, float *const *to, float *label, const char **names,
                    struct gx_err *err)
 {
@@ -414,6 +492,7 @@ int gx_loader_next(struct gx_loader *l, float *const *to, float *label, const ch
     if (result && err)
         *err = l->err;
     pthread_mutex_unlock(&l->lock);
+    tell(l);
     if (result)
         return result;
     for (int k = 0; k < l->slots; k++)

@@ -17,6 +17,10 @@ struct gx_loader_options {
     int64_t first_step; /* of the first gx_loader_next */
     int workers;        /* threads; 0: one */
     size_t cache_bytes; /* at most this much is kept decoded, so that it is not decoded again */
+    /* Told of each picture that cannot be read, once, by gx_loader_next in its own thread; may be
+     * NULL. */
+    void (*warn)(void *user, const char *text);
+    void *user;
 };
 
 struct gx_loader;
@@ -35,8 +39,12 @@ size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *spli
 
 /* Fills to[slot] with batch x height x width x channels floats of the next step. names (may be
  * NULL) gets `batch` paths of slot 0, the data set's, and label (may be NULL) batch x domains numbers
- * if the split has labels. An error names the file (-GX_E_CONFIG;
- * -GX_E_NOMEM) and stays: the loader is only good for gx_loader_free then. */
+ * if the split has labels.
+ *
+ * Instead of a picture that cannot be read, damaged or gone since the set was opened, the next by
+ * name is taken, with its partners: the same one however often, and wherever the run was resumed. An
+ * error, among them that none of the split can be read, names the file (-GX_E_CONFIG; -GX_E_NOMEM)
+ * and stays: the loader is only good for gx_loader_free then. */
 GX_MUST_CHECK int gx_loader_next(struct gx_loader *loader, float *const *to, float *label,
                                  const char **names, struct gx_err *err);
 

@@ -60,3 +60,9 @@ if len(sys.argv) > 1:  # a fixture of MATLAB's own numbers
     for key, scale in (("x1/2", 1 / 2), ("x1/3", 1 / 3), ("x1/4", 1 / 4), ("x2", 2)):
         y = imresize(known["input"].permute(2, 0, 1)[None], scale)[0].permute(1, 2, 0)
         print(key, (y - known[key]).abs().max().item(), file=sys.stderr)
+if len(sys.argv) > 2:  # where a small one of the same form goes: tests/reference/bicubic/bicubic.pth
+    x = torch.rand(1, 3, 13, 17)
+    small = {"x1/2": 1 / 2, "x1/3": 1 / 3, "x1/4": 1 / 4, "x2": 2}
+    small = {key: imresize(x, scale) for key, scale in small.items()}
+    torch.save({key: y[0].permute(1, 2, 0).float().contiguous()
+                for key, y in dict(input=x, **small).items()}, sys.argv[2])
