@@ -244,7 +244,7 @@ const struct gx_option gx_options[] = {
     {"optim.pixel_schedule", WORD(optim.pixel_schedule), .initial = "constant",
      WORDS("constant", "linear", "cosine"), .metavar = "constant|linear|cosine", .verbs = TRAIN,
      .families = GX_IN(sr), .flags = RESUME,
-     .help = "course of that rate; linear and cosine end at optim.lr"},
+     .help = "course of that rate: linear falls to 0, cosine to optim.min_lr"},
     {"optim.schedule", WORD(optim.schedule), .initial = "linear",
      WORDS("constant", "linear", "step", "multistep", "cosine", "cosine_restarts", "plateau"), .metavar = "NAME",
      .verbs = TRAIN, .flags = RESUME,

@@ -28,7 +28,8 @@ const struct gx_family *gx_family_find(const char *name)
 /* Spectral norm, in discriminators that leave it open. */
 static int bound(struct gx_trainee *net, const struct gx_config *c, struct gx_err *err)
 {
-    if (net->generator || !c->net.spectral_norm || !gx_spec_has(&net->spec, "spectral"))
+    if (net->generator || net->fixed || !c->net.spectral_norm ||
+        !gx_spec_has(&net->spec, "spectral"))
         return 0;
     return gx_spec_set(&net->spec, "spectral", true, err);
 }
@@ -134,6 +135,15 @@ void gx_game_build_step(struct gx_game *game, int batch, int h, int w, struct gx
     step->noise = game->noise;
 }
 
+void gx_game_build_pixel_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step)
+{
+    *step = (struct gx_step){.health = -1};
+    game->noise = NULL;
+    game->pixels_only = true;
+    game->family->build_step(game, batch, h, w, step);
+    game->pixels_only = false;
+}
+
 uint64_t gx_step_repeated(const struct gx_step *step)
 {
     uint64_t phases = 0;
@@ -159,10 +169,11 @@ void gx_game_apply(struct gx_game *game, struct gx_graph *g, int net, struct gx_
                    struct gx_node *label, bool training, struct gx_node *out[GX_OUTPUTS_MAX])
 {
     struct gx_trainee *t = &game->net[net];
+    bool running = game->running && t->generator && !training;
     struct gx_build build = {.graph = g,
                              .params = &t->params,
                              .spec = &t->spec,
-                             .stats = GX_STATS_BATCH,
+                             .stats = running ? GX_STATS_RUNNING : GX_STATS_BATCH,
                              .dropout = game->config->net.dropout,
                              .update_running = training};
     t->spec.network->build(&build, x, label, out);

@@ -38,7 +38,9 @@ struct gx_trainee {
     const char *name; /* "G", "D": its tensors are "G.…" in checkpoints */
     struct gx_network_spec spec;
     struct gx_params params;
-    bool generator; /* belongs into the model file; EMA averages it */
+    bool generator;   /* belongs into the model file; EMA averages it */
+    bool fixed;       /* never trained, not in checkpoints: its weights come from `file` */
+    const char *file; /* borrowed: a path, or the name of an installed model */
 };
 
 struct gx_game {
@@ -50,7 +52,10 @@ struct gx_game {
     int slots, channels[GX_SLOTS_MAX]; /* of the pictures in a sample */
     int shrink[GX_SLOTS_MAX]; /* a slot's sides are 1/shrink of the sample's; never 0 after init */
     float low, high;          /* range of their values: -1 and 1 unless the family says otherwise */
-    struct gx_node *noise;             /* of the step that is being built */
+    bool running;             /* generators in use take their norms' stored statistics */
+    int vgg;                  /* the network that perceptual losses measure by; 0: none */
+    bool pixels_only;      /* the step that is being built is one of the first train.pixel_steps */
+    struct gx_node *noise; /* of the step that is being built */
 };
 
 struct gx_phase {
@@ -148,6 +153,8 @@ void gx_game_clear(struct gx_game *game);
 
 /* The family's build_step, and the health phase behind it. */
 void gx_game_build_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step);
+/* The same for the first train.pixel_steps, which see the pixel loss alone. */
+void gx_game_build_pixel_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step);
 
 /* For the plan of the step: which phases repeat (gx_plan_settings.repeated_phases); and the
  * operations of a whole step, with every repetition. */

@@ -34,8 +34,10 @@ static struct gx_node *make(struct gx_game *game, struct gx_graph *g, const stru
                             struct gx_node *x)
 {
     struct gx_trainee *t = &game->net[watch->maker];
-    struct gx_build build = {
-        .graph = g, .params = &t->params, .spec = &t->spec, .stats = GX_STATS_BATCH};
+    struct gx_build build = {.graph = g,
+                             .params = &t->params,
+                             .spec = &t->spec,
+                             .stats = game->running ? GX_STATS_RUNNING : GX_STATS_BATCH};
     struct gx_node *out[GX_OUTPUTS_MAX];
     struct gx_node *label = watch->label ? picture(g, watch->label, 0) : NULL;
     t->spec.network->build(&build, x, label, out);

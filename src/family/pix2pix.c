@@ -3,10 +3,12 @@
  *        A --> G --> fake            D judges a picture beside its input: (A, B) or (A, fake)
  *   D:   d (D_real + D_fake)         stepped first
  *   G:   gan G_GAN + l1 |fake - B|   sees D as it is after its step
+ *        and, beyond the paper, perceptual |VGG(fake) - VGG(B)|
  *
  * As pytorch-CycleGAN-and-pix2pix: the generated pair is judged before the real one, which is the
  * order in which D's running statistics move. --direction BtoA exchanges the slots when loading. */
 #include "family/adversary.h"
+#include "family/perceptual.h"
 
 #include "ganx/loss.h"
 
@@ -23,7 +25,9 @@ static int setup(struct gx_game *game, struct gx_err *err)
     game->net[G].name = "G";
     game->net[D].name = "D";
     int code = gx_game_choose_translator(game, G, in, out, err);
-    return code ? code : gx_game_choose_judge(game, D, in + out, err);
+    if (!code)
+        code = gx_game_choose_judge(game, D, in + out, err);
+    return code ? code : gx_perceptual_setup(game, err);
 }
 
 static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step)
@@ -56,6 +60,9 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
     gx_step_log(step, "G_GAN", g_gan);
     gx_step_log(step, "G_L1", g_l1);
     struct gx_node *g_loss = gx_add(g, gx_scale(g, g_gan, (float)c->loss.gan_weight), g_l1);
+    struct gx_node *perceptual = gx_perceptual_loss(game, step, fake, b);
+    if (perceptual)
+        g_loss = gx_add(g, g_loss, perceptual);
     g_loss = gx_regularise(game, step, g_loss);
     gx_store_gradients(g, g_loss, &game->net[G].params);
 

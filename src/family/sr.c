@@ -10,10 +10,9 @@
  * more, pixel and perceptual losses aim at that one and D at the plain one (Real-ESRGAN). With
  * several critic steps for one of the generator's, D goes first, on pictures made for each of them. */
 #include "family/adversary.h"
+#include "family/perceptual.h"
 
 #include "ganx/loss.h"
-
-#include <string.h>
 
 enum { G, D };
 enum { LOW, SHARP };
@@ -57,17 +56,24 @@ static int setup(struct gx_game *game, struct gx_err *err)
     game->channels[LOW] = game->channels[SHARP] = 3;
     game->shrink[LOW] = c->net.scale;
     game->low = 0;
+    game->running = true;
     game->net[G].name = "G";
     game->nets = 1;
     int code = choose_generator(game, err);
-    if (code || !(c->loss.gan_weight > 0))
-        return code;
-    game->net[D].name = "D";
-    game->nets = 2;
-    return choose_judge(game, err);
+    if (!code && c->loss.gan_weight > 0) {
+        game->net[D].name = "D";
+        game->nets = 2;
+        code = choose_judge(game, err);
+    }
+    return code ? code : gx_perceptual_setup(game, err);
 }
 
 /* ---- a step ---- */
+
+static bool judged(const struct gx_game *game)
+{
+    return game->config->loss.gan_weight > 0 && !game->pixels_only;
+}
 
 struct turn {
     struct gx_node *low, *sharp;
@@ -91,10 +97,13 @@ static void improve(struct gx_game *game, struct gx_step *step, struct turn *t)
     const struct gx_config *c = game->config;
     const struct gx_pixel_loss *pixel = gx_pixel_loss_find(c->loss.pixel);
     struct gx_graph *g = step->graph;
-    struct gx_node *loss =
-        gx_scale(g, pixel->build(g, t->fake, t->sharp), (float)c->loss.pix);
+    struct gx_node *loss = gx_scale(g, pixel->build(g, t->fake, t->sharp), (float)c->loss.pix);
     gx_step_log(step, "G_pix", loss);
-    if (game->nets > 1) {
+    struct gx_node *perceptual =
+        game->pixels_only ? NULL : gx_perceptual_loss(game, step, t->fake, t->sharp);
+    if (perceptual)
+        loss = gx_add(g, loss, perceptual);
+    if (judged(game)) {
         struct gx_node *gan = gx_fool(game, g, D, t->sharp, t->fake, NULL);
         gan = gx_step_log(step, "G_GAN", gx_scale(g, gan, (float)c->loss.gan_weight));
         loss = gx_add(g, loss, gan);
@@ -109,7 +118,7 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
     struct gx_graph *g = step->graph = gx_graph_new();
     struct turn t = {.low = gx_input(g, (struct gx_shape){batch, h / scale, w / scale, 3}, "low"),
                      .sharp = gx_input(g, (struct gx_shape){batch, h, w, 3}, "sharp")};
-    bool judged = game->nets > 1, first = judged && critics > 1;
+    bool play = judged(game), first = play && critics > 1;
     step->input[LOW] = t.low;
     step->input[SHARP] = t.sharp;
     t.fake = gx_game_train(game, g, G, t.low);
@@ -118,9 +127,9 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
         gx_graph_phase(g);
     }
     improve(game, step, &t);
-    step->phases = 1 + judged;
+    step->phases = 1 + play;
     step->phase[first] = (struct gx_phase){.update = 1U << G, .repeat = 1};
-    if (!judged)
+    if (!play)
         return;
     if (!first) {
         gx_graph_phase(g);
@@ -143,7 +152,7 @@ static void build_preview(struct gx_game *game, int batch, int h, int w, struct 
     struct gx_graph *g = preview->graph = gx_graph_new();
     struct gx_node *low = gx_input(g, (struct gx_shape){batch, h / scale, w / scale, 3}, "low");
     struct gx_node *sharp = gx_input(g, (struct gx_shape){batch, h, w, 3}, "sharp");
-    preview->input[LOW] = gx_preview_column(preview, "input", low);
+    preview->input[LOW] = gx_preview_column(preview, "bicubic", low);
     preview->output = gx_preview_column(preview, "output", gx_game_use(game, g, G, low));
     preview->input[SHARP] = preview->target = gx_preview_column(preview, "sharp", sharp);
 }

@@ -84,6 +84,15 @@ int gx_optim_init(struct gx_optim *optim, const struct gx_optim_settings *settin
     return 0;
 }
 
+void gx_optim_restart(struct gx_optim *optim)
+{
+    float *const block[] = {optim->m, optim->v};
+    for (int i = 0; i < 2; i++)
+        if (block[i])
+            memset(block[i], 0, (size_t)optim->params->trained * sizeof **block);
+    optim->t = 0;
+}
+
 void gx_optim_clear(struct gx_optim *optim)
 {
     free(optim->m);

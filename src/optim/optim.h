@@ -48,6 +48,8 @@ size_t gx_optim_bytes(const struct gx_optim_settings *settings, const struct gx_
 GX_MUST_CHECK int gx_optim_init(struct gx_optim *optim, const struct gx_optim_settings *settings,
                                 const struct gx_params *params, struct gx_err *err);
 void gx_optim_clear(struct gx_optim *optim);
+/* As after init: no moments, no steps. */
+void gx_optim_restart(struct gx_optim *optim);
 
 /* One step with params->grad. Clipping is torch.nn.utils.clip_grad_norm_: scale is
  * min(1, clip_norm / (norm + 1e-6)) over the whole network's gradient, which is left as it is. */

@@ -69,8 +69,8 @@ int gx_schedule_weights(struct gx_schedule *schedule, const char *text, struct g
 int gx_schedule_check(const struct gx_schedule *s, struct gx_err *err)
 {
     enum gx_schedule_kind kind = s->kind;
-    bool sized = kind == GX_SCHEDULE_LINEAR || kind == GX_SCHEDULE_COSINE ||
-                 kind == GX_SCHEDULE_RESTARTS;
+    bool sized =
+        kind == GX_SCHEDULE_LINEAR || kind == GX_SCHEDULE_COSINE || kind == GX_SCHEDULE_RESTARTS;
     bool factored =
         kind == GX_SCHEDULE_STEP || kind == GX_SCHEDULE_MULTISTEP || kind == GX_SCHEDULE_PLATEAU;
     const char *wrong = NULL;

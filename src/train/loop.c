@@ -24,7 +24,7 @@ static void name_largest(const struct gx_training *t, struct gx_err *why)
             const struct gx_param *p = t->game.net[k].params.param[i];
             int64_t count = gx_count(p->shape);
             double size = sqrt(t->kernels->sum_squares(p->data, count, t->threads) / (double)count);
-            if (!gx_param_trained(p) || size <= most)
+            if (!gx_param_trained(p) || t->game.net[k].fixed || size <= most)
                 continue;
             most = size;
             snprintf(why->text, sizeof why->text, "network %s: '%s' has the largest weights, %.3g",
@@ -117,7 +117,7 @@ static void draw_from_pools(struct gx_training *t, int phase, uint64_t batch)
 
 static int take_step(struct gx_training *t, double lr, struct gx_err *err)
 {
-    uint64_t batch = (uint64_t)t->done * (uint64_t)t->batches_per_step;
+    uint64_t batch = (uint64_t)gx_training_batch(t, t->done);
     bool fresh = false; /* whether the batch at hand has been used */
     if (t->step.noise)
         *gx_plan_value(t->plan, t->step.noise) =
@@ -164,7 +164,7 @@ static int log_step(struct gx_training *t, double lr, double seconds, struct gx_
     struct gx_line line = {.text = text, .size = sizeof text};
     gx_line_add(&line, "{\"step\":%" PRId64, t->done);
     if (t->batches_per_step > 1 || t->step.label) /* the discriminator's own count */
-        gx_line_add(&line, ",\"critic\":%" PRId64, t->done * t->batches_per_step);
+        gx_line_add(&line, ",\"critic\":%" PRId64, gx_training_batch(t, t->done));
     gx_line_add(&line, ",\"epoch\":%" PRId64 ",\"lr\":%.9g,", gx_training_epoch(t, t->done - 1),
                 lr);
     log_values(t, &line, "loss", t->step.loss, t->step.losses);
@@ -241,7 +241,9 @@ static int run_steps(struct gx_training *t, struct gx_train_result *result, stru
                         t->done, t->total);
     while (t->done < t->total) {
         double began = gx_clock(), lr = gx_training_rate(t, t->done);
-        int code = take_step(t, lr, err);
+        int code = gx_stage_advance(t, err);
+        if (!code)
+            code = take_step(t, lr, err);
         double seconds = gx_clock() - began;
         if (!code && (due(t->done, t->config->train.log_every) || t->done == t->total))
             code = log_step(t, lr, seconds, err);
@@ -308,8 +310,8 @@ int gx_train(struct gx_config *config, const struct gx_train_events *events,
         code = continue_config(config, err);
     if (!code)
         code = gx_training_plan(&t, config, events, err);
-    if (!code && !resume)
-        code = gx_training_check_init(config, err);
+    if (!code)
+        code = gx_training_check_files(&t, err);
     if (!code && !resume)
         code = gx_run_open(&t.run, config->train.run, false, &result->locked, err);
     t.run.keep = config->train.keep;

@@ -11,7 +11,7 @@
 
 static enum gx_curve_kind kind_of_loss(const char *name)
 {
-    static const char *const pixel[] = {"L1", "L2", "pix", "perc", "rec", "cycle", "idt"};
+    static const char *const pixel[] = {"L1", "L2", "pix", "perc", "style", "rec", "cycle", "idt"};
     if (strstr(name, "cls"))
         return GX_CURVE_CLASS;
     for (size_t i = 0; i < sizeof pixel / sizeof *pixel; i++)

@@ -8,7 +8,7 @@
 
 enum gx_curve_kind {
     GX_CURVE_ADVERSARIAL, /* loss: G_GAN, D_real, D_A ... */
-    GX_CURVE_PIXEL,       /* loss: G_L1, cycle_A, idt_A, G_rec, G_pix, G_perc */
+    GX_CURVE_PIXEL,       /* loss: G_L1, cycle_A, idt_A, G_rec, G_pix, G_perc, G_style */
     GX_CURVE_CLASS,       /* loss: D_cls, G_cls */
     GX_CURVE_MEASURE,     /* measure: D_acc */
     GX_CURVE_VALIDATION,  /* val: l1, psnr, ssim ... */

@@ -109,10 +109,11 @@ static double value_of(const struct gx_training *t, const struct gx_node *node)
 static struct gx_health_sight sight_of(struct gx_training *t, int w)
 {
     const struct gx_watch *watch = &t->step.watch[w];
+    double unit = 2 / (double)(t->game.high - t->game.low); /* distances as in -1..1 */
     struct gx_health_sight s = {.gradient = value_of(t, watch->gradient),
                                 .slope = value_of(t, watch->slope),
-                                .moved = value_of(t, watch->moved),
-                                .differ = value_of(t, watch->differ)};
+                                .moved = unit * value_of(t, watch->moved),
+                                .differ = unit * value_of(t, watch->differ)};
     if (watch->earlier) {
         if (!t->health[w]->shown)
             s.moved = s.differ = NAN;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CACHE_BYTES = 192 << 20 }; /* of decoded pictures, at most, and where memory allows it */
+enum { CACHE_BYTES = 512 << 20 }; /* of decoded pictures, at most, and where memory allows it */
 
 /* ---- data ---- */
 
@@ -21,10 +21,14 @@ static int open_data(struct gx_training *t, const struct gx_family *family, stru
                                          .holdout = c->data.holdout,
                                          .labels = c->data.labels,
                                          .attributes = c->data.attributes,
-                                         .exclusive = c->data.exclusive};
+                                         .exclusive = c->data.exclusive,
+                                         .scale = c->net.scale,
+                                         .least = c->data.crop_size};
     int code = gx_dataset_open(&t->data, family->layout, c->data.path, &options, err);
     if (!code)
         gx_training_say(t, false, "data", "%s", t->data.said);
+    if (!code && t->data.warning)
+        gx_training_say(t, true, "data", "%s", t->data.warning);
     return code;
 }
 
@@ -32,8 +36,7 @@ static int64_t loader_bytes(const struct gx_training *t, size_t cache)
 {
     struct gx_loader_options options = gx_training_loading(t);
     options.cache_bytes = cache;
-    struct gx_shape s = t->step.input[0]->shape;
-    return (int64_t)gx_loader_needs(&t->data, &t->data.train, &options, s.h, s.w);
+    return (int64_t)gx_loader_needs(&t->data, &t->data.train, &options, t->height, t->width);
 }
 
 /* ---- the step ---- */
@@ -48,7 +51,9 @@ static int check_multiple(const struct gx_training *t, int w, int h, struct gx_e
 {
     for (int i = 0; i < t->game.nets; i++) {
         const struct gx_network_spec *spec = &t->game.net[i].spec;
-        int multiple = spec->network->multiple(spec);
+        /* generators see the first slot's pictures */
+        int shrink = t->game.net[i].generator ? t->game.shrink[0] : 1;
+        int multiple = spec->network->multiple(spec) * shrink;
         if (w % multiple || h % multiple)
             return gx_fail(
                 err, GX_E_CONFIG,
@@ -69,12 +74,16 @@ static int build_step(struct gx_training *t, struct gx_err *err)
         code = check_multiple(t, w, h, err);
     if (code)
         return code;
+    t->height = h;
+    t->width = w;
     gx_game_build_step(&t->game, t->config->train.batch, h, w, &t->step);
     t->batches_per_step = 1;
     for (int i = 0; i < t->step.phases; i++)
         if (t->step.phase[i].repeat > t->batches_per_step)
             t->batches_per_step = t->step.phase[i].repeat;
     code = gx_graph_check(t->step.graph, err);
+    if (!code)
+        code = gx_stage_build(t, err);
     return code ? as_config(gx_context(err, code, "for pictures of %d x %d", w, h)) : 0;
 }
 
@@ -83,17 +92,19 @@ static int build_step(struct gx_training *t, struct gx_err *err)
 static int plan_schedule(struct gx_training *t, struct gx_err *err)
 {
     const struct gx_config *c = t->config;
-    t->by_epoch = !c->train.steps;
+    t->by_epoch = !c->train.steps && !c->train.pixel_steps;
     int64_t samples = (int64_t)gx_split_samples(&t->data.train);
     t->total = c->train.steps ? c->train.steps
                               : gx_steps_of_epochs(samples, c->train.epochs,
                                                    c->train.batch * t->batches_per_step, 1);
+    /* what comes after the first phase; a run may be that phase alone */
+    int64_t game = t->total > c->train.pixel_steps ? t->total - c->train.pixel_steps : 1;
     t->schedule = (struct gx_schedule){.kind = gx_schedule_kind_named(c->optim.schedule),
                                        .lr = c->optim.lr,
                                        .decay_from = c->optim.decay_from,
                                        .gamma = c->optim.gamma,
                                        .min_lr = c->optim.min_lr,
-                                       .total = t->by_epoch ? c->train.epochs : t->total,
+                                       .total = t->by_epoch ? c->train.epochs : game,
                                        .every = c->optim.decay_every};
     /* What is told in steps is counted in steps. */
     if (t->schedule.kind == GX_SCHEDULE_STEP || t->schedule.kind == GX_SCHEDULE_MULTISTEP)
@@ -104,6 +115,8 @@ static int plan_schedule(struct gx_training *t, struct gx_err *err)
                        "optim.schedule plateau follows held-out pictures, and none are held out; "
                        "see data.holdout");
     int code = gx_schedule_milestones(&t->schedule, c->optim.milestones, err);
+    if (!code)
+        code = gx_schedule_weights(&t->schedule, c->optim.restart_weights, err);
     return code ? code : gx_schedule_check(&t->schedule, err);
 }
 
@@ -116,6 +129,8 @@ void gx_training_needs(const struct gx_training *t, struct gx_train_needs *n)
         const struct gx_trainee *net = &t->game.net[i];
         struct gx_optim_settings settings = gx_training_optimizer(t, i);
         n->weights += net->params.total * 4;
+        if (net->fixed)
+            continue;
         n->gradients += net->params.trained * 4;
         n->moments += (int64_t)gx_optim_bytes(&settings, &net->params);
         if (net->generator && t->config->optim.ema > 0)
@@ -131,8 +146,8 @@ void gx_training_needs(const struct gx_training *t, struct gx_train_needs *n)
     }
     n->loader = loader_bytes(t, t->cache);
     n->steps = t->total;
-    n->width = t->step.input[0]->shape.w;
-    n->height = t->step.input[0]->shape.h;
+    n->width = t->width;
+    n->height = t->height;
     for (int i = 0; i < t->step.pools; i++)
         n->pool += gx_count(t->step.pool[i].made->shape) / t->config->train.batch *
                    t->config->train.pool * 4;
@@ -162,7 +177,8 @@ static int plan_step(struct gx_training *t, struct gx_err *err)
     int code = gx_plan_new(&t->plan, t->step.graph, &settings, err);
     if (!code && t->validation.plan)
         gx_plan_share(t->plan, t->validation.plan);
-    return code;
+    settings.repeated_phases = 0;
+    return code ? code : gx_stage_plan(t, &settings, err);
 }
 
 /* Decoded pictures are kept in what --max-memory leaves; the rest must fit. */

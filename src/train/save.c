@@ -48,6 +48,8 @@ void gx_training_register(struct gx_training *t)
     for (int i = 0; i < t->game.nets; i++) {
         struct gx_trainee *net = &t->game.net[i];
         char prefix[64];
+        if (net->fixed)
+            continue;
         snprintf(prefix, sizeof prefix, "%s.", net->name);
         gx_record_add_params(&t->record, prefix, &net->params, GX_PARTS_ALL, net->params.data);
         register_moments(t, i);
@@ -101,7 +103,7 @@ static void set_model_facts(const struct gx_training *t, struct gx_record *recor
     const struct gx_config *c = t->config;
     gx_record_set(record, GX_KEY_FAMILY, "%s", t->game.family->name);
     for (int i = 0; i < t->game.nets; i++) {
-        if (!checkpoint && !t->game.net[i].generator)
+        if (t->game.net[i].fixed || (!checkpoint && !t->game.net[i].generator))
             continue;
         char *spec = gx_spec_to_json(&t->game.net[i].spec);
         char key[64];
@@ -110,15 +112,15 @@ static void set_model_facts(const struct gx_training *t, struct gx_record *recor
         gx_record_set(record, key, "%s", spec);
         free(spec);
     }
-    if (t->game.slots == 2)
+    if (gx_option_applies(gx_option_by_key("data.direction"), t->config->family))
         gx_record_set(record, GX_KEY_DIRECTION, "%s",
                       c->data.direction == GX_A_TO_B ? "AtoB" : "BtoA");
     if (t->game.labels.count)
         set_domains(&t->game.labels, record);
-    gx_record_set(record, GX_KEY_NORM_STATS, "image");
+    gx_record_set(record, GX_KEY_NORM_STATS, t->game.running ? "running" : "image");
     gx_record_set(record, GX_KEY_DROPOUT, "%s", c->net.dropout ? "on" : "off");
-    gx_record_set(record, GX_KEY_SIZE, "%d", t->step.input[0]->shape.w);
-    gx_record_set(record, GX_KEY_RANGE, "-1,1");
+    gx_record_set(record, GX_KEY_SIZE, "%d", t->width);
+    gx_record_set(record, GX_KEY_RANGE, "%.9g,%.9g", (double)t->game.low, (double)t->game.high);
     gx_record_set(record, GX_KEY_STEP, "%" PRId64, t->done);
 }
 
@@ -140,6 +142,8 @@ static void set_texts(struct gx_training *t)
     char key[64], machine[128];
     set_model_facts(t, r, true, false);
     for (int i = 0; i < t->game.nets; i++) {
+        if (t->game.net[i].fixed)
+            continue;
         snprintf(key, sizeof key, "ganx.optim.%s.t", t->game.net[i].name);
         gx_record_set(r, key, "%" PRId64, t->optim[i].t);
     }
@@ -157,8 +161,8 @@ static void set_texts(struct gx_training *t)
     free(yaml);
 }
 
-/* RUN/model.safetensors: the generators alone, a single one under the reference's bare names. */
-static int write_model(struct gx_training *t, struct gx_err *err)
+/* A single one goes under the reference's bare names. */
+int gx_training_write_model(struct gx_training *t, const char *name, struct gx_err *err)
 {
     struct gx_record model;
     int generators = 0;
@@ -175,7 +179,7 @@ static int write_model(struct gx_training *t, struct gx_err *err)
             gx_record_add_params(&model, prefix, &net->params, GX_PARTS_ALL, net->params.data);
     }
     set_model_facts(t, &model, false, bare);
-    char *path = gx_run_file(&t->run, "model.safetensors");
+    char *path = gx_run_file(&t->run, "%s", name);
     gx_training_swap_average(t);
     int code = gx_record_write(&model, path, err);
     gx_training_swap_average(t);
@@ -189,7 +193,7 @@ int gx_training_save(struct gx_training *t, struct gx_err *err)
     set_texts(t);
     int code = gx_run_save(&t->run, &t->record, t->done, err);
     if (!code)
-        code = write_model(t, err);
+        code = gx_training_write_model(t, "model.safetensors", err);
     if (!code)
         t->saved = t->done;
     return code;
@@ -230,6 +234,8 @@ static int read_texts(struct gx_training *t, struct gx_err *err)
 {
     char key[64], machine[128];
     for (int i = 0; i < t->game.nets; i++) {
+        if (t->game.net[i].fixed)
+            continue;
         snprintf(key, sizeof key, "ganx.optim.%s.t", t->game.net[i].name);
         const char *count = gx_record_get(&t->record, key);
         if (!count || sscanf(count, "%" SCNd64, &t->optim[i].t) != 1)
@@ -300,7 +306,7 @@ int gx_training_restore(struct gx_training *t, struct gx_err *err)
     if (!code && t->validation.best_step == step)
         code = gx_run_mark_best(&t->run, step, err);
     if (!code)
-        code = write_model(t, err);
+        code = gx_training_write_model(t, "model.safetensors", err);
     if (!code)
         gx_training_say(t, false, "resume", "going on after step %" PRId64, step);
     return code;

@@ -20,10 +20,42 @@ static int open_init(const struct gx_config *config, struct gx_weights **file, s
     return code == -GX_E_IO ? -GX_E_FORMAT : code;
 }
 
-int gx_training_check_init(const struct gx_config *config, struct gx_err *err)
+/* The file of a network that is not trained: a path, or an installed model's name. */
+static int open_fixed(const struct gx_trainee *net, struct gx_weights **file, struct gx_err *err)
+{
+    char *path;
+    int code = gx_model_find(net->file, &path, err);
+    if (!code)
+        code = gx_weights_open(file, path, err);
+    if (!code)
+        code = gx_params_fit(&net->params, *file, "", err);
+    if (code)
+        code =
+            gx_context(err, -GX_E_FORMAT, "network %s, '%s'", net->name, path ? path : net->file);
+    free(path);
+    return code;
+}
+
+int gx_training_check_files(const struct gx_training *t, struct gx_err *err)
 {
     struct gx_weights *file = NULL;
-    int code = *config->train.init ? open_init(config, &file, err) : 0;
+    bool fresh = *t->config->train.init && !t->config->train.resume;
+    int code = fresh ? open_init(t->config, &file, err) : 0;
+    gx_weights_close(&file);
+    for (int i = 0; i < t->game.nets && !code; i++)
+        if (t->game.net[i].fixed) {
+            code = open_fixed(&t->game.net[i], &file, err);
+            gx_weights_close(&file);
+        }
+    return code;
+}
+
+static int load_fixed(struct gx_trainee *net, struct gx_err *err)
+{
+    struct gx_weights *file = NULL;
+    int code = open_fixed(net, &file, err);
+    if (!code)
+        code = gx_params_load(&net->params, file, "", err);
     gx_weights_close(&file);
     return code;
 }
@@ -39,6 +71,8 @@ static int load_init(struct gx_training *t, struct gx_err *err)
         return code;
     bool any = false;
     for (int i = 0; i < t->game.nets && !code; i++) {
+        if (t->game.net[i].fixed)
+            continue;
         char prefix[16];
         size_t length = (size_t)snprintf(prefix, sizeof prefix, "%s.", t->game.net[i].name);
         bool here = false;
@@ -66,6 +100,11 @@ static int allocate(struct gx_training *t, struct gx_err *err)
         struct gx_trainee *net = &t->game.net[i];
         struct gx_optim_settings settings = gx_training_optimizer(t, i);
         int code = gx_params_allocate(&net->params, err);
+        if (!code && net->fixed) {
+            if ((code = load_fixed(net, err)))
+                return code;
+            continue;
+        }
         if (!code)
             code = gx_params_allocate_gradients(&net->params, err);
         if (!code)
@@ -98,7 +137,7 @@ static int write_config(struct gx_training *t, struct gx_err *err)
 static int open_loader(struct gx_training *t, struct gx_err *err)
 {
     struct gx_loader_options options = gx_training_loading(t);
-    options.first_step = t->done * t->batches_per_step;
+    options.first_step = gx_training_batch(t, t->done);
     options.cache_bytes = t->cache;
     return gx_loader_new(&t->loader, &t->data, &t->data.train, &options, err);
 }
@@ -125,6 +164,8 @@ int gx_training_start(struct gx_training *t, struct gx_err *err)
         code = gx_plan_allocate(t->plan, err);
     if (!code && t->validation.plan)
         code = gx_plan_allocate(t->validation.plan, err);
+    if (!code && t->other_plan)
+        code = gx_plan_allocate(t->other_plan, err);
     if (code)
         return code;
     gx_monitor_allocate(t);
@@ -137,5 +178,6 @@ int gx_training_start(struct gx_training *t, struct gx_err *err)
         code = write_config(t, err);
     if (!code)
         code = gx_run_cut_metrics(&t->run, t->done, err);
+    gx_stage_start(t);
     return code ? code : open_loader(t, err);
 }

@@ -36,12 +36,16 @@ struct gx_prepare gx_training_prepare(const struct gx_training *t, bool chance)
                            .crop_size = modes[c->data.preprocess].cut ? c->data.crop_size : 0,
                            .augment = chance,
                            .flip = chance && c->data.flip,
-                           .lo = -1,
-                           .hi = 1};
+                           .lo = t->game.low,
+                           .hi = t->game.high};
+    if (t->data.made)
+        p.degradation = chance ? &t->degradation : &t->held_degradation;
     if (!chance && p.load_size && p.crop_size)
         p.load_size = p.crop_size;
-    for (int i = 0; i < t->game.slots; i++)
+    for (int i = 0; i < t->game.slots; i++) {
         p.channels[i] = t->game.channels[i];
+        p.shrink[i] = t->game.shrink[i];
+    }
     return p;
 }
 
@@ -73,16 +77,19 @@ struct gx_optim_settings gx_training_optimizer(const struct gx_training *t, int 
 
 int64_t gx_training_epoch(const struct gx_training *t, int64_t step)
 {
-    return gx_place_at((int64_t)gx_split_samples(&t->data.train), step * t->batches_per_step,
+    return gx_place_at((int64_t)gx_split_samples(&t->data.train), gx_training_batch(t, step),
                        t->config->train.batch, 0, 0, 1)
         .epoch;
 }
 
 double gx_training_rate(const struct gx_training *t, int64_t step)
 {
+    int64_t first = t->config->train.pixel_steps;
+    if (step < first)
+        return gx_stage_rate(t, step);
     if (t->schedule.kind == GX_SCHEDULE_PLATEAU)
         return t->plateau.lr;
-    return gx_schedule_lr(&t->schedule, t->by_epoch ? gx_training_epoch(t, step) : step);
+    return gx_schedule_lr(&t->schedule, t->by_epoch ? gx_training_epoch(t, step) : step - first);
 }
 
 /* ---- the state ---- */
@@ -103,8 +110,12 @@ int gx_training_check(const struct gx_training *t, struct gx_err *err)
 {
     int code = 0;
     for (int k = 0; k < t->game.nets && !code; k++)
-        code = name_network(
-            t, k, gx_optim_check_weights(&t->game.net[k].params, t->kernels, t->threads, err), err);
+        code = t->game.net[k].fixed
+                   ? 0
+                   : name_network(t, k,
+                                  gx_optim_check_weights(&t->game.net[k].params, t->kernels,
+                                                         t->threads, err),
+                                  err);
     return code;
 }
 
@@ -122,6 +133,7 @@ void gx_training_clear(struct gx_training *t)
 {
     gx_loader_free(&t->loader);
     gx_validation_clear(t);
+    gx_stage_clear(t);
     gx_plan_free(&t->plan);
     gx_graph_free(&t->step.graph);
     for (int i = 0; i < t->game.nets; i++) {

@@ -6,6 +6,7 @@
 
 #include "family/family.h"
 #include "ganx/plan.h"
+#include "image/degrade.h"
 #include "image/loader.h"
 #include "image/metrics.h"
 #include "optim/optim.h"
@@ -23,6 +24,7 @@ struct gx_validation {
     int64_t count;                  /* held-out samples; 0: none, and the rest is empty */
     bool measured;                  /* there are pictures that the output should equal */
     int64_t arena;                  /* bytes */
+    int height, width;              /* of held-out samples */
     const struct gx_metric *metric; /* that chooses `best` */
     double best;                    /* so far; NAN: none yet */
     int64_t best_step;
@@ -33,10 +35,17 @@ struct gx_training {
     const struct gx_train_events *events;
     struct gx_game game;
     struct gx_dataset data;
+    struct gx_degradation degradation, held_degradation; /* how small pictures are made */
     struct gx_loader *loader;
-    size_t cache; /* bytes of decoded pictures that the loader may keep */
+    size_t cache;      /* bytes of decoded pictures that the loader may keep */
+    int height, width; /* of samples: of their largest pictures */
     struct gx_step step;
     struct gx_plan *plan;
+    /* With train.pixel_steps: until then, step and plan are those of the pixel loss alone, and these
+     * the game's. Afterwards they are exchanged. */
+    struct gx_step other_step;
+    struct gx_plan *other_plan;
+    bool pixels; /* the first are current */
     const struct gx_kernels *kernels;
     int threads;
     struct gx_optim optim[GX_TRAINEES_MAX];
@@ -77,6 +86,22 @@ GX_MUST_CHECK int gx_training_check_gradients(const struct gx_training *t, unsig
                                               struct gx_err *err);
 void gx_training_clear(struct gx_training *t);
 
+/* Batches that steps before `step` have consumed. */
+int64_t gx_training_batch(const struct gx_training *t, int64_t step);
+
+/* ---- stage.c: the pixel loss alone first, then the game; nothing of it without
+ * train.pixel_steps ---- */
+
+GX_MUST_CHECK int gx_stage_build(struct gx_training *t, struct gx_err *err);
+GX_MUST_CHECK int gx_stage_plan(struct gx_training *t, const struct gx_plan_settings *settings,
+                                struct gx_err *err);
+/* Once t->done is known: which of the two it is. */
+void gx_stage_start(struct gx_training *t);
+/* Before each step: changes over where it is time. */
+GX_MUST_CHECK int gx_stage_advance(struct gx_training *t, struct gx_err *err);
+double gx_stage_rate(const struct gx_training *t, int64_t step);
+void gx_stage_clear(struct gx_training *t);
+
 /* ---- plan.c: from a struct that is zero but for an opened run ---- */
 
 GX_MUST_CHECK int gx_training_plan(struct gx_training *t, struct gx_config *config,
@@ -87,14 +112,18 @@ int64_t gx_training_room(const struct gx_training *t);
 
 /* ---- start.c ---- */
 
-/* Whether --init can be opened: asked before the run's folder is made. */
-GX_MUST_CHECK int gx_training_check_init(const struct gx_config *config, struct gx_err *err);
+/* Whether --init and the files of fixed networks can be used: asked before the run's folder is made.
+ */
+GX_MUST_CHECK int gx_training_check_files(const struct gx_training *t, struct gx_err *err);
 GX_MUST_CHECK int gx_training_start(struct gx_training *t, struct gx_err *err);
 
 /* ---- save.c: registration of all state, saving, restoring, the model file ---- */
 
 void gx_training_register(struct gx_training *t);
 GX_MUST_CHECK int gx_training_save(struct gx_training *t, struct gx_err *err);
+/* The generators alone as RUN/NAME, with their averages where there are some. */
+GX_MUST_CHECK int gx_training_write_model(struct gx_training *t, const char *name,
+                                          struct gx_err *err);
 GX_MUST_CHECK int gx_training_restore(struct gx_training *t, struct gx_err *err);
 
 /* ---- validate.c ---- */

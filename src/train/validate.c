@@ -2,6 +2,7 @@
  * through one at a time, as translation would take them, so results never depend on neighbours. */
 #include "train/training.h"
 
+#include "config/options.h"
 #include "ganx/image.h"
 #include "util/arena.h"
 #include "util/text.h"
@@ -37,6 +38,8 @@ static bool are_pairs(const struct gx_dataset *data)
     return true;
 }
 
+enum { FIGURES_MAX = 8 };
+
 /* What the held-out pictures are good for. */
 static int judge_held(struct gx_training *t, struct gx_err *err)
 {
@@ -56,16 +59,54 @@ static int judge_held(struct gx_training *t, struct gx_err *err)
     return 0;
 }
 
+/* Whether held-out pictures are seen through a square of their own, val.crop. */
+static bool has_crop(const struct gx_training *t)
+{
+    return gx_option_applies(gx_option_by_key("val.crop"), t->config->family);
+}
+
+/* The size of held-out samples: that of the step's, or a square that fits into the middle of each
+ * of them. */
+static int size_held(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_validation *v = &t->validation;
+    const struct gx_split *held = &t->data.held;
+    v->height = t->height;
+    v->width = t->width;
+    if (!has_crop(t))
+        return 0;
+    struct gx_prepare prepare = gx_training_prepare(t, false);
+    const struct gx_network_spec *spec = &t->game.net[0].spec;
+    int multiple = t->game.shrink[0] * spec->network->multiple(spec), sharp = t->game.slots - 1;
+    int side = t->config->val.crop;
+    prepare.crop_size = 0;
+    while (sharp > 0 && (t->game.shrink[sharp] > 1 || !held->view[sharp]))
+        sharp--;
+    for (size_t i = 0; i < held->count[sharp]; i++) {
+        int h, w;
+        /* one that cannot be read is for the loader to deal with */
+        if (!gx_sample_size(&held->view[sharp][i], &prepare, &h, &w, NULL)) {
+            side = h < side ? h : side;
+            side = w < side ? w : side;
+        }
+    }
+    v->height = v->width = side - side % multiple;
+    return v->height
+               ? 0
+               : gx_fail(err, GX_E_CONFIG,
+                         "a held-out picture has a side of %d pixels, and network %s needs %d",
+                         side, t->game.net[0].name, multiple);
+}
+
 /* What depends on weights alone is made once for all pictures; or, where that takes more than there
  * is room for (0: no matter), for each anew. */
 static int plan_preview(struct gx_training *t, int64_t room, struct gx_err *err)
 {
     struct gx_validation *v = &t->validation;
-    struct gx_shape s = t->step.input[0]->shape;
     struct gx_plan_settings settings = {
         .kernels = t->kernels, .threads = t->threads, .inference = !room, .max_memory = room};
     v->preview = (struct gx_preview){0};
-    t->game.family->build_preview(&t->game, 1, s.h, s.w, &v->preview);
+    t->game.family->build_preview(&t->game, 1, v->height, v->width, &v->preview);
     int code = gx_plan_new(&v->plan, v->preview.graph, &settings, err);
     if (!code)
         v->arena = gx_plan_facts(v->plan).arena;
@@ -87,7 +128,9 @@ int gx_validation_plan(struct gx_training *t, struct gx_err *err)
         return 0;
     }
     int64_t room = gx_training_room(t);
-    int code = plan_preview(t, 0, err);
+    int code = size_held(t, err);
+    if (!code)
+        code = plan_preview(t, 0, err);
     if (!code)
         code = judge_held(t, err);
     if (!code && room && v->arena > room) {
@@ -109,7 +152,8 @@ static int show(struct gx_training *t, struct gx_loader *loader, int64_t i, stru
     struct gx_validation *v = &t->validation;
     float *to[GX_SLOTS_MAX] = {NULL};
     for (int s = 0; s < t->game.slots; s++)
-        to[s] = gx_plan_value(v->plan, v->preview.input[s]);
+        if (v->preview.input[s])
+            to[s] = gx_plan_value(v->plan, v->preview.input[s]);
     float *label = v->preview.label ? gx_plan_value(v->plan, v->preview.label) : NULL;
     int code = gx_loader_next(loader, to, label, NULL, err);
     if (!code)
@@ -119,27 +163,34 @@ static int show(struct gx_training *t, struct gx_loader *loader, int64_t i, stru
 
 static int open_held(struct gx_training *t, struct gx_loader **loader, struct gx_err *err)
 {
-    struct gx_shape s = t->step.input[0]->shape;
     struct gx_loader_options options = {.prepare = gx_training_prepare(t, false),
-                                        .height = s.h,
-                                        .width = s.w,
+                                        .height = t->validation.height,
+                                        .width = t->validation.width,
                                         .batch = 1,
                                         .ranks = 1,
                                         .workers = 1};
+    if (has_crop(t))
+        options.prepare.crop_size = t->validation.width;
     return gx_loader_new(loader, &t->data, &t->data.held, &options, err);
 }
 
-static struct gx_pair pair_of(const struct gx_validation *v)
+/* The output and what it should equal, without a border; `cut` holds both. */
+static struct gx_pair pair_of(const struct gx_training *t, int border, struct gx_arena *cut)
 {
+    const struct gx_validation *v = &t->validation;
     struct gx_shape s = v->preview.output->shape;
-    return (struct gx_pair){.a = gx_plan_value(v->plan, v->preview.output),
-                            .b = gx_plan_value(v->plan, v->preview.target),
-                            .count = 1,
-                            .h = s.h,
-                            .w = s.w,
-                            .c = s.c,
-                            .lo = -1,
-                            .hi = 1};
+    struct gx_pair pair = {.a = gx_plan_value(v->plan, v->preview.output),
+                           .b = gx_plan_value(v->plan, v->preview.target),
+                           .count = 1,
+                           .h = s.h,
+                           .w = s.w,
+                           .c = s.c,
+                           .lo = t->game.low,
+                           .hi = t->game.high};
+    size_t bytes = (size_t)gx_count(s) * sizeof(float);
+    if (border) /* else, and where nothing would be left, all of it */
+        (void)gx_pair_crop(&pair, border, gx_arena_alloc(cut, bytes), gx_arena_alloc(cut, bytes));
+    return pair;
 }
 
 /* For the plateau schedule: less is better, 0 the least. */
@@ -157,52 +208,69 @@ static bool is_better(const struct gx_validation *v, double value)
     return v->metric->more_is_better ? value > v->best : value < v->best;
 }
 
+/* The means over all held-out samples: the family's figures, and the one that chooses. */
 struct figures {
-    double l1, psnr, ssim, sharpness, chosen;
+    double value[FIGURES_MAX], chosen;
 };
 
-/* The means over all held-out samples. */
+/* What is measured: of super-resolution lightness alone too. */
+static const struct {
+    const char *name;
+    double (*measure)(const struct gx_pair *pair); /* NULL: the output's sharpness */
+    bool cropped;                                  /* only of families with val.crop */
+} figures[] = {{"l1", gx_metric_l1, false},        {"psnr", gx_metric_psnr, false},
+               {"ssim", gx_metric_ssim, false},    {"psnr_y", gx_metric_psnr_y, true},
+               {"ssim_y", gx_metric_ssim_y, true}, {"sharpness", NULL, false}};
+enum { FIGURES = sizeof figures / sizeof *figures };
+
 static int measure(struct gx_training *t, struct gx_loader *loader, struct figures *mean,
                    struct gx_err *err)
 {
     struct gx_validation *v = &t->validation;
     double n = (double)v->count;
-    *mean = (struct figures){0};
+    *mean = (struct figures){.chosen = 0};
     for (int64_t i = 0; i < v->count; i++) {
         int code = show(t, loader, i, err);
         if (code)
             return code;
-        struct gx_pair p = pair_of(v);
-        mean->l1 += gx_metric_l1(&p) / n;
-        mean->psnr += gx_metric_psnr(&p) / n;
-        mean->ssim += gx_metric_ssim(&p) / n;
-        mean->sharpness += gx_sharpness(p.a, 1, p.h, p.w, p.c, -1, 1) / n;
+        struct gx_arena cut = {0};
+        struct gx_pair p = pair_of(t, has_crop(t) ? t->game.shrink[0] : 0, &cut);
+        for (int k = 0; k < FIGURES; k++)
+            if (!figures[k].cropped || has_crop(t))
+                mean->value[k] +=
+                    (figures[k].measure ? figures[k].measure(&p)
+                                        : gx_sharpness(p.a, 1, p.h, p.w, p.c, p.lo, p.hi)) /
+                    n;
         mean->chosen += v->metric->measure(&p) / n;
+        gx_arena_clear(&cut);
     }
-    return isfinite(mean->l1) ? 0
-                              : gx_fail(err, GX_E_NUMERIC,
-                                        "after step %" PRId64 ": the generator's held-out pictures "
-                                        "are not finite",
-                                        t->done);
+    return isfinite(mean->value[0])
+               ? 0
+               : gx_fail(err, GX_E_NUMERIC,
+                         "after step %" PRId64 ": the generator's held-out pictures "
+                         "are not finite",
+                         t->done);
 }
 
 static int log_figures(struct gx_training *t, const struct figures *f, bool better,
                        struct gx_err *err)
 {
-    const struct {
-        const char *name;
-        double value;
-    } row[] = {{"l1", f->l1}, {"psnr", f->psnr}, {"ssim", f->ssim}, {"sharpness", f->sharpness}};
-    char text[512];
+    char text[512], said[256];
     struct gx_line line = {.text = text, .size = sizeof text};
+    struct gx_line words = {.text = said, .size = sizeof said};
     gx_line_add(&line, "{\"step\":%" PRId64 ",\"val\":{", t->done);
-    for (int i = 0; i < 4; i++) { /* equal pictures have an infinite PSNR */
+    for (int i = 0; i < FIGURES; i++) { /* equal pictures have an infinite PSNR */
+        if (figures[i].cropped && !has_crop(t))
+            continue;
         gx_line_add(&line, "%s", i ? "," : "");
-        gx_line_figure(&line, row[i].name, row[i].value);
+        gx_line_figure(&line, figures[i].name, f->value[i]);
+        if (figures[i].measure)
+            gx_line_add(&words, "%s%s %.*f", i ? ", " : "", figures[i].name,
+                        strncmp(figures[i].name, "psnr", 4) ? 4 : 2, f->value[i]);
     }
     gx_line_add(&line, "}}");
-    gx_training_say(t, false, "validation", "step %" PRId64 ": l1 %.4f, psnr %.2f, ssim %.4f%s",
-                    t->done, f->l1, f->psnr, f->ssim, better ? " (best)" : "");
+    gx_training_say(t, false, "validation", "step %" PRId64 ": %s%s", t->done, said,
+                    better ? " (best)" : "");
     return gx_run_log(&t->run, text, err);
 }
 
@@ -227,26 +295,44 @@ int gx_validation_run(struct gx_training *t, bool *better, struct gx_err *err)
         v->best = mean.chosen;
         v->best_step = t->done;
     }
-    if (t->schedule.kind == GX_SCHEDULE_PLATEAU)
+    if (t->schedule.kind == GX_SCHEDULE_PLATEAU && !t->pixels)
         gx_plateau_update(&t->plateau, &t->schedule, cost_of(v, mean.chosen));
     return log_figures(t, &mean, *better, err);
 }
 
 /* ---- sample grids ---- */
 
-static void add_row(const struct gx_validation *v, struct gx_pixels *cell, struct gx_arena *arena)
+/* Pictures that are smaller than the output are enlarged as much as it is. */
+static int add_row(const struct gx_training *t, struct gx_pixels *cell, struct gx_arena *arena,
+                   struct gx_err *err)
 {
-    for (int k = 0; k < v->preview.columns; k++) {
+    const struct gx_validation *v = &t->validation;
+    const struct gx_node *largest =
+        v->preview.target ? v->preview.target : v->preview.column[0].value;
+    int code = 0;
+    for (int k = 0; k < v->preview.columns && !code; k++) {
         const struct gx_node *node = v->preview.column[k].value;
-        size_t bytes = (size_t)gx_count(node->shape) * sizeof(float);
-        cell[k] =
-            (struct gx_pixels){.data = gx_arena_copy(arena, gx_plan_value(v->plan, node), bytes),
-                               .width = node->shape.w,
-                               .height = node->shape.h,
-                               .channels = node->shape.c,
-                               .lo = -1,
-                               .hi = 1};
+        struct gx_shape s = node->shape;
+        int scale = largest->shape.h / s.h;
+        float *data = gx_plan_value(v->plan, node);
+        size_t bytes = (size_t)gx_count(s) * sizeof(float);
+        if (scale > 1) {
+            float *larger = gx_arena_alloc(arena, bytes * (size_t)scale * (size_t)scale);
+            code = gx_imresize(data, s.h, s.w, s.c, scale, larger, err);
+            data = larger;
+            s.h *= scale;
+            s.w *= scale;
+        } else {
+            data = gx_arena_copy(arena, data, bytes);
+        }
+        cell[k] = (struct gx_pixels){.data = data,
+                                     .width = s.w,
+                                     .height = s.h,
+                                     .channels = s.c,
+                                     .lo = t->game.low,
+                                     .hi = t->game.high};
     }
+    return code;
 }
 
 int gx_validation_draw(struct gx_training *t, struct gx_err *err)
@@ -270,7 +356,7 @@ int gx_validation_draw(struct gx_training *t, struct gx_err *err)
     for (int i = 0; i < rows && !code; i++) {
         code = show(t, loader, i, err);
         if (!code)
-            add_row(v, cell + i * v->preview.columns, &arena);
+            code = add_row(t, cell + i * v->preview.columns, &arena, err);
     }
     gx_training_swap_average(t);
     gx_loader_free(&loader);

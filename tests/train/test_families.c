@@ -1,5 +1,5 @@
-/* What CycleGAN's and StarGAN's training have besides pix2pix's: pools of
- * earlier pictures, labels, several networks that take a step together. A run
+/* What CycleGAN's, StarGAN's and super-resolution's training have besides pix2pix's: pools of
+ * earlier pictures, labels, several networks that take a step together, two phases. A run
  * that was stopped and resumed is the uninterrupted one, bit for bit; each loss
  * that a recipe names is logged, and falls where it should. */
 #include "tiny.h"
@@ -28,6 +28,12 @@ static const struct {
     {"batch-norm", "cycle", STATEFUL "net.norm=batch train.batch=3 train.pool=5"},
     {"domains", "star", STATEFUL "optim.name=rmsprop"},
     {"no-critic", "star", STATEFUL "train.n_critic=1 loss.gan=lsgan"},
+    {"pixels", "sr", STATEFUL "optim.schedule=cosine_restarts optim.milestones=3"},
+    {"two-phases", "sr",
+     STATEFUL "train.pixel_steps=4 loss.gan_weight=0.01 loss.perceptual=0.1 loss.style=0.1 " TINY_VGG
+              " optim.pixel_lr=0.02 optim.pixel_schedule=linear health.every=2"},
+    {"two-phases-critic", "sr",
+     STATEFUL "train.pixel_steps=5 loss.gan_weight=0.01 train.n_critic=2 loss.gan=hinge"},
 };
 
 static void resumed_is_uninterrupted(void **state)
@@ -138,6 +144,9 @@ static const struct {
     {"wgan_gp", "star", "", "D_real D_fake D_cls D_gp G_fake G_rec G_cls", "G_rec"},
     {"star-hinge", "star", "loss.gan=hinge train.n_critic=1",
      "D_real D_fake D_cls G_fake G_rec G_cls", "D_cls"},
+    {"sr", "sr", "loss.pixel=charbonnier", "G_pix", "G_pix"},
+    {"srgan", "sr", "loss.gan_weight=0.001 loss.perceptual=0.1 loss.style=1 " TINY_VGG,
+     "G_pix G_perc G_style G_GAN D_real D_fake", "G_pix"},
 };
 
 static double mean(const double *value, int count)
@@ -179,7 +188,7 @@ static void everything_learns(void **state)
     (void)state;
     enum { STEPS = 40, SOME = 6 };
     for (size_t i = 0; i < sizeof learning / sizeof *learning; i++) {
-        char words[256];
+        char words[400];
         double value[TINY_LINES];
         snprintf(words, sizeof words, "train.steps=40 optim.lr=0.002 optim.schedule=constant %s",
                  learning[i].words);
@@ -196,8 +205,8 @@ static void everything_learns(void **state)
 static void threads_agree(void **state)
 {
     (void)state;
-    static const char *const families[] = {"cycle", "star"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const families[] = {"cycle", "star", "sr"};
+    for (int i = 0; i < 3; i++) {
         char name[3][32];
         static const char *const threads[] = {"1", "2", "2"};
         tiny_family(families[i]);

@@ -25,6 +25,9 @@ static const struct tiny_family {
     {"cycle", "unpaired", TINY_WORDS "net.generator=unet_16 net.n_layers=1 train.pool=4"},
     {"star", "domains",
      TINY_WORDS "net.n_layers=2 net.blocks=1 train.n_critic=2 train.batch=3 data.center_crop=0"},
+    {"sr", "photos",
+     TINY_WORDS "data.load_size=0 net.generator=srresnet net.blocks=1 net.scale=2 net.hidden=8 "
+                "train.batch=2 optim.ema=0 optim.schedule=constant val.crop=16"},
 };
 static const struct tiny_family *family = families;
 
@@ -94,6 +97,8 @@ int tiny_setup(void **state)
         {"unpaired/trainB", 3, 20, TURNED},
         {"unpaired/testA", 2, 5, PLAIN},
         {"unpaired/testB", 2, 23, TURNED},
+        {"photos/train", 5, 0, PLAIN},
+        {"photos/val", 2, 7, PLAIN},
         {"domains/train/cool", 4, 0, PLAIN},
         {"domains/train/warm", 3, 4, TURNED},
         {"domains/train/hot", 4, 30, PLAIN},
