@@ -140,13 +140,22 @@ static int load_pictures(const struct batches *b, int at, const struct gx_step *
 
 /* ---- tensors ---- */
 
+/* Names of the slots' tensors: a lone picture, or a small and a sharp one. */
+static const char *slot_name(const struct batches *b, int slot)
+{
+    static const char *const pair[] = {"lr", "hr", "usm"};
+    return b->slots == 1 ? "x" : pair[slot];
+}
+
 static int open_tensors(struct batches *b, const struct fixture *f, const char *file,
                         struct gx_err *err)
 {
     struct fixture_tensor x = {.data = NULL};
+    char first[16];
     int r = fixture_open(f, file, &b->tensors, err);
+    snprintf(first, sizeof first, "%s.0", slot_name(b, b->slots > 1)); /* of a sample's full size */
     if (!r)
-        r = fixture_tensor(b->tensors, "x.0", &x, err);
+        r = fixture_tensor(b->tensors, first, &x, err);
     b->w = x.shape.w;
     b->h = x.shape.h;
     free(x.data);
@@ -186,9 +195,10 @@ static int load_tensors(const struct batches *b, int at, const struct gx_step *s
     const struct {
         const char *name;
         const struct gx_node *node;
-    } parts[] = {
-        {"x", step->input[0]}, {"org", step->label}, {"trg", step->wanted}, {"alpha", alpha}};
+    } parts[] = {{"org", step->label}, {"trg", step->wanted}, {"alpha", alpha}};
     int r = 0;
+    for (int s = 0; s < b->slots && !r; s++)
+        r = load_tensor(b, slot_name(b, s), at, step->input[s], plan, err);
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !r; i++)
         if (parts[i].node)
             r = load_tensor(b, parts[i].name, at, parts[i].node, plan, err);
@@ -205,7 +215,7 @@ int batches_open(struct batches *b, const struct fixture *f, const struct gx_gam
     b->slots = game->slots;
     for (int i = 0; i < game->slots; i++)
         b->slot[i].channels = game->channels[i];
-    if (tensors && game->slots != 1)
+    if (tensors && game->slots != 1 && game->shrink[0] == 1)
         return gx_fail(err, GX_E_FORMAT, "tensors of this family are not known");
     b->layout = layout_of(data);
     return tensors ? open_tensors(b, f, tensors, err) : open_pictures(b, f, err);

@@ -61,6 +61,21 @@ static const struct recipe recipes[] = {
       {"D_cls", {IN_CONFIG(loss.cls)}, false},
       {"G_cls", {IN_CONFIG(loss.cls)}, false},
       {"G_rec", {IN_CONFIG(loss.rec)}, false}}},
+    {"sr",
+     "G",
+     "D",
+     {{"G_pix", IN_CONFIG(loss.pix)},
+      {"G_perc", IN_CONFIG(loss.perceptual)},
+      {"G_style", IN_CONFIG(loss.style)},
+      {"G_GAN", IN_CONFIG(loss.gan_weight)},
+      {"D", IN_CONFIG(loss.d)},
+      {"gp", IN_CONFIG(loss.gp)}},
+     {{"G_pix", {IN_CONFIG(loss.pix)}, true},
+      {"G_perc", {IN_CONFIG(loss.perceptual)}, true},
+      {"G_style", {IN_CONFIG(loss.style)}, true},
+      {"G_GAN", {IN_CONFIG(loss.gan_weight)}, true},
+      {"D_real", {IN_CONFIG(loss.d)}, false},
+      {"D_fake", {IN_CONFIG(loss.d)}, false}}},
 };
 
 static const struct recipe *recipe_of(const struct fixture *f)
@@ -157,6 +172,30 @@ static void copy_size(int *to, const struct gx_network_spec *spec, const char *n
         *to = gx_spec_get(spec, other);
 }
 
+/* Networks of super-resolution call their sizes otherwise. */
+static void configure_enlarging(struct gx_config *c, const struct gx_network_spec *g,
+                                const struct gx_network_spec *d)
+{
+    copy_size(&c->net.ngf, g, "nf", NULL);
+    copy_size(&c->net.blocks, g, "nb", "nconv");
+    copy_size(&c->net.scale, g, "scale", NULL);
+    copy_size(&c->net.growth, g, "gc", NULL);
+    copy_size(&c->net.ndf, d, "nf", NULL);
+    copy_size(&c->net.hidden, d, "hidden", NULL);
+}
+
+/* "layer": "relu5_4", or "layers": {"conv5_4": 1, ...}. */
+static void configure_features(struct gx_config *c, const json_t *json)
+{
+    const char *text = fixture_word(json, "layer", ""), *name;
+    json_t *weight;
+    json_object_foreach(json_object_get(json, "layers"), name, weight) text = gx_arena_format(
+        &c->arena, "%s%s%s=%.9g", text, *text ? "," : "", name, json_number_value(weight));
+    if (*text)
+        c->loss.perceptual_layers = text;
+    c->loss.perceptual_criterion = fixture_word(json, "criterion", c->loss.perceptual_criterion);
+}
+
 static void configure_networks(struct gx_config *c, const struct gx_network_spec *g,
                                const struct gx_network_spec *d)
 {
@@ -171,6 +210,7 @@ static void configure_networks(struct gx_config *c, const struct gx_network_spec
     copy_size(&c->net.output_channels, g, "cout", NULL);
     c->net.norm = norms[gx_spec_get(g, "norm")];
     c->net.dropout = false; /* recipe_unknown saw to that */
+    configure_enlarging(c, g, d);
 }
 
 int recipe_configure(const struct fixture *f, struct gx_config *c, struct gx_label_kind *labels,
@@ -189,6 +229,8 @@ int recipe_configure(const struct fixture *f, struct gx_config *c, struct gx_lab
     configure_networks(c, &g, &d);
     c->loss.gan = fixture_word(f->json, "gan", "");
     c->loss.pixel = fixture_word(f->json, "pixel", c->loss.pixel);
+    c->loss.gan_weight = 1; /* unless `weights` says more: there is a game */
+    configure_features(c, json_object_get(f->json, "perceptual"));
     for (int i = 0; i < ROWS_MAX && recipe->weight[i].key; i++) {
         double *to = in_config(c, recipe->weight[i].at);
         *to = fixture_value(weights, recipe->weight[i].key, *to);

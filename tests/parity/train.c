@@ -61,7 +61,7 @@ static int set_up(struct training *t, struct gx_err *err)
         }
         if (!r)
             r = fixture_params(&net->spec, &net->params, init, prefix, err);
-        if (!r)
+        if (!r && !net->fixed)
             r = gx_params_allocate_gradients(&net->params, err);
     }
     gx_weights_close(&init);
@@ -83,7 +83,7 @@ static int set_up_optimizers(struct training *t, struct gx_err *err)
     s.weight_decay = fixture_value(json, "weight_decay", s.weight_decay);
     int r = 0;
     for (int i = 0; i < t->game.nets && !r; i++)
-        r = gx_optim_init(&t->optim[i], &s, &t->game.net[i].params, err);
+        r = t->game.net[i].fixed ? 0 : gx_optim_init(&t->optim[i], &s, &t->game.net[i].params, err);
     return r;
 }
 
@@ -276,6 +276,8 @@ static int note_final(const struct training *t, struct gx_err *err)
         return 0;
     int r = gx_weights_open(&file, path, err);
     for (int k = 0; k < t->game.nets && !r; k++) {
+        if (t->game.net[k].fixed)
+            continue;
         const struct gx_params *params = &t->game.net[k].params;
         float *want = calloc((size_t)params->total, sizeof *want);
         char prefix[32];
