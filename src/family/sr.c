@@ -15,7 +15,7 @@
 #include "ganx/loss.h"
 
 enum { G, D };
-enum { LOW, SHARP };
+enum { LOW, SHARP, SHARPENED };
 
 /* ---- networks ---- */
 
@@ -52,8 +52,9 @@ static int choose_judge(struct gx_game *game, struct gx_err *err)
 static int setup(struct gx_game *game, struct gx_err *err)
 {
     const struct gx_config *c = game->config;
-    game->slots = 2;
-    game->channels[LOW] = game->channels[SHARP] = 3;
+    game->slots = c->degrade.usm ? 3 : 2;
+    for (int k = 0; k < game->slots; k++)
+        game->channels[k] = 3;
     game->shrink[LOW] = c->net.scale;
     game->low = 0;
     game->running = true;
@@ -77,6 +78,7 @@ static bool judged(const struct gx_game *game)
 
 struct turn {
     struct gx_node *low, *sharp;
+    struct gx_node *aim; /* of the pixel and perceptual losses: the sharp one, or sharpened */
     struct gx_node *fake;
     struct gx_verdict verdict;
 };
@@ -97,10 +99,10 @@ static void improve(struct gx_game *game, struct gx_step *step, struct turn *t)
     const struct gx_config *c = game->config;
     const struct gx_pixel_loss *pixel = gx_pixel_loss_find(c->loss.pixel);
     struct gx_graph *g = step->graph;
-    struct gx_node *loss = gx_scale(g, pixel->build(g, t->fake, t->sharp), (float)c->loss.pix);
+    struct gx_node *loss = gx_scale(g, pixel->build(g, t->fake, t->aim), (float)c->loss.pix);
     gx_step_log(step, "G_pix", loss);
     struct gx_node *perceptual =
-        game->pixels_only ? NULL : gx_perceptual_loss(game, step, t->fake, t->sharp);
+        game->pixels_only ? NULL : gx_perceptual_loss(game, step, t->fake, t->aim);
     if (perceptual)
         loss = gx_add(g, loss, perceptual);
     if (judged(game)) {
@@ -120,7 +122,10 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
                      .sharp = gx_input(g, (struct gx_shape){batch, h, w, 3}, "sharp")};
     bool play = judged(game), first = play && critics > 1;
     step->input[LOW] = t.low;
-    step->input[SHARP] = t.sharp;
+    step->input[SHARP] = t.aim = t.sharp;
+    if (game->slots > SHARPENED)
+        step->input[SHARPENED] = t.aim =
+            gx_input(g, (struct gx_shape){batch, h, w, 3}, "sharpened");
     t.fake = gx_game_train(game, g, G, t.low);
     if (first) {
         judge(game, step, &t);

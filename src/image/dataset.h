@@ -157,10 +157,11 @@ GX_MUST_CHECK int gx_sample_place(const struct gx_raster *raster, int slots,
                                   int height, int width, float *const *to, const char *name,
                                   struct gx_err *err);
 
-/* The size that samples come out at, told from the settings if they fix it, else from `view`'s
- * file. */
-GX_MUST_CHECK int gx_sample_size(const struct gx_view *view, const struct gx_prepare *prepare,
-                                 int *height, int *width, struct gx_err *err);
+/* The size that samples come out at, told from the settings if they fix it, else from the file of
+ * `view`, which is the slot's. */
+GX_MUST_CHECK int gx_sample_size(const struct gx_view *view, int slot,
+                                 const struct gx_prepare *prepare, int *height, int *width,
+                                 struct gx_err *err);
 
 /* One sample as it is, for validation: crop_size cuts at most that much from its middle, and `augment`
  * is not looked at. view[k].path is NULL for slots that are made; gives data[k] (free each), height

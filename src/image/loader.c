@@ -392,9 +392,9 @@ int gx_loader_new(struct gx_loader **loader, const struct gx_dataset *set,
     pthread_cond_init(&l->ready, NULL);
     l->height = l->o.height;
     l->width = l->o.width;
-    int result =
-        l->height ? 0
-                  : gx_sample_size(&split->view[0][0], &l->o.prepare, &l->height, &l->width, err);
+    int result = l->height ? 0
+                           : gx_sample_size(&split->view[set->made][0], set->made, &l->o.prepare,
+                                            &l->height, &l->width, err);
     for (int k = 0; k < l->slots; k++)
         l->floats[k] = floats_of(&l->o.prepare, k, l->height, l->width);
     if (!result)

@@ -212,8 +212,8 @@ int gx_sample_decode(const struct gx_view *view, int slots, const struct gx_prep
 
 /* ---- sizes ---- */
 
-int gx_sample_size(const struct gx_view *view, const struct gx_prepare *prepare, int *height,
-                   int *width, struct gx_err *err)
+int gx_sample_size(const struct gx_view *view, int slot, const struct gx_prepare *prepare,
+                   int *height, int *width, struct gx_err *err)
 {
     bool square = prepare->scaling == GX_SCALE_SQUARE;
     *height = *width = prepare->crop_size ? prepare->crop_size : square ? prepare->load_size : 0;
@@ -227,8 +227,10 @@ int gx_sample_size(const struct gx_view *view, const struct gx_prepare *prepare,
     struct part part = part_of(view->half, prepare->center_crop, facts->width, facts->height);
     int result = scaled_size(prepare, view->path, &part, height, width, err);
     gx_picture_free(&picture);
-    int shrink = shrink_of(prepare, 0); /* the view's own, or made from it */
-    *height = prepare->degradation ? *height / shrink * shrink : *height * shrink;
-    *width = prepare->degradation ? *width / shrink * shrink : *width * shrink;
+    int own = shrink_of(prepare, slot), most = 1;
+    for (int k = 0; k < GX_SLOTS; k++)
+        most = shrink_of(prepare, k) > most ? shrink_of(prepare, k) : most;
+    *height = *height * own / most * most;
+    *width = *width * own / most * most;
     return result;
 }

@@ -69,7 +69,8 @@ static int build_step(struct gx_training *t, struct gx_err *err)
 {
     struct gx_prepare prepare = gx_training_loading(t).prepare;
     int h, w;
-    int code = gx_sample_size(&t->data.train.view[0][0], &prepare, &h, &w, err);
+    int code =
+        gx_sample_size(&t->data.train.view[t->data.made][0], t->data.made, &prepare, &h, &w, err);
     if (!code)
         code = check_multiple(t, w, h, err);
     if (code)
@@ -250,6 +251,8 @@ int gx_training_plan(struct gx_training *t, struct gx_config *config,
     gx_record_init(&t->record);
     const struct gx_family *family = gx_family_find(config->family);
     int code = gx_kernels_choose(&t->kernels, config->cpu, err);
+    if (!code)
+        code = gx_degrading_init(&t->degrading, config, err);
     if (!code)
         code = open_data(t, family, err);
     struct gx_label_kind labels = {.count = t->data.domains,

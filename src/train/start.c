@@ -139,6 +139,8 @@ static int open_loader(struct gx_training *t, struct gx_err *err)
     struct gx_loader_options options = gx_training_loading(t);
     options.first_step = gx_training_batch(t, t->done);
     options.cache_bytes = t->cache;
+    options.warn = gx_training_warn;
+    options.user = t;
     return gx_loader_new(&t->loader, &t->data, &t->data.train, &options, err);
 }
 

@@ -2,6 +2,8 @@
  * the rate; telling; whether the weights are sound. */
 #include "train/training.h"
 
+#include "config/options.h"
+
 #include <stdio.h>
 
 void gx_training_say(const struct gx_training *t, bool warning, const char *event,
@@ -17,6 +19,11 @@ void gx_training_say(const struct gx_training *t, bool warning, const char *even
     t->events->say(t->events->user, warning, event, text);
 }
 
+void gx_training_warn(void *t, const char *text)
+{
+    gx_training_say(t, true, "data", "%s", text);
+}
+
 /* ---- what the configuration means ---- */
 
 struct gx_prepare gx_training_prepare(const struct gx_training *t, bool chance)
@@ -30,16 +37,20 @@ struct gx_prepare gx_training_prepare(const struct gx_training *t, bool chance)
                  [GX_CROP_ONLY] = {GX_SCALE_NONE, true},
                  [GX_PREPROCESS_NONE] = {GX_SCALE_FOUR, false}};
     const struct gx_config *c = t->config;
+    bool turned = chance && gx_option_applies(gx_option_by_key("data.rotate"), c->family);
     struct gx_prepare p = {.center_crop = c->data.center_crop,
                            .scaling = modes[c->data.preprocess].scaling,
                            .load_size = c->data.load_size,
                            .crop_size = modes[c->data.preprocess].cut ? c->data.crop_size : 0,
                            .augment = chance,
                            .flip = chance && c->data.flip,
+                           .rotate = turned && c->data.rotate,
                            .lo = t->game.low,
                            .hi = t->game.high};
     if (t->data.made)
-        p.degradation = chance ? &t->degradation : &t->held_degradation;
+        p.degradation = chance ? &t->degrading.training : &t->degrading.held;
+    if (t->game.slots > 2 && chance)
+        p.usm = &t->degrading.usm;
     if (!chance && p.load_size && p.crop_size)
         p.load_size = p.crop_size;
     for (int i = 0; i < t->game.slots; i++) {

@@ -6,11 +6,11 @@
 
 #include "family/family.h"
 #include "ganx/plan.h"
-#include "image/degrade.h"
 #include "image/loader.h"
 #include "image/metrics.h"
 #include "optim/optim.h"
 #include "optim/schedule.h"
+#include "train/degradation.h"
 #include "train/health.h"
 #include "train/pool.h"
 #include "train/record.h"
@@ -35,7 +35,7 @@ struct gx_training {
     const struct gx_train_events *events;
     struct gx_game game;
     struct gx_dataset data;
-    struct gx_degradation degradation, held_degradation; /* how small pictures are made */
+    struct gx_degrading degrading; /* how small pictures are made */
     struct gx_loader *loader;
     size_t cache;      /* bytes of decoded pictures that the loader may keep */
     int height, width; /* of samples: of their largest pictures */
@@ -68,6 +68,8 @@ struct gx_training {
 
 void gx_training_say(const struct gx_training *t, bool warning, const char *event,
                      const char *format, ...) GX_PRINTF(4, 5);
+/* For loaders: `t` is the training. */
+void gx_training_warn(void *t, const char *text);
 /* How pictures are made ready: with chance, for training; or as they are best looked at, which is
  * scaled straight to the cut's size, or the cut's centre. */
 struct gx_prepare gx_training_prepare(const struct gx_training *t, bool chance);

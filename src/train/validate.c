@@ -85,7 +85,7 @@ static int size_held(struct gx_training *t, struct gx_err *err)
     for (size_t i = 0; i < held->count[sharp]; i++) {
         int h, w;
         /* one that cannot be read is for the loader to deal with */
-        if (!gx_sample_size(&held->view[sharp][i], &prepare, &h, &w, NULL)) {
+        if (!gx_sample_size(&held->view[sharp][i], sharp, &prepare, &h, &w, NULL)) {
             side = h < side ? h : side;
             side = w < side ? w : side;
         }
@@ -168,7 +168,9 @@ static int open_held(struct gx_training *t, struct gx_loader **loader, struct gx
                                         .width = t->validation.width,
                                         .batch = 1,
                                         .ranks = 1,
-                                        .workers = 1};
+                                        .workers = 1,
+                                        .warn = gx_training_warn,
+                                        .user = t};
     if (has_crop(t))
         options.prepare.crop_size = t->validation.width;
     return gx_loader_new(loader, &t->data, &t->data.held, &options, err);

@@ -62,10 +62,10 @@ static void samples(void **state)
     prepare.load_size = 9;
     assert_int_equal(first_sample(&set, &prepare, 0, 9, 9, &err), 0);
     int height, width;
-    assert_int_equal(gx_sample_size(&set.train.view[0][0], &prepare, &height, &width, &err), 0);
+    assert_int_equal(gx_sample_size(&set.train.view[0][0], 0, &prepare, &height, &width, &err), 0);
     assert_int_equal(width, 9);
     prepare.load_size = 0;
-    assert_int_equal(gx_sample_size(&set.train.view[0][0], &prepare, &height, &width, &err), 0);
+    assert_int_equal(gx_sample_size(&set.train.view[0][0], 0, &prepare, &height, &width, &err), 0);
     assert_int_equal(width, 7);
     assert_int_equal(height, 5);
     gx_dataset_clear(&set);
@@ -174,7 +174,7 @@ static void preprocess(void **state)
             fail_msg("row %zu: %s", i, err.text);
         assert_int_equal(raster.width, row[i].to_w);
         assert_int_equal(raster.height, row[i].to_h);
-        assert_int_equal(gx_sample_size(&view, &p, &height, &width, &err), 0);
+        assert_int_equal(gx_sample_size(&view, 0, &p, &height, &width, &err), 0);
         assert_int_equal(width, row[i].crop ? row[i].crop : row[i].to_w);
         assert_int_equal(height, row[i].crop ? row[i].crop : row[i].to_h);
         int side = row[i].w < row[i].h ? row[i].w : row[i].h, w = row[i].w, h = row[i].h;

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- the same bits ---- */
 
@@ -30,10 +32,12 @@ static const struct {
     {"no-critic", "star", STATEFUL "train.n_critic=1 loss.gan=lsgan"},
     {"pixels", "sr", STATEFUL "optim.schedule=cosine_restarts optim.milestones=3"},
     {"two-phases", "sr",
-     STATEFUL "train.pixel_steps=4 loss.gan_weight=0.01 loss.perceptual=0.1 loss.style=0.1 " TINY_VGG
-              " optim.pixel_lr=0.02 optim.pixel_schedule=linear health.every=2"},
+     STATEFUL
+     "train.pixel_steps=4 loss.gan_weight=0.01 loss.perceptual=0.1 loss.style=0.1 " TINY_VGG
+     " optim.pixel_lr=0.02 optim.pixel_schedule=linear health.every=2"},
     {"two-phases-critic", "sr",
      STATEFUL "train.pixel_steps=5 loss.gan_weight=0.01 train.n_critic=2 loss.gan=hinge"},
+    {"degraded", "sr", STATEFUL "degrade.kind=real degrade.usm=true loss.gan_weight=0.01"},
 };
 
 static void resumed_is_uninterrupted(void **state)
@@ -222,6 +226,25 @@ static void threads_agree(void **state)
     }
 }
 
+/* The last test: one picture of the set stays without its end. */
+static void damage_is_told(void **state)
+{
+    (void)state;
+    struct stat file;
+    const char *path = tiny_path("photos/train/2.png");
+    assert_int_equal(stat(path, &file), 0);
+    assert_int_equal(truncate(path, file.st_size * 2 / 3), 0);
+    tiny_family("sr");
+    struct tiny_outcome o = tiny_try("damage", 0, "train.steps=6");
+    if (o.code)
+        fail_msg("%s", o.err.text);
+    const char *told = strstr(o.said, "! data: cannot read ");
+    if (!told)
+        fail_msg("%s", o.said);
+    assert_non_null(strstr(told, "photos/train/2.png': "));
+    assert_null(strstr(told + 1, "! data: ")); /* six steps of two, but once */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +254,7 @@ int main(void)
         cmocka_unit_test(pools_and_critics_exclude_each_other),
         cmocka_unit_test(everything_learns),
         cmocka_unit_test(threads_agree),
+        cmocka_unit_test(damage_is_told),
     };
     return cmocka_run_group_tests(tests, tiny_setup, tiny_teardown);
 }
