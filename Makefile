@@ -215,11 +215,10 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libganx.a
 
 
 # Times of our own for every row of tests/bench/rows: minutes, on a machine with nothing else to do.
-# Any of them alone: make bench ROWS="inference start"; JSON lines: make bench JSON=FILE
-ROWS ?=
-JSON ?=
+# Some of them: make bench ROWS="inference start"; JSON lines: JSON=FILE, or MEASURED=1 for a file in
+# tests/bench/measured.
 bench: $(O)/ganx $(O)/tests/bench/photographs $(O)/tests/bench/weights
-	@O=$(O) tests/bench/rows.sh -o "$(JSON)" $(ROWS)
+	@O=$(O) tests/bench/rows.sh $(if $(MEASURED),-m) -o "$(JSON)" $(ROWS)
 
 # What tests/bench/peers.py runs.
 peers: $(O)/ganx $(O)/tests/bench/forward

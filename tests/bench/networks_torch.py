@@ -129,8 +129,8 @@ class SrResNet(nn.Module):
 
 
 class Vgg(nn.Sequential):
-    """VGG19's convolutions up to conv5_4, without the last ReLU; RGB in [0, 1]."""
-    depths = 2, 2, 4, 4, 4
+    """VGG16's convolutions up to conv5_3, without the last ReLU; RGB in [0, 1]."""
+    depths = 2, 2, 3, 3, 3
 
     def __init__(self, width=64):
         parts, i = [], 3

@@ -9,6 +9,7 @@ and inputs, taking turns. Optional: nothing of ganx needs it.
   DIR/bin/python tests/bench/peers.py prepare      makes every network and converts it, once
   DIR/bin/python tests/bench/peers.py forward      inference rows of tests/bench/rows
   DIR/bin/python tests/bench/peers.py steps        whole training steps, against PyTorch
+  DIR/bin/python tests/bench/peers.py table FILE...    what -o or --measured kept, as a table in Markdown
 
 Outputs (losses and first steps) are compared before anything is timed, and what disagrees is left
 out by name. A peer that is not installed, or cannot take a network, is left out by name too."""
@@ -37,7 +38,7 @@ TURN_RUNS = 8  # and the most runs in it
 
 
 def read_rows(what, options):
-    """The rows of that kind as dictionaries: name, family, words, network, w, h, width."""
+    """The rows of that kind as dictionaries: name, family, words, network, w, h, batch, width, blocks."""
     rows = []
     for line in open(options.rows):
         kind, *rest = line.split('#')[0].split() or ['']
@@ -45,9 +46,11 @@ def read_rows(what, options):
             continue
         name, family, words = rest[0], rest[1], rest[2:]
         flags = dict(zip(words[::2], words[1::2]))
+        settings = dict(word.split('=', 1) for flag, word in zip(words, words[1:]) if flag == '--set')
         w, _, h = flags.get('--size', '256').partition('x')
         rows.append({'name': name, 'family': family, 'words': words, 'network': flags.get('--network'),
-                     'width': int(flags.get('--width', 64)), 'w': int(w), 'h': int(h or w)})
+                     'width': int(flags.get('--width', 64)), 'blocks': int(settings.get('net.blocks', 0)),
+                     'batch': int(flags.get('--batch', 1)), 'w': int(w), 'h': int(h or w)})
     return rows
 
 
@@ -217,7 +220,7 @@ REDUCED = {'torch-bf16': TorchBfloat, 'openvino-bf16': OpenVinoBfloat}
 
 def network_of(row):
     import networks_torch
-    return networks_torch.of_name(row['network'], row['width'])
+    return networks_torch.of_name(row['network'], row['width'], row['blocks'])
 
 
 def inputs_of(row, folder):
@@ -394,10 +397,33 @@ def show(line, head):
           flush=True)
 
 
+def markdown(paths):
+    """A table of each file."""
+    for path in paths:
+        lines = [json.loads(line) for line in open(path)]
+        first, rows = lines[0], lines[1:]
+        print(f"\n{first['cpu']}, {first['kernels']}, {first['threads']} threads, {first['date']}, "
+              f"commit {first['commit']}\n")
+        if rows and rows[0]['what'] == 'step':
+            print('| training step | ganx, ms | PyTorch, ms | ratio | ganx, MiB beyond state | PyTorch | ratio |\n' +
+                  '|---|' + '---:|' * 6)
+            for r in rows:
+                print(f"| {r['name']} | {r['ms']:.0f} | {r['torch_ms']:.0f} | {r['ratio']:.2f} | "
+                      f"{r['beyond_mib']:.0f} | {r['torch_beyond_mib']:.0f} | {r['memory_ratio']:.2f} |")
+            continue
+        names = [k for k in ('ganx', *PEERS, *REDUCED) if any(k in r['ms'] for r in rows)]
+        print(f"| ms | input | {' | '.join(names)} | best peer / ganx | PyTorch / ganx |\n|---|---|" +
+              '---:|' * (len(names) + 2))
+        for r in rows:
+            cells = [f"{r['ms'][k]:.1f}" if k in r['ms'] else '' for k in names]
+            cells += [f'{r[k]:.2f}' if r.get(k) else '' for k in ('ratio', 'ratio_torch')]
+            print(f"| {r['name']} | {r['w']}x{r['h']} | {' | '.join(cells)} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('verb', choices=['prepare', 'forward', 'steps'])
-    parser.add_argument('only', nargs='*', help='names of rows (regular expressions); all of them without')
+    parser.add_argument('verb', choices=['prepare', 'forward', 'steps', 'table'])
+    parser.add_argument('only', nargs='*', help='names of rows (regular expressions); all of them without; of table: files')
     parser.add_argument('--rounds', type=int, default=3, help='turns of each (3)')
     parser.add_argument('--threads', type=int, default=2, help='of each (2)')
     parser.add_argument('--peers', type=lambda text: text.split(','), help='only these, separated by commas')
@@ -416,6 +442,8 @@ def main():
         steps_torch.compare(options, read_rows('training', options), Record, machine)
     elif options.verb == 'forward':
         forward(options)
+    elif options.verb == 'table':
+        markdown(options.only)
     else:
         for row in read_rows('inference', options):
             note(row['name'])

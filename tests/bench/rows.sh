@@ -1,12 +1,14 @@
 #!/bin/sh
 # `make bench`: how long ganx takes here for every row of tests/bench/rows.
-#   tests/bench/rows.sh [-q] [-o FILE] [inference|training|scaling|start|batch]...
-# -o FILE: JSON lines, the first of which names the machine. -q: once each, and few pictures; to try.
+#   tests/bench/rows.sh [-q] [-m] [-o FILE] [inference|training|scaling|start|batch]...
+# -o FILE: JSON lines, the first of which names the machine; -m: into measured/, in a file named for
+# processor and date. -q: once each, and few pictures; to try.
 # What it calls traffic is what operators read and write, in caches or not.
-repeat=5 photographs=200 out=
-while getopts qo: flag; do
+repeat=5 photographs=200 out= keep=
+while getopts qmo: flag; do
     case $flag in
     q) repeat=1 photographs=8 ;;
+    m) keep=yes ;;
     o) out=$OPTARG ;;
     *) exit 2 ;;
     esac
@@ -136,4 +138,9 @@ machine
 for what; do
     "$what" || exit 1
 done
+if [ -n "$keep" ]; then
+    fact() { "$ganx" version | sed -n "s/^$1  *//p"; }
+    cpu=$(fact cpu | tr '[:upper:]' '[:lower:]' | sed 's/(r)//g; s/[^a-z0-9]\{1,\}/-/g')
+    out=$here/measured/$(fact kernels)-$cpu-$(date +%F)-own.jsonl
+fi
 [ -z "$out" ] || cp "$lines" "$out"

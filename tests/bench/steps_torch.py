@@ -6,11 +6,10 @@
   GAME serve SIZE BATCH WIDTH [nhwc]   for each line of standard input a step; its time and memory as JSON
   pix2pix train PAIRS OUT N        N steps on side-by-side pairs, then the test pairs' outputs as OUT/NAME.png
 
-GAME is pix2pix, cycle or star. A step of star is five of the critic and one of the generator."""
+GAME is pix2pix, cycle, star or srresnet. A step of star is five of the critic and one of the generator."""
 import json
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -194,7 +193,44 @@ class Star:
         return self.step(torch.cat([tensor(x) for x in two]), label, label)
 
 
-GAMES = {'pix2pix': Pix2pix, 'cycle': Cycle, 'star': Star}
+class SrResNet:
+    """SRResNet four times as large, L1 of pixels and of VGG16's conv5_3, no discriminator."""
+    words = ['net.generator=srresnet', 'net.blocks=2', 'data.load_size=0', 'data.rotate=false', 'train.batch=1',
+             'loss.perceptual=1', 'loss.perceptual_layers=conv5_3=1', 'loss.perceptual_model={folder}/vgg.pth']
+
+    def __init__(self, width, size, blocks=16, vgg=64):
+        self.nets = {'G': n.SrResNet(width, blocks)}
+        self.vgg = n.Vgg(vgg).requires_grad_(False)
+        self.optim_g = torch.optim.Adam(self.nets['G'].parameters(), 2e-4, (0.9, 0.99))
+
+    @classmethod
+    def for_agreement(cls):
+        return cls(WIDTH, SIDE, 2, 8)
+
+    def batch(self, size, count):
+        return torch.rand(count, 3, size // 4, size // 4), torch.rand(count, 3, size, size)
+
+    def step(self, low, sharp):
+        fake = self.nets['G'](low)
+        loss = {'G_pix': F.l1_loss(fake, sharp), 'G_perc': F.l1_loss(self.vgg(fake), self.vgg(sharp))}
+        self.optim_g.zero_grad()
+        sum(loss.values()).backward()
+        self.optim_g.step()
+        return loss
+
+    def make(self, folder):
+        for m_ in self.vgg:
+            if isinstance(m_, nn.Conv2d):
+                nn.init.kaiming_normal_(m_.weight, nonlinearity='relu')
+        torch.save({f'features.{k}': v for k, v in self.vgg.state_dict().items()}, folder + '/vgg.pth')
+        sharp = picture(1)
+        low = sharp.reshape(SIDE // 4, 4, SIDE // 4, 4, 3).mean((1, 3)).round().astype(np.uint8)
+        save(folder + '/HR/0.png', sharp)
+        save(folder + '/LR/0.png', low)
+        return self.step(*((tensor(x) + 1) / 2 for x in (low, sharp)))
+
+
+GAMES = {'pix2pix': Pix2pix, 'cycle': Cycle, 'star': Star, 'srresnet': SrResNet}
 
 # ---- pictures ----
 
@@ -239,8 +275,9 @@ def check_agreement(row, options):
     """One step of both from the same weights on the same pictures."""
     with tempfile.TemporaryDirectory() as folder:
         make(row['name'], folder)
-        settings = ['data.flip=false', 'data.shuffle=false', 'optim.schedule=constant', f'data.load_size={SIDE}', f'data.crop_size={SIDE}',
-                    f'net.ngf={WIDTH}', f'net.ndf={WIDTH}', *GAMES[row['name']].words]
+        settings = ['data.flip=false', 'data.shuffle=false', 'optim.schedule=constant', f'data.load_size={SIDE}',
+                    f'data.crop_size={SIDE}', f'net.ngf={WIDTH}', f'net.ndf={WIDTH}',
+                    *(word.format(folder=folder) for word in GAMES[row['name']].words)]
         subprocess.run([os.path.join(options.build, 'ganx'), row['family'], 'train', '--quiet', '--data', folder,
                         '--init', folder + '/init.pth', '--run', folder + '/run', '--steps', '1', '--threads',
                         str(options.threads), *(word for s in settings for word in ('--set', s))], check=True)
@@ -261,13 +298,14 @@ def serve(game, size, batch, width, nhwc):
     before = resident('VmRSS')
     played = GAMES[game](width, size)
     given = list(played.batch(size, batch))
+    weights = sum(p.numel() for net in played.nets.values() for p in net.parameters())
+    fixed = sum(p.numel() for p in played.vgg.parameters()) if game == 'srresnet' else 0
     if nhwc:
-        for net in played.nets.values():
+        for net in (*played.nets.values(), *([played.vgg] if fixed else [])):
             net.to(memory_format=torch.channels_last)
         given = [x.to(memory_format=torch.channels_last) if x.dim() == 4 else x for x in given]
-    weights = sum(p.numel() for net in played.nets.values() for p in net.parameters())
     played.step(*given)
-    print(json.dumps({'before_mib': before, 'state_mib': weights * 16 / 2 ** 20}), flush=True)
+    print(json.dumps({'before_mib': before, 'state_mib': (weights * 16 + fixed * 4) / 2 ** 20}), flush=True)
     for _ in sys.stdin:
         began = time.perf_counter()
         played.step(*given)
@@ -275,13 +313,12 @@ def serve(game, size, batch, width, nhwc):
 
 
 class Served:
-    """PyTorch's step in a process that waits for its turn."""
+    """PyTorch's step in a process that waits for its turn. state_mib: weights, gradients, moments."""
 
     def __init__(self, row, options, *how):
         environment = dict(os.environ, THREADS=str(options.threads))
-        flags = dict(zip(row['words'][::2], row['words'][1::2]))
         self.process = subprocess.Popen(
-            [sys.executable, __file__, row['name'], 'serve', str(row['w']), flags.get('--batch', '1'),
+            [sys.executable, __file__, row['name'], 'serve', str(row['w']), str(row['batch']),
              str(row['width']), *how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         self.facts = json.loads(self.process.stdout.readline())
 
@@ -296,14 +333,11 @@ class Served:
 
 
 def ganx_turn(row, options):
-    """A process: its first round is not counted; with the peak of its memory."""
+    """A process; its first round is not counted."""
     words = [os.path.join(options.build, 'ganx'), row['family'], 'bench', '--training', '--repeat', '1', '--json',
              '--threads', str(options.threads), *row['words']]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    line = json.loads(process.stdout.read().splitlines()[-1])
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    line['peak_mib'] = usage.ru_maxrss / 1024
+    line = json.loads(subprocess.check_output(words, text=True).splitlines()[-1])
+    line['peak_mib'] = line['peak_bytes'] / 2 ** 20
     return line
 
 
@@ -333,11 +367,11 @@ def compare(options, rows, Record, machine):
 def summed(row, ours, theirs, best, facts):
     median = lambda turns: statistics.median(t['ms'] for t in turns)
     peak = lambda turns: max(t['peak_mib'] for t in turns)
-    state = ours[0]['weight_bytes'] * 4 / 2 ** 20  # weights, gradients, two moments
+    state = facts['state_mib']
     line = {'what': 'step', 'name': row['name'], 'words': row['words'], 'gflop': ours[0]['gflop'],
             'ms': round(median(ours), 2), 'torch_ms': round(median(theirs[best]), 2), 'torch_layout': best,
             'peak_mib': peak(ours), 'beyond_mib': peak(ours) - state, 'torch_peak_mib': peak(theirs[best]),
-            'torch_beyond_mib': peak(theirs[best]) - facts['state_mib'], 'torch_before_mib': facts['before_mib'],
+            'torch_beyond_mib': peak(theirs[best]) - state, 'torch_before_mib': facts['before_mib'],
             'state_mib': state, 'arena_mib': ours[0]['arena_bytes'] / 2 ** 20,
             'turns': {'ganx': [t['ms'] for t in ours], **{k: [t['ms'] for t in v] for k, v in theirs.items()}}}
     line['ratio'] = round(line['torch_ms'] / line['ms'], 3)
