@@ -111,15 +111,15 @@ GX_MUST_CHECK int gx_model_needs(struct gx_model *model, int w, int h, int64_t *
 
 enum gx_upscale_alpha {
     GX_ALPHA_NETWORK, /* through the network, as a grey picture */
-    GX_ALPHA_BICUBIC  /* in either case what is flat (a pixel and its 8 neighbours) stays as it is */
+    GX_ALPHA_BICUBIC /* in either case what is flat (a pixel and its 8 neighbours) stays as it is */
 };
 
 struct gx_upscale_settings { /* all zero: as a rule the best */
-    int tile;                /* side of a tile without its border; 0: what makes the least work within
+    int tile;           /* side of a tile without its border; 0: what makes the least work within
                               * the memory. Rounded up to the model's multiple. */
-    bool own_border;         /* border is meant; else the network's reach, but 32 if that is over 64 */
-    int border;              /* pixels of the input; at most the reach is taken, at least 2 */
-    int64_t max_memory;      /* bytes for tiles and rows, besides the weights; 0: 1 GiB */
+    bool own_border;    /* border is meant; else the network's reach, but 32 if that is over 64 */
+    int border;         /* pixels of the input; at most the reach is taken, at least 2 */
+    int64_t max_memory; /* bytes for tiles and rows, besides the weights; 0: 1 GiB */
     bool tta; /* the mean of the results of the picture turned and mirrored in all 8 ways */
     enum gx_upscale_alpha alpha;
 };
@@ -155,7 +155,8 @@ struct gx_upscale_rows {
     void *state; /* the functions' first argument */
     /* Fills the next rows, width x channels floats each, from the top. */
     int (*read)(void *state, int rows, float *to, struct gx_err *err);
-    /* Takes the next rows, (width scale) x channels floats each; values may leave the range. */
+    /* Takes the next rows, (width scale) x channels floats each; values may leave the range. Called
+     * on a thread of its own, beside the others, while the next rows are computed. */
     int (*write)(void *state, int rows, const float *from, struct gx_err *err);
     /* After each tile: how many pixels of the input are done. May be NULL. */
     int (*step)(void *state, int64_t done, struct gx_err *err);

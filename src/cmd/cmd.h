@@ -43,6 +43,8 @@ struct gx_command {
     const char *name; /* the verb */
     enum gx_verb verb;
     bool of_family, alone;    /* ganx FAMILY name, ganx name */
+    unsigned families;        /* that have it: GX_IN(sr) | ...; 0: all */
+    const char *other_name;   /* the same by another name, or NULL */
     const char *summary;      /* lowercase, no full stop */
     const char *const *usage; /* what follows the name, a line each; NULL at the end */
     /* config->family is "" when it was called alone. Gives an enum gx_exit. */
@@ -54,6 +56,9 @@ struct gx_command {
 #undef GX_COMMAND
 
 extern const struct gx_command *const gx_commands[]; /* NULL at the end */
+
+/* Whether that family ("": none) has the command. */
+bool gx_command_of(const struct gx_command *command, const char *family);
 
 /* What the first words of a command line name. */
 struct gx_call_line {

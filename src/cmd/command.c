@@ -9,12 +9,34 @@ const struct gx_command *const gx_commands[] = {
 #undef GX_COMMAND
     NULL};
 
-static const struct gx_command *find(const char *name, bool of_family)
+bool gx_command_of(const struct gx_command *command, const char *family)
+{
+    if (!*family)
+        return command->alone;
+    return command->of_family &&
+           (!command->families || (command->families & gx_family_bit(family)));
+}
+
+static bool is_called(const struct gx_command *command, const char *name)
+{
+    return !strcmp(command->name, name) ||
+           (command->other_name && !strcmp(command->other_name, name));
+}
+
+static const struct gx_command *find(const char *name, const char *family)
 {
     for (int i = 0; gx_commands[i]; i++)
-        if (!strcmp(gx_commands[i]->name, name) &&
-            (of_family ? gx_commands[i]->of_family : gx_commands[i]->alone))
+        if (is_called(gx_commands[i], name) && gx_command_of(gx_commands[i], family))
             return gx_commands[i];
+    return NULL;
+}
+
+/* The first family that has a command of that name, or NULL. */
+static const char *family_with(const char *name)
+{
+    for (int i = 0; gx_family_names[i]; i++)
+        if (find(name, gx_family_names[i]))
+            return gx_family_names[i];
     return NULL;
 }
 
@@ -24,7 +46,7 @@ static const char *nearest(const char *word, const char *family)
     const char *names[64];
     int count = 0;
     for (int i = 0; gx_commands[i] && count < 40; i++)
-        if (*family ? gx_commands[i]->of_family : gx_commands[i]->alone)
+        if (gx_command_of(gx_commands[i], family))
             names[count++] = gx_commands[i]->name;
     for (int i = 0; !*family && gx_family_names[i] && count < 60; i++)
         names[count++] = gx_family_names[i];
@@ -49,14 +71,18 @@ int gx_command_find(struct gx_call_line *line, int from, int argc, char *const *
             return 0;
         return gx_fail(err, GX_E_USAGE, "expected a command before '%s'; see 'ganx --help'", word);
     }
-    if ((line->command = find(word, *line->family))) {
+    if ((line->command = find(word, line->family))) {
         line->words++;
         return 0;
     }
     const char *near = nearest(word, line->family);
-    if (!*line->family && find(word, true))
-        return gx_fail(err, GX_E_USAGE, "'%s' needs a family before it: ganx %s %s", word,
-                       gx_family_names[0], word);
+    const char *has_it = family_with(word);
+    if (has_it && !*line->family)
+        return gx_fail(err, GX_E_USAGE, "'%s' needs a family before it: ganx %s %s", word, has_it,
+                       word);
+    if (has_it)
+        return gx_fail(err, GX_E_USAGE, "'%s' is no command of '%s', but of others: ganx %s %s",
+                       word, line->family, has_it, word);
     return gx_fail(err, GX_E_USAGE, "unknown command '%s%s%s'; %s%s%s", line->family,
                    *line->family ? " " : "", word, near ? "did you mean '" : "see 'ganx --help",
                    near ? near : "", near ? "'?" : "'");

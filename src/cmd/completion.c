@@ -17,6 +17,8 @@ static void commands(FILE *to, bool of_family)
 static void one_command(FILE *to, const struct gx_command *command, const char *family)
 {
     const char *before = "";
+    if (command->other_name)
+        fprintf(to, "    \"%s%s%s\" | \\\n", family, *family ? " " : "", command->other_name);
     fprintf(to, "    \"%s%s%s\")\n        flags=\"", family, *family ? " " : "", command->name);
     for (int i = 0; i < gx_options_count; i++) {
         const struct gx_option *option = &gx_options[i];
@@ -87,10 +89,11 @@ void gx_completion_bash(FILE *to)
         "    case $command in\n",
         to);
     for (int i = 0; gx_commands[i]; i++) {
-        if (gx_commands[i]->alone)
+        if (gx_command_of(gx_commands[i], ""))
             one_command(to, gx_commands[i], "");
-        for (int f = 0; gx_commands[i]->of_family && gx_family_names[f]; f++)
-            one_command(to, gx_commands[i], gx_family_names[f]);
+        for (int f = 0; gx_family_names[f]; f++)
+            if (gx_command_of(gx_commands[i], gx_family_names[f]))
+                one_command(to, gx_commands[i], gx_family_names[f]);
     }
     fputs("    esac\n"
           "    if [[ -n $value ]]; then\n"

@@ -1,6 +1,7 @@
 /* Every command: a row each, in the order of the help text. */
 GX_COMMAND(train)
 GX_COMMAND(translate)
+GX_COMMAND(upscale)
 GX_COMMAND(bench)
 GX_COMMAND(info)
 GX_COMMAND(convert)

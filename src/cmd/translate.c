@@ -170,6 +170,7 @@ const struct gx_command gx_command_translate = {
     .name = "translate",
     .verb = GX_VERB_TRANSLATE,
     .of_family = true,
+    .families = ~GX_IN(sr),
     .summary = "translate pictures with a trained model",
     .usage = (const char *const[]){"[-m MODEL] [options] IN... OUT",
                                    "[-m MODEL] [options] --files-from LIST OUT", NULL},

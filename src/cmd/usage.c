@@ -92,11 +92,16 @@ static void list_keys(FILE *to, const struct gx_command *command, const char *fa
     }
 }
 
-static void list_commands(FILE *to, bool of_family)
+static void list_command(FILE *to, const struct gx_command *command)
+{
+    fprintf(to, "  %-12s %s\n", command->name, command->summary);
+}
+
+static void list_commands(FILE *to, const char *family)
 {
     for (int i = 0; gx_commands[i]; i++)
-        if (of_family ? gx_commands[i]->of_family : gx_commands[i]->alone)
-            fprintf(to, "  %-12s %s\n", gx_commands[i]->name, gx_commands[i]->summary);
+        if (gx_command_of(gx_commands[i], family))
+            list_command(to, gx_commands[i]);
 }
 
 void gx_usage_command(FILE *to, const struct gx_command *command, const char *family)
@@ -105,6 +110,8 @@ void gx_usage_command(FILE *to, const struct gx_command *command, const char *fa
         fprintf(to, "%s ganx %s%s%s %s\n", i ? "      " : "usage:", family, *family ? " " : "",
                 command->name, command->usage[i]);
     fprintf(to, "\n%s\n", command->summary);
+    if (command->other_name)
+        fprintf(to, "Other name: %s\n", command->other_name);
     list_flags(to, command, family);
     list_keys(to, command, family);
 }
@@ -112,7 +119,7 @@ void gx_usage_command(FILE *to, const struct gx_command *command, const char *fa
 void gx_usage_family(FILE *to, const char *family)
 {
     fprintf(to, "usage: ganx %s COMMAND [options]\n\nCommands:\n", family);
-    list_commands(to, true);
+    list_commands(to, family);
     fprintf(to, "\n'ganx help %s COMMAND' lists a command's options.\n", family);
 }
 
@@ -125,8 +132,10 @@ void gx_usage_top(FILE *to)
     for (int i = 0; gx_family_names[i]; i++)
         fprintf(to, " %s", gx_family_names[i]);
     fputs("\n\nCommands of a family:\n", to);
-    list_commands(to, true);
+    for (int i = 0; gx_commands[i]; i++)
+        if (gx_commands[i]->of_family)
+            list_command(to, gx_commands[i]);
     fputs("\nOther commands:\n", to);
-    list_commands(to, false);
+    list_commands(to, "");
     fputs("\n'ganx help COMMAND' lists a command's options.\n", to);
 }

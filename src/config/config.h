@@ -185,6 +185,18 @@ struct gx_config {
         int64_t max_pixels, max_temp;
     } translate;
 
+    struct {                /* upscale: flags only, besides those of translate */
+        const char *models; /* -m, --model MODEL[=WEIGHT]: a line each; "" for the installed one */
+        double denoise;     /* --denoise: share of the first of two models */
+        double scale;       /* --scale; 0: the network's */
+        int width, height;  /* --width, --height; 0: as the other one, or the scale, has it */
+        const char *fit;    /* --fit WxH, or "" */
+        int tile, tile_pad; /* --tile; 0: chosen. --tile-pad */
+        bool tta;
+        const char *alpha;  /* --alpha network|bicubic */
+        int64_t max_memory; /* --max-memory */
+    } upscale;
+
     struct {                 /* bench: flags only */
         const char *network; /* --network unet_256 */
         const char *model;   /* -m MODEL */

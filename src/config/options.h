@@ -36,7 +36,8 @@ enum gx_verb {
     GX_VERB_VERSION = 32,
     GX_VERB_HELP = 64,
     GX_VERB_EVAL = 128,
-    GX_VERBS_ALL = 255
+    GX_VERB_UPSCALE = 256,
+    GX_VERBS_ALL = 511
 };
 
 enum gx_option_flags {

@@ -3,6 +3,7 @@
 #include "model/model.h"
 #include "model/tiles.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@ static int measure(struct gx_tiles_need *need, struct gx_model *model, const str
 static int too_little(const struct gx_upscale *u, double needed, double budget, bool whole,
                       struct gx_err *err)
 {
-    return gx_fail(err, GX_E_NOMEM, "%s of its %d x %d pixels need %.0f MiB of memory of %.0f%s",
+    return gx_fail(err, GX_E_NOMEM, "%s of its %d x %d pixels need %.1f MiB of memory of %.1f%s",
                    whole ? "tiles" : "even the smallest tiles", u->width, u->height,
                    needed / 0x1p20, budget / 0x1p20,
                    whole ? ", for the network looks at all of the picture" : "");
@@ -158,6 +159,11 @@ struct run {
     float *sum;   /* of a tile's results, if there are several: the plan's output otherwise */
     float *plane; /* a tile's alpha, and the same enlarged; NULL unless that is bicubic */
     int held;     /* rows of the picture (not mirrored ones) that were read */
+    /* a band's rows are written beside the arithmetic of the next one's first tile */
+    pthread_t writer;
+    bool writing;
+    int rows_to_write, write_code;
+    struct gx_err write_err;
 };
 
 /* Where a mirrored picture of n pixels has its i-th one. */
@@ -199,6 +205,34 @@ static int read_band(struct run *r, int j, struct gx_err *err)
     for (int y = u->height; !code && y < end; y++)
         memcpy(band_row(r, y - start), band_row(r, mirrored(y, u->height) - start), row);
     return code;
+}
+
+/* ---- rows out ---- */
+
+static void *write_band(void *argument)
+{
+    struct run *r = argument;
+    r->write_code = r->rows->write(r->rows->state, r->rows_to_write, r->out, &r->write_err);
+    return NULL;
+}
+
+static void begin_writing(struct run *r, int rows)
+{
+    r->rows_to_write = rows;
+    r->writing = !pthread_create(&r->writer, NULL, write_band, r);
+    if (!r->writing)
+        write_band(r);
+}
+
+/* The last band's rows are gone, and its room is free. */
+static int end_writing(struct run *r, struct gx_err *err)
+{
+    if (r->writing)
+        pthread_join(r->writer, NULL);
+    r->writing = false;
+    if (r->write_code && err)
+        *err = r->write_err;
+    return r->write_code;
 }
 
 /* ---- a tile ---- */
@@ -314,6 +348,8 @@ static int make_colour(struct run *r, const struct tile *t, struct gx_err *err)
     int c = u->channels, co = r->model->facts.channels_out;
     const float *result = NULL;
     int code = compute(r, t, false, &result, err);
+    if (!code)
+        code = end_writing(r, err);
     for (int y = 0; !code && y < (t->bottom - t->top) * u->scale; y++) {
         const float *from = result + region_index(u, t, y) * (size_t)co;
         float *to = out_row(r, t, y);
@@ -406,7 +442,9 @@ static int make_band(struct run *r, int j, struct gx_err *err)
                                  (int64_t)t.top * u->width + (int64_t)(t.bottom - t.top) * t.right,
                                  err);
     }
-    return code ? code : r->rows->write(r->rows->state, (t.bottom - t.top) * u->scale, r->out, err);
+    if (!code)
+        begin_writing(r, (t.bottom - t.top) * u->scale);
+    return code;
 }
 
 static int allocate(struct run *r, struct gx_err *err)
@@ -435,6 +473,8 @@ int gx_upscale_run(const struct gx_upscale *u, struct gx_model *model,
         if (!code)
             code = make_band(&r, j, err);
     }
+    int written = end_writing(&r, code ? NULL : err);
+    code = code ? code : written;
     free(r.in);
     free(r.out);
     free(r.sum);
