@@ -43,10 +43,10 @@ static int print_plan(struct gx_config *config, const struct gx_train_events *ev
         printf("{\"steps\":%" PRId64 ",\"width\":%d,\"height\":%d,\"weights\":%" PRId64
                ",\"gradients\":%" PRId64 ",\"moments\":%" PRId64 ",\"average\":%" PRId64
                ",\"step_arena\":%" PRId64 ",\"preview_arena\":%" PRId64 ",\"loader\":%" PRId64
-               ",\"pool\":%" PRId64 ",\"total\":%" PRId64
+               ",\"pool\":%" PRId64 ",\"lpips\":%" PRId64 ",\"total\":%" PRId64
                ",\"gflop_per_step\":%.6g,\"recomputed\":%.4g,\"recompute_cost\":%.4g}\n",
                n.steps, n.width, n.height, n.weights, n.gradients, n.moments, n.average,
-               n.step_arena, n.preview_arena, n.loader, n.pool, n.total, n.flops * 1e-9,
+               n.step_arena, n.preview_arena, n.loader, n.pool, n.lpips, n.total, n.flops * 1e-9,
                n.recomputed, n.recompute_cost);
         return GX_EXIT_DONE;
     }
@@ -66,6 +66,8 @@ static int print_plan(struct gx_config *config, const struct gx_train_events *ev
     printf("pictures    %9.1f MiB  decoded ahead, and kept while there is room\n", mib(n.loader));
     if (n.pool)
         printf("pool        %9.1f MiB  of earlier generated pictures\n", mib(n.pool));
+    if (n.lpips)
+        printf("lpips       %9.1f MiB  VGG16, in validation\n", mib(n.lpips));
     printf("total       %9.1f MiB\n", mib(n.total));
     return GX_EXIT_DONE;
 }

@@ -160,7 +160,8 @@ struct gx_config {
 
     struct {                /* val.* */
         int every;          /* steps; 0: at each checkpoint */
-        const char *metric; /* ssim, psnr, l1, ssim_y, psnr_y */
+        const char *metric; /* ssim, psnr, l1, ssim_y, psnr_y, lpips */
+        bool lpips;         /* sr: measured beside the others */
         int crop;           /* sr: the middle square of held-out pictures that is looked at */
     } val;
 

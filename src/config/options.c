@@ -119,7 +119,8 @@ const struct gx_option gx_options[] = {
      .verbs = LEARN, .help = "halvings by the discriminator: 3 of patchgan see patches of 70x70 pixels"},
     {"net.blocks", INT(net.blocks), .initial = "6", RANGE(1, 64), .metavar = "N", .verbs = LEARN,
      .families = GX_IN(star) | GX_IN(sr),
-     .help = "residual blocks of the generator; of srvgg, its convolutions"},
+     .help = "residual blocks of the generator; of srvgg its convolutions; a name like rrdbnet_6 "
+             "says it itself"},
     {"net.scale", INT(net.scale), .initial = "4", WORDS("1", "2", "3", "4"), RANGE(1, 4),
      .metavar = "1|2|3|4", .verbs = LEARN, .families = GX_IN(sr),
      .help = "how many times larger the sides of the output are"},
@@ -307,10 +308,13 @@ const struct gx_option gx_options[] = {
      .families = CHOOSING | GX_IN(sr), .flags = RESUME,
      .help = "steps between validations; 0: at each checkpoint"},
     {"val.metric", WORD(val.metric), .initial = "ssim",
-     WORDS("ssim", "psnr", "l1", "ssim_y", "psnr_y"), .metavar = "NAME", .verbs = TRAIN,
+     WORDS("ssim", "psnr", "l1", "ssim_y", "psnr_y", "lpips"), .metavar = "NAME", .verbs = TRAIN,
      .families = CHOOSING | GX_IN(sr), .flags = RESUME,
-     .help = "measure that chooses the best checkpoint: ssim, psnr, l1, or of lightness alone ssim_y, "
-             "psnr_y"},
+     .help = "measure that chooses the best checkpoint: ssim, psnr, l1, of lightness alone ssim_y, "
+             "psnr_y, or lpips"},
+    {"val.lpips", BOOL(val.lpips), .initial = "false", .verbs = TRAIN,
+     .families = CHOOSING | GX_IN(sr), .flags = RESUME,
+     .help = "measure LPIPS too, which takes VGG16 about a second a picture"},
     {"val.crop", INT(val.crop), .initial = "256", RANGE(16, 16384), .metavar = "N",
      .verbs = TRAIN, .families = GX_IN(sr), .flags = RESUME,
      .help = "side of the square in the middle of held-out pictures that is looked at"},

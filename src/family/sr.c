@@ -14,6 +14,8 @@
 
 #include "ganx/loss.h"
 
+#include <string.h>
+
 enum { G, D };
 enum { LOW, SHARP, SHARPENED };
 
@@ -29,9 +31,11 @@ static int choose_generator(struct gx_game *game, struct gx_err *err)
     const struct gx_config *c = game->config;
     struct gx_network_spec *spec = &game->net[G].spec;
     int code = gx_game_choose(game, G, c->net.generator, true, "scale", err);
+    bool bare = !code && !strcmp(c->net.generator, spec->network->name); /* or "rrdbnet_6" */
     if (code || (code = set(spec, "scale", c->net.scale, err)) ||
-        (code = set(spec, "nf", c->net.ngf, err)) || (code = set(spec, "nb", c->net.blocks, err)) ||
-        (code = set(spec, "nconv", c->net.blocks, err)))
+        (code = set(spec, "nf", c->net.ngf, err)) ||
+        (bare && (code = set(spec, "nb", c->net.blocks, err))) ||
+        (bare && (code = set(spec, "nconv", c->net.blocks, err))))
         return code;
     return set(spec, "gc", c->net.growth, err);
 }

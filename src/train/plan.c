@@ -83,8 +83,6 @@ static int build_step(struct gx_training *t, struct gx_err *err)
         if (t->step.phase[i].repeat > t->batches_per_step)
             t->batches_per_step = t->step.phase[i].repeat;
     code = gx_graph_check(t->step.graph, err);
-    if (!code)
-        code = gx_stage_build(t, err);
     return code ? as_config(gx_context(err, code, "for pictures of %d x %d", w, h)) : 0;
 }
 
@@ -153,7 +151,9 @@ void gx_training_needs(const struct gx_training *t, struct gx_train_needs *n)
         n->pool += gx_count(t->step.pool[i].made->shape) / t->config->train.batch *
                    t->config->train.pool * 4;
     int64_t arena = n->step_arena > n->preview_arena ? n->step_arena : n->preview_arena;
-    n->total = n->weights + n->gradients + n->moments + n->average + arena + n->loader + n->pool;
+    n->lpips = t->validation.by_lpips ? GX_LPIPS_BYTES : 0;
+    n->total = n->lpips + n->weights + n->gradients + n->moments + n->average + arena + n->loader +
+               n->pool;
 }
 
 int64_t gx_training_room(const struct gx_training *t)
@@ -201,7 +201,7 @@ static int fit_budget(struct gx_training *t, struct gx_err *err)
         "train.batch or net.ngf needs less",
         (double)n.total / 0x1p20, (double)n.weights / 0x1p20, (double)n.gradients / 0x1p20,
         (double)n.moments / 0x1p20, (double)n.step_arena / 0x1p20,
-        (double)(n.average + n.loader + n.pool) / 0x1p20, (double)most / 0x1p20);
+        (double)(n.average + n.loader + n.pool + n.lpips) / 0x1p20, (double)most / 0x1p20);
 }
 
 /* "networks G 54.4M and D 2.8M parameters" */
@@ -263,6 +263,8 @@ int gx_training_plan(struct gx_training *t, struct gx_config *config,
         code = gx_game_init(&t->game, family, config, t->data.domains ? &labels : NULL, err);
     if (!code)
         code = build_step(t, err);
+    if (!code)
+        code = gx_stage_build(t, err);
     if (!code)
         code = plan_schedule(t, err);
     if (!code)

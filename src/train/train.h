@@ -30,7 +30,8 @@ struct gx_train_needs {
     int64_t step_arena;    /* activations and scratch, after reuse */
     int64_t preview_arena; /* the same for held-out pictures: a part of the step's memory */
     int64_t loader;
-    int64_t pool; /* of earlier generated pictures */
+    int64_t pool;  /* of earlier generated pictures */
+    int64_t lpips; /* of VGG16 in validation */
     int64_t total;
     double flops;          /* of a step, with what it makes again to save memory */
     double recomputed;     /* that, as a part of the arithmetic that it would need otherwise */

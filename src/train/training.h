@@ -8,6 +8,7 @@
 #include "ganx/plan.h"
 #include "image/loader.h"
 #include "image/metrics.h"
+#include "model/lpips.h"
 #include "optim/optim.h"
 #include "optim/schedule.h"
 #include "train/degradation.h"
@@ -16,6 +17,8 @@
 #include "train/record.h"
 #include "train/run.h"
 #include "train/train.h"
+
+enum { GX_LPIPS_BYTES = 512 << 20 }; /* that LPIPS may take, weights included */
 
 /* Held-out pictures through the generator as translation would use it. */
 struct gx_validation {
@@ -26,6 +29,8 @@ struct gx_validation {
     int64_t arena;                  /* bytes */
     int height, width;              /* of held-out samples */
     const struct gx_metric *metric; /* that chooses `best` */
+    bool by_lpips;                  /* LPIPS is measured */
+    struct gx_lpips *lpips;         /* from the first validation on */
     double best;                    /* so far; NAN: none yet */
     int64_t best_step;
 };

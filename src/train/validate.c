@@ -4,6 +4,7 @@
 
 #include "config/options.h"
 #include "ganx/image.h"
+#include "model/find.h"
 #include "util/arena.h"
 #include "util/text.h"
 
@@ -113,10 +114,41 @@ static int plan_preview(struct gx_training *t, int64_t room, struct gx_err *err)
     return code;
 }
 
+static const struct gx_metric lpips = {.name = "lpips"}; /* which needs a network */
+
+static const struct gx_metric *metric_of(const struct gx_config *c)
+{
+    return strcmp(c->val.metric, lpips.name) ? gx_metric_find(c->val.metric) : &lpips;
+}
+
+/* Whether LPIPS is measured: it was asked for, and can be. */
+static int plan_lpips(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_validation *v = &t->validation;
+    char *path = NULL;
+    bool chooses = v->metric == &lpips;
+    if (!v->measured || (!t->config->val.lpips && !chooses))
+        return 0;
+    int border = has_crop(t) ? 2 * t->game.shrink[0] : 0;
+    if (v->height < GX_LPIPS_SIDE + border || v->width < GX_LPIPS_SIDE + border)
+        return gx_fail(err, GX_E_CONFIG,
+                       "LPIPS needs held-out pictures of %d pixels a side at least, and these have "
+                       "%d x %d",
+                       GX_LPIPS_SIDE + border, v->width, v->height);
+    struct gx_err why;
+    v->by_lpips = !gx_model_installed("vgg16", &path, &why);
+    free(path);
+    if (!v->by_lpips && chooses)
+        return gx_fail(err, GX_E_CONFIG, "val.metric lpips: %s", why.text);
+    if (!v->by_lpips)
+        gx_training_say(t, true, "validation", "LPIPS is not measured: %s", why.text);
+    return 0;
+}
+
 int gx_validation_plan(struct gx_training *t, struct gx_err *err)
 {
     struct gx_validation *v = &t->validation;
-    v->metric = gx_metric_find(t->config->val.metric);
+    v->metric = metric_of(t->config);
     v->best = NAN;
     v->count = (int64_t)gx_split_samples(&t->data.held);
     if (!v->metric)
@@ -133,6 +165,8 @@ int gx_validation_plan(struct gx_training *t, struct gx_err *err)
         code = plan_preview(t, 0, err);
     if (!code)
         code = judge_held(t, err);
+    if (!code)
+        code = plan_lpips(t, err);
     if (!code && room && v->arena > room) {
         gx_validation_clear(t);
         code = plan_preview(t, room, err);
@@ -142,6 +176,7 @@ int gx_validation_plan(struct gx_training *t, struct gx_err *err)
 
 void gx_validation_clear(struct gx_training *t)
 {
+    gx_lpips_close(&t->validation.lpips);
     gx_plan_free(&t->validation.plan);
     gx_graph_free(&t->validation.preview.graph);
 }
@@ -200,7 +235,7 @@ static double cost_of(const struct gx_validation *v, double value)
 {
     if (!v->metric->more_is_better)
         return value;
-    return v->metric->measure == gx_metric_psnr ? pow(10, -value / 10) : 1 - value;
+    return !strncmp(v->metric->name, "psnr", 4) ? pow(10, -value / 10) : 1 - value;
 }
 
 static bool is_better(const struct gx_validation *v, double value)
@@ -212,7 +247,7 @@ static bool is_better(const struct gx_validation *v, double value)
 
 /* The means over all held-out samples: the family's figures, and the one that chooses. */
 struct figures {
-    double value[FIGURES_MAX], chosen;
+    double value[FIGURES_MAX], lpips, chosen;
 };
 
 /* What is measured: of super-resolution lightness alone too. */
@@ -243,8 +278,14 @@ static int measure(struct gx_training *t, struct gx_loader *loader, struct figur
                     (figures[k].measure ? figures[k].measure(&p)
                                         : gx_sharpness(p.a, 1, p.h, p.w, p.c, p.lo, p.hi)) /
                     n;
-        mean->chosen += v->metric->measure(&p) / n;
+        double far = 0;
+        if (v->by_lpips)
+            code = gx_lpips_measure(v->lpips, &p, &far, err);
+        mean->lpips += far / n;
+        mean->chosen += (v->metric->measure ? v->metric->measure(&p) : far) / n;
         gx_arena_clear(&cut);
+        if (code)
+            return code;
     }
     return isfinite(mean->value[0])
                ? 0
@@ -270,10 +311,23 @@ static int log_figures(struct gx_training *t, const struct figures *f, bool bett
             gx_line_add(&words, "%s%s %.*f", i ? ", " : "", figures[i].name,
                         strncmp(figures[i].name, "psnr", 4) ? 4 : 2, f->value[i]);
     }
+    if (t->validation.by_lpips) {
+        gx_line_add(&line, ",\"lpips\":%.6g", f->lpips);
+        gx_line_add(&words, ", lpips %.4f", f->lpips);
+    }
     gx_line_add(&line, "}}");
     gx_training_say(t, false, "validation", "step %" PRId64 ": %s%s", t->done, said,
                     better ? " (best)" : "");
     return gx_run_log(&t->run, text, err);
+}
+
+static int open_lpips(struct gx_training *t, struct gx_err *err)
+{
+    struct gx_lpips_settings settings = {
+        .kernels = t->kernels, .threads = t->threads, .max_memory = GX_LPIPS_BYTES};
+    if (!t->validation.by_lpips || t->validation.lpips)
+        return 0;
+    return gx_lpips_open(&t->validation.lpips, NULL, &settings, err);
 }
 
 int gx_validation_run(struct gx_training *t, bool *better, struct gx_err *err)
@@ -282,7 +336,9 @@ int gx_validation_run(struct gx_training *t, bool *better, struct gx_err *err)
     struct gx_loader *loader;
     struct figures mean;
     *better = false;
-    int code = open_held(t, &loader, err);
+    int code = open_lpips(t, err);
+    if (!code)
+        code = open_held(t, &loader, err);
     if (code)
         return code;
     gx_training_swap_average(t);

@@ -148,6 +148,8 @@ static const struct {
     {"wgan_gp", "star", "", "D_real D_fake D_cls D_gp G_fake G_rec G_cls", "G_rec"},
     {"star-hinge", "star", "loss.gan=hinge train.n_critic=1",
      "D_real D_fake D_cls G_fake G_rec G_cls", "D_cls"},
+    {"features", "pix2pix", "net.output_channels=4 loss.perceptual=0.1 " TINY_VGG,
+     "D_real D_fake G_GAN G_L1 G_perc", "G_L1"},
     {"sr", "sr", "loss.pixel=charbonnier", "G_pix", "G_pix"},
     {"srgan", "sr", "loss.gan_weight=0.001 loss.perceptual=0.1 loss.style=1 " TINY_VGG,
      "G_pix G_perc G_style G_GAN D_real D_fake", "G_pix"},
