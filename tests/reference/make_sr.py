@@ -246,35 +246,53 @@ def save(state, path, legacy=False):
     torch.save(state, path, _use_new_zipfile_serialization=not legacy)
 
 
-def fixture(name, net, size, seed, forms, stats=(None,), note=""):
-    """forms: file -> what of the state is saved, and whether in the old way."""
+def write(name, net, image, files, stats, model_of, note):
+    """All but the weights. model_of gives the network in a precision and a mode."""
     folder = os.path.join(HERE, name)
     os.makedirs(folder, exist_ok=True)
-    model, cin = build(net, seed), net.get("cin", 3)
-    image = picture(*size, cin, seed)
-    Image.fromarray(image if cin > 1 else image[..., 0]).save(os.path.join(folder, "input.png"))
+    Image.fromarray(image if image.shape[2] > 1 else image[..., 0]).save(os.path.join(folder, "input.png"))
     x = torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None]
-    for file, (form, legacy) in forms.items():
-        save(form(model.state_dict()), os.path.join(folder, file), legacy)
     outputs, worst = [], 0
     for kind in stats:
-        runs = []
-        for dtype in (torch.float32, torch.float64):
-            again = build(net, seed).to(dtype)
-            again.train(kind == "batch")
-            with torch.no_grad():
-                runs.append(again(x.to(dtype)))
+        with torch.no_grad():
+            runs = [model_of(dtype, kind)(x.to(dtype)) for dtype in (torch.float32, torch.float64)]
         worst = max(worst, ((runs[0] - runs[1]).abs().max() / runs[1].abs().max()).item())
         file = "output.pth" if kind in (None, "batch") or len(stats) == 1 else f"output_{kind}.pth"
         torch.save({"output": runs[0]}, os.path.join(folder, file))
         outputs.append({"file": file, "stats": kind})
     description = {"kind": "forward", "net": net, "input": {"file": "input.png", "range": [0, 1.0]}, "label": None,
-                   "weights": list(forms), "outputs": outputs, "tolerance": max(1e-4, 20 * worst)}
+                   "weights": files, "outputs": outputs, "tolerance": max(1e-4, 20 * worst)}
     with open(os.path.join(folder, "fixture.json"), "w") as f:
         json.dump(description, f, indent=1)
         f.write("\n")
     with open(os.path.join(folder, "NOTE.txt"), "w") as f:
         f.write(f"made by make_sr.py; input range [0,1], RGB or grey{'; ' + note if note else ''}\n")
+
+
+def fixture(name, net, size, seed, forms, stats=(None,), note=""):
+    """forms: file -> what of the state is saved, and whether in the old way."""
+    os.makedirs(os.path.join(HERE, name), exist_ok=True)
+    for file, (form, legacy) in forms.items():
+        save(form(build(net, seed).state_dict()), os.path.join(HERE, name, file), legacy)
+    write(name, net, picture(*size, net.get("cin", 3), seed), list(forms), stats,
+          lambda dtype, kind: build(net, seed).to(dtype).train(kind == "batch"), note)
+
+
+def shipped(name, size, seed):
+    """What PyTorch makes of a picture with the weights that come with ganx."""
+    model, path = SRVGG(), f"../../../../models/{name}.safetensors"
+    with open(os.path.join(HERE, path[3:]), "rb") as f:
+        data = f.read()
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    state = {}
+    for key, entry in header.items():
+        if key != "__metadata__":
+            first, last = (start + at for at in entry["data_offsets"])
+            state[key] = torch.from_numpy(np.frombuffer(data[first:last], "<f2").astype(np.float32).reshape(entry["shape"]))
+    model.load_state_dict(state)
+    write(name, {"network": "srvgg", "nf": 64, "nconv": 32, "scale": 4}, picture(*size, 3, seed), [path], (None,),
+          lambda dtype, kind: model.to(dtype), "the model that comes with ganx")
 
 
 def main():
@@ -307,6 +325,7 @@ def main():
     judge = {"network": "srgan_discriminator", "nf": 2, "hidden": 8}
     for size, seed in (((96, 96), 15), ((131, 44), 16)):
         fixture(f"srgan_d_{size[0]}x{size[1]}", judge, size, seed, zipped, ("batch", "running"))
+    shipped("realesr-general-x4v3", (13, 10), 18)
     fixture("vgg_d_128", {"network": "vgg_discriminator", "nf": 1, "size": 128}, (128, 128), 17, zipped, ("batch", "running"))
 
 
