@@ -196,7 +196,7 @@ static int give_weights(struct gx_trainee *net, struct gx_err *err)
 static int choose_net(struct bench *b, bool judge, struct subject *s, struct gx_err *err)
 {
     int k = 0;
-    while (judge && k < b->game.nets && b->game.net[k].generator)
+    while (judge && k < b->game.nets && (b->game.net[k].generator || b->game.net[k].fixed))
         k++;
     if (k == b->game.nets)
         return gx_fail(err, GX_E_USAGE, "family %s has no discriminator while loss.gan_weight is 0",
@@ -270,12 +270,12 @@ static int bench_step(struct bench *b, struct result *r, struct gx_err *err)
             shrink = b->game.shrink[i];
     for (int i = 0; i < b->game.nets && !code; i++) {
         struct gx_trainee *net = &b->game.net[i];
-        if ((code = check_size(b, net->name, &net->spec, net->generator ? shrink : 1, err)) ||
-            (code = give_weights(net, err)) ||
-            (code = gx_params_allocate_gradients(&net->params, err)))
-            return code;
-        code = gx_optim_init(&b->optim[i], &adam, &net->params, err);
         r->weights += net->params.total;
+        if ((code = check_size(b, net->name, &net->spec, net->generator ? shrink : 1, err)) ||
+            (code = give_weights(net, err)) || net->fixed ||
+            (code = gx_params_allocate_gradients(&net->params, err)))
+            continue;
+        code = gx_optim_init(&b->optim[i], &adam, &net->params, err);
     }
     if (code)
         return code;
