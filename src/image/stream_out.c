@@ -322,7 +322,7 @@ static int check_shape(struct gx_stream_shape *s, struct gx_err *err)
 }
 
 /* Everything but where the bytes go. */
-static int prepare(struct gx_stream_out *out, struct gx_picture *like,
+static int lay_out(struct gx_stream_out *out, struct gx_picture *like,
                    const struct gx_write_options *options, struct gx_err *err)
 {
     struct gx_stream_shape *s = &out->shape;
@@ -355,6 +355,13 @@ static int prepare(struct gx_stream_out *out, struct gx_picture *like,
     return 0;
 }
 
+static int prepare(struct gx_stream_out *out, struct gx_picture *like,
+                   const struct gx_write_options *options, struct gx_err *err)
+{
+    int result = lay_out(out, like, options, err);
+    return result ? gx_context(err, result, "cannot write '%s'", out->name) : 0;
+}
+
 static struct gx_stream_out *stream_new(const struct gx_stream_shape *shape, const char *name)
 {
     struct gx_stream_out *out = gx_new(sizeof *out);
@@ -372,10 +379,8 @@ static int finish(struct gx_stream_out **to, struct gx_stream_out *out, int resu
         result = gx_fail(err, GX_E_NOMEM, "cannot start a thread");
     else if (!result)
         out->running = true;
-    if (result) {
-        gx_context(err, result, "cannot write '%s'", out->name);
+    if (result)
         gx_stream_abandon(&out);
-    }
     *to = out;
     return result;
 }

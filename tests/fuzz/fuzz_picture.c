@@ -1,4 +1,5 @@
-/* Any bytes as a picture: open it, decode it, write it out again with what metadata it brought. */
+/* Any bytes as a picture: open it, decode it, write it out again with what metadata it brought; and
+ * row by row, which gives the same. */
 #include "ganx/image.h"
 
 #include <fcntl.h>
@@ -30,6 +31,35 @@ static void write_again(struct gx_picture *picture, const float *data)
     close(fd);
 }
 
+/* All frames; where there is one it must be what was read whole (`whole`: NULL: that failed). */
+static void stream(const uint8_t *data, size_t size, struct gx_open_options options,
+                   const float *whole)
+{
+    static float to[PIXELS * 4];
+    struct gx_picture *picture;
+    struct gx_stream_in *in = NULL;
+    struct gx_err err = {""};
+    options.all_frames = true;
+    if (gx_picture_open_memory(&picture, data, size, "in", &options, &err))
+        return; /* more pixels */
+    const struct gx_facts facts = *gx_picture_facts(picture);
+    int result = gx_stream_open(&in, picture, 4, -1, 1, &err);
+    for (int y = 0; y < facts.height && !result; y++)
+        result = gx_stream_read(in, 1, to + (size_t)y * facts.width * 4, &err);
+    gx_stream_close(&in);
+    gx_picture_free(&picture);
+    if (result && !err.text[0])
+        abort();
+    if (facts.frames > 1)
+        return;
+    if (!result != !!whole)
+        abort();
+    for (size_t i = 0; whole && i < (size_t)facts.width * facts.height; i++)
+        for (int k = 0; k < 3; k++)
+            if (to[i * 4 + 3] > -1 && to[i * 4 + k] != whole[i * 3 + k])
+                abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static float to[PIXELS * 3];
@@ -43,7 +73,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     const struct gx_facts *facts = gx_picture_facts(picture);
     size_t count = (size_t)facts->width * facts->height * 3;
-    if (gx_picture_read(picture, 3, -1, 1, to, &err) == 0) {
+    int result = gx_picture_read(picture, 3, -1, 1, to, &err);
+    stream(data, size, options, result ? NULL : to);
+    if (result == 0) {
         for (size_t i = 0; i < count; i++)
             if (!(fabsf(to[i]) <= 1.00001f))
                 abort();
