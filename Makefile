@@ -133,7 +133,7 @@ demo: $(O)/ganx
 
 # Slow faults: twenty kills at random moments, and a disk that fills up (as root: a tmpfs).
 fault: $(O)/ganx $(TESTS)
-	@GANX_KILLS=20 GANX_TMPFS=1 tests/run $(filter $(O)/tests/fault/% $(O)/tests/train/test_program,$(TESTS))
+	@GANX_KILLS=20 GANX_TMPFS=1 tests/run $(filter $(O)/tests/fault/% $(O)/tests/train/test_program $(O)/tests/cmd/test_batch,$(TESTS))
 
 # ---- fuzzing: each tests/fuzz/fuzz_NAME.c is one libFuzzer target. It runs for FUZZ_SECONDS, starting
 # from what it found before and from the folder tests/reference/NAME, if there is one. A finding is

@@ -1,5 +1,6 @@
-#include "cmd/enlarge.h"
+#include "cmd/enlarge_film.h"
 
+#include "cmd/stop.h"
 #include "util/clock.h"
 #include "util/file.h"
 
@@ -81,6 +82,7 @@ struct source {
     struct work *work;
     int job;
     struct gx_picture *picture;
+    struct gx_film_in *film; /* or it is one */
     struct gx_stream_in *in;
     struct gx_stream_out *out;
     struct gx_enlarge_target target;
@@ -132,6 +134,7 @@ static void free_source(struct gx_pipeline *p, struct source *s)
 {
     gx_stream_abandon(&s->out);
     gx_stream_close(&s->in);
+    gx_film_close(&s->film);
     gx_picture_free(&s->picture);
     gx_pipeline_give_back(p, s->bytes);
     free(s);
@@ -144,15 +147,34 @@ static bool holds_frames(const char *format)
     return !strcmp(format, "gif") || !strcmp(format, "webp");
 }
 
+/* What is on standard input shows when it comes. */
+static int open_stream(const struct gx_job *job, struct gx_picture **picture,
+                       struct gx_film_in **film, const struct gx_open_options *options,
+                       struct gx_err *err)
+{
+    gx_stop_at_once(true);
+    int code = gx_film_open(film, picture, STDIN_FILENO, gx_shown_in(job->in), options, err);
+    if (code || !*film)
+        gx_stop_at_once(false); /* a film leaves nothing to make whole */
+    if (!code && *film && strcmp(job->output->path, "-") != 0) {
+        code = gx_fail(err, GX_E_USAGE,
+                       "standard input is a film, which goes to standard output: give - as OUT");
+        gx_film_close(film);
+    }
+    return code;
+}
+
 int gx_enlarge_open(const struct gx_enlarge *e, const struct gx_job *job,
-                    struct gx_picture **picture, struct gx_enlarge_target *target,
-                    struct gx_err *err)
+                    struct gx_picture **picture, struct gx_film_in **film,
+                    struct gx_enlarge_target *target, struct gx_err *err)
 {
     const struct gx_model_facts *model = gx_model_facts(e->model);
     struct gx_open_options options = e->open;
     options.all_frames = holds_frames(job->format);
-    int code = gx_pictures_open(picture, job->in, &options, err);
-    if (code)
+    *picture = NULL;
+    int code = film && !strcmp(job->in, "-") ? open_stream(job, picture, film, &options, err)
+                                             : gx_picture_open(picture, job->in, &options, err);
+    if (code || !*picture)
         return code;
     const struct gx_facts *facts = gx_picture_facts(*picture);
     code = gx_enlarge_target(target, &e->size, facts->width, gx_enlarge_height(facts), model->scale,
@@ -181,9 +203,9 @@ static void *open_one(struct gx_pipeline *p, int at)
     struct source *s = gx_new(sizeof *s);
     struct gx_err err;
     *s = (struct source){.work = w, .job = at};
-    int code = gx_enlarge_open(w->e, job_of(s), &s->picture, &s->target, &err);
+    int code = gx_enlarge_open(w->e, job_of(s), &s->picture, &s->film, &s->target, &err);
     note_left(w);
-    if (!code) {
+    if (!code && s->picture) {
         const struct gx_facts *facts = gx_picture_facts(s->picture);
         int channels = gx_enlarge_channels(model, facts);
         s->width = facts->width;
@@ -317,12 +339,28 @@ static void fail_one(struct gx_pipeline *p, struct source *s, int code, struct g
         gx_pipeline_fail(p, s->job, code, s->stage, err);
 }
 
+static void compute_film(struct gx_pipeline *p, struct source *s)
+{
+    const struct gx_enlarge *e = s->work->e;
+    struct gx_err err;
+    int code = gx_enlarge_film(e, s->film, e->format, &s->closed, &s->stage, &err);
+    if (code)
+        fail_one(p, s, code, &err);
+    else
+        gx_pipeline_settle(p, s->job, GX_DONE);
+    free_source(p, s);
+}
+
 static void compute_one(struct gx_pipeline *p, void *source)
 {
     struct source *s = source;
     struct work *w = p->state;
     struct gx_err err;
     double began = gx_clock();
+    if (s->film) {
+        compute_film(p, s);
+        return;
+    }
     show_progress(w, 0, job_of(s)->in);
     int code = enlarge(s, &err);
     s->seconds = gx_clock() - began;

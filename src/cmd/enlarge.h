@@ -14,7 +14,8 @@ struct gx_enlarge {
     struct gx_report *report;
     struct gx_model *model;
     const struct gx_jobs *jobs;
-    struct gx_open_options open;   /* all_frames is each job's own */
+    struct gx_open_options open; /* all_frames is each job's own */
+    const char *format; /* asked for, or "": of films, whose jobs' formats are of pictures */
     struct gx_write_options write; /* format is each job's own */
     struct gx_enlarge_size size;
     struct gx_upscale_settings settings; /* max_memory: of all but the weights */
@@ -35,10 +36,12 @@ int gx_enlarge_height(const struct gx_facts *picture);
 /* Channels that the model is given of such a picture. */
 int gx_enlarge_channels(const struct gx_model_facts *model, const struct gx_facts *picture);
 
-/* Opens a job's input and says what becomes of it: format and target fit each other. */
+/* Opens a job's picture and says what becomes of it: format and target fit each other. Standard
+ * input may turn out to be a film instead: *picture is NULL then. `film` may be NULL for others. */
+struct gx_film_in;
 GX_MUST_CHECK int gx_enlarge_open(const struct gx_enlarge *e, const struct gx_job *job,
-                                  struct gx_picture **picture, struct gx_enlarge_target *target,
-                                  struct gx_err *err);
+                                  struct gx_picture **picture, struct gx_film_in **film,
+                                  struct gx_enlarge_target *target, struct gx_err *err);
 
 /* Its tiles. Of the memory a share is kept for libvips and for pictures on their way: as measured,
  * but at most three quarters. Errors as gx_upscale_plan. */

@@ -139,20 +139,33 @@ static void fit(char *line, int room)
         *gap = '\0';
 }
 
+/* "1234", or "12.3M" where the whole is so many that digits would dance. */
+static void format_count(char *text, size_t size, double count, bool many)
+{
+    snprintf(text, size, many ? "%.1fM" : "%.0f", many ? count / 1e6 : count);
+}
+
 static void draw(struct gx_report *report, int64_t done, int64_t total, double rate, double left,
                  const char *rest)
 {
     enum { BAR = 16 };
     struct winsize size;
-    char bar[BAR + 1], remaining[40], line[512];
+    char bar[BAR + 1], count[24], all[24], speed[24], remaining[40], line[512];
+    bool many = total >= 10000000;
     int columns = ioctl(fileno(report->to), TIOCGWINSZ, &size) || !size.ws_col ? 80 : size.ws_col;
-    int filled = (int)(BAR * (done < total ? done : total) / total);
+    int filled = total ? (int)(BAR * (done < total ? done : total) / total) : 0;
     memset(bar, '-', BAR);
     memset(bar, '#', (size_t)filled);
     bar[BAR] = '\0';
+    format_count(count, sizeof count, (double)done, many);
+    format_count(all, sizeof all, (double)total, many);
+    snprintf(speed, sizeof speed, many ? "%.3gM/s" : "%.3g/s", many ? rate / 1e6 : rate);
     format_left(remaining, sizeof remaining, left);
-    snprintf(line, sizeof line, "[%s] %lld/%lld  %.3g/s  %s  %s", bar, (long long)done,
-             (long long)total, rate, remaining, rest);
+    if (total)
+        snprintf(line, sizeof line, "[%s] %s/%s  %s  %s  %s", bar, count, all, speed, remaining,
+                 rest);
+    else
+        snprintf(line, sizeof line, "%s %s  %s", count, rest, speed);
     clean(line);
     fit(line, columns - 3);
     fprintf(report->to, "\r\033[K%s", line);
@@ -171,7 +184,7 @@ void gx_report_progress(struct gx_report *report, int64_t done, int64_t total, c
         report->began = clock;
         report->from = done;
     }
-    if (clock - report->drawn >= (report->json ? 1.0 : 0.1) || done >= total) {
+    if (clock - report->drawn >= (report->json ? 1.0 : 0.1) || (total && done >= total)) {
         char rest[256];
         va_list args;
         va_start(args, format);
@@ -179,7 +192,7 @@ void gx_report_progress(struct gx_report *report, int64_t done, int64_t total, c
         va_end(args);
         double spent = clock - report->began;
         double rate = spent > 0 ? (double)(done - report->from) / spent : 0;
-        double left = rate > 0 ? (double)(total - done) / rate : INFINITY;
+        double left = rate > 0 && total ? (double)(total - done) / rate : INFINITY;
         const struct gx_number numbers[] = {
             {"done", (double)done}, {"total", (double)total}, {"per_s", rate}, {"left_s", left}};
         report->drawn = clock;

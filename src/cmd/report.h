@@ -36,9 +36,9 @@ void gx_report_numbers(struct gx_report *report, enum gx_level level, const char
                        const struct gx_number *numbers, int count, const char *format, ...)
     GX_PRINTF(6, 7);
 
-/* `done` of `total` (> 0) units; the rest of the line after rate and time left is `format`. Draws
- * at most ten times a second; with --json one event "progress" a second; else nothing. The first
- * call starts the clock: call it before the first unit. */
+/* `done` of `total` units (0: nobody knows how many, and `format` names them); the rest of the line
+ * after rate and time left is `format`. Draws at most ten times a second; with --json one event
+ * "progress" a second; else nothing. The first call starts the clock: call it before the first unit. */
 void gx_report_progress(struct gx_report *report, int64_t done, int64_t total, const char *format,
                         ...) GX_PRINTF(4, 5);
 /* Ends the bar, which stays on the screen as it is; the next progress starts anew. */

@@ -157,6 +157,7 @@ static int make_ready(struct task *t, struct gx_err *err)
 {
     const struct gx_config *c = t->config;
     t->stage = GX_AT_START;
+    t->work.format = c->translate.format;
     int code = read_size(c, &t->work.size, err);
     if (!code)
         code = gx_pictures_prepare(c, &t->work.open, &t->work.write, err);
@@ -188,7 +189,7 @@ static bool say_one(const struct gx_enlarge *e, const struct gx_job *job)
         return true;
     }
     int code = job->problem ? gx_fail(&err, GX_E_IO, "%s", job->problem)
-                            : gx_enlarge_open(e, job, &picture, &target, &err);
+                            : gx_enlarge_open(e, job, &picture, NULL, &target, &err);
     const struct gx_facts *facts = code ? NULL : gx_picture_facts(picture);
     if (!code && !target.plain)
         code = gx_enlarge_plan(e, &plan, facts, &target, &err);

@@ -62,6 +62,19 @@ static void json_lines(void **state)
     json_decref(line);
 }
 
+/* As on a terminal. */
+static void bars(void **state)
+{
+    (void)state;
+    WRITES({0}, report.terminal = true, gx_report_progress(&report, 3, 4, "x"),
+           gx_report_progress_end(&report));
+    assert_string_equal(text, "\r\033[K[############----] 3/4  0/s  --:-- left  x\n");
+    WRITES({0}, report.terminal = true, gx_report_progress(&report, 12500000, 25000000, "x"));
+    assert_string_equal(text, "\r\033[K[########--------] 12.5M/25.0M  0M/s  --:-- left  x");
+    WRITES({0}, report.terminal = true, gx_report_progress(&report, 7, 0, "frames"));
+    assert_string_equal(text, "\r\033[K7 frames  0/s");
+}
+
 static void exit_codes(void **state)
 {
     (void)state;
@@ -94,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_lines),
         cmocka_unit_test(json_lines),
+        cmocka_unit_test(bars),
         cmocka_unit_test(exit_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
