@@ -27,8 +27,17 @@ struct gx_conv_sizes {
 
 enum gx_conv_product { GX_CONV_Y, GX_CONV_DX, GX_CONV_DW };
 
-/* How the convolution is done. Winograd needs 3x3, stride 1; for y and dx, transformed weights. */
+/* How the convolution is done: as a product of matrices, or by the method of Winograd 1980, Lavin
+ * and Gray 2016 with its fewer multiplications. */
 enum gx_conv_method { GX_CONV_GEMM, GX_CONV_WINOGRAD };
+
+/* Whether there is Winograd's method for it: 3x3 and 4x4 with stride 1, and 4x4 with stride 2 where
+ * input channels come in sixteens. */
+static inline bool gx_winograd_does(const struct gx_conv_sizes *s)
+{
+    bool three = s->kh == 3 && s->kw == 3, four = s->kh == 4 && s->kw == 4;
+    return ((three || four) && s->stride == 1) || (four && s->stride == 2 && s->i % 16 == 0);
+}
 
 /* y = f(x; a, b). */
 enum gx_unary_kind {
@@ -80,23 +89,19 @@ struct gx_kernels {
     size_t (*conv2d_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,
                              int threads);
 
-    /* Which method is fastest here. Depends on channel and kernel sizes, and for GX_CONV_DW alone
-     * also on n, h, w (so that any tiling of a picture gives the same result). */
-    enum gx_conv_method (*conv2d_method)(const struct gx_conv_sizes *s,
-                                         enum gx_conv_product product);
-    /* Winograd F(4x4,3x3), Lavin and Gray 2016. Weights (36,i,o) for GX_CONV_Y, and (36,o,i) of the
-     * rotated kernel for GX_CONV_DX; only the sizes of the kernel are looked at. */
-    void (*winograd_weights)(const struct gx_conv_sizes *s, enum gx_conv_product product,
-                             const float *w, float *u, int threads);
-    /* y from x, or dx from g: `in` to `out`, with the weights u made for that product. */
-    void (*winograd_conv)(const struct gx_conv_sizes *s, enum gx_conv_product product,
-                          const float *in, const float *u, const float *bias, float *out,
-                          void *scratch, int threads);
-    /* As conv2d_dw. */
+    /* The same by Winograd's method, for what gx_winograd_does. Scratch is as winograd_scratch. */
+    void (*winograd_y)(const struct gx_conv_sizes *s, const float *x, const float *w,
+                       const float *bias, float *y, void *scratch, int threads);
+    void (*winograd_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
+                        const float *bias, float *dx, void *scratch, int threads);
     void (*winograd_dw)(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw,
                         void *scratch, int threads);
     size_t (*winograd_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,
                                int threads);
+    /* Which method is fastest here. Depends on channel and kernel sizes, and for GX_CONV_DW alone
+     * also on n, h, w (so that any tiling of a picture gives the same result). */
+    enum gx_conv_method (*conv2d_method)(const struct gx_conv_sizes *s,
+                                         enum gx_conv_product product);
 
     /* c (m,p) = op(a) op(b) + beta c, row-major, dense rows of lda, ldb, ldc floats. Threaded. */
     void (*gemm)(int m, int p, int k, const float *a, int lda, bool ta, const float *b, int ldb,

@@ -11,8 +11,8 @@
     X(conv2d_dw)                                                                                   \
     X(conv2d_scratch)                                                                              \
     X(conv2d_method)                                                                               \
-    X(winograd_weights)                                                                            \
-    X(winograd_conv)                                                                               \
+    X(winograd_y)                                                                                  \
+    X(winograd_dx)                                                                                 \
     X(winograd_dw)                                                                                 \
     X(winograd_scratch)                                                                            \
     X(gemm)

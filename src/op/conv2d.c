@@ -7,7 +7,11 @@
  * plan: GX_E_SHAPE if channels differ or the kernel is larger than the padded picture
  * parity: torch.nn.Conv2d, ConvTranspose2d, 2e-6 of max|y| (3e-5 where Winograd's method runs) */
 #include "op/op.h"
-#include "op/conv2d.h"
+
+struct conv2d {
+    int stride, pad;
+    int h, w; /* what cannot be told from the inputs: dx's picture, dw's kernel */
+};
 
 static int out_size(int in, int k, int stride, int pad)
 {
@@ -53,17 +57,68 @@ static int check_bias(const struct gx_node *y, struct gx_err *err)
     return 0;
 }
 
-static double flops_of(const struct gx_conv_sizes *s)
+/* Which product a node is, and the forward convolution that it belongs to. */
+struct work {
+    enum gx_conv_product product;
+    struct gx_conv_sizes sizes;
+};
+
+static struct work work_of(const struct gx_node *y)
 {
-    return 2.0 * s->n * s->oh * s->ow * s->o * s->kh * s->kw * s->i;
+    struct gx_shape a = y->in[0]->shape, b = y->in[1]->shape;
+    if (y->op == &gx_op_conv2d)
+        return (struct work){GX_CONV_Y, sizes_of(a, b, y->shape, y->attr)};
+    if (y->op == &gx_op_conv2d_dx)
+        return (struct work){GX_CONV_DX, sizes_of(y->shape, b, a, y->attr)};
+    return (struct work){GX_CONV_DW, sizes_of(a, y->shape, b, y->attr)};
+}
+
+static bool by_winograd(const struct work *w, const struct gx_kernels *k)
+{
+    return k->conv2d_method(&w->sizes, w->product) == GX_CONV_WINOGRAD;
+}
+
+bool gx_conv2d_by_winograd(const struct gx_node *y, const struct gx_kernels *kernels)
+{
+    if (y->op != &gx_op_conv2d && y->op != &gx_op_conv2d_dx && y->op != &gx_op_conv2d_dw)
+        return false;
+    struct work w = work_of(y);
+    return by_winograd(&w, kernels);
+}
+
+static size_t scratch(const struct gx_node *y, const struct gx_kernels *k, int threads)
+{
+    struct work w = work_of(y);
+    return (by_winograd(&w, k) ? k->winograd_scratch : k->conv2d_scratch)(&w.sizes, w.product,
+                                                                          threads);
+}
+
+static void forward(const struct gx_call *call)
+{
+    const struct gx_kernels *k = call->kernels;
+    struct work w = work_of(call->node);
+    bool winograd = by_winograd(&w, k);
+    const float *a = call->x[0], *b = call->x[1];
+    const float *bias = call->node->inputs == 3 ? call->x[2] : NULL;
+    if (w.product == GX_CONV_Y)
+        (winograd ? k->winograd_y : k->conv2d)(&w.sizes, a, b, bias, call->y, call->scratch,
+                                               call->threads);
+    else if (w.product == GX_CONV_DX)
+        (winograd ? k->winograd_dx : k->conv2d_dx)(&w.sizes, a, b, bias, call->y, call->scratch,
+                                                   call->threads);
+    else
+        (winograd ? k->winograd_dw : k->conv2d_dw)(&w.sizes, a, b, call->y, call->scratch,
+                                                   call->threads);
+}
+
+/* Counted as the direct method's, so that figures compare. */
+static double flops(const struct gx_node *y)
+{
+    struct gx_conv_sizes s = work_of(y).sizes;
+    return 2.0 * s.n * s.oh * s.ow * s.o * s.kh * s.kw * s.i;
 }
 
 /* ---- conv2d ---- */
-
-struct gx_conv_sizes gx_conv2d_sizes(const struct gx_node *y)
-{
-    return sizes_of(y->in[0]->shape, y->in[1]->shape, y->shape, y->attr);
-}
 
 static int conv2d_shape(struct gx_node *y, struct gx_err *err)
 {
@@ -104,33 +159,14 @@ static void conv2d_gradient(struct gx_graph *g, struct gx_node *y, struct gx_nod
         dx[0] = add_dx(g, dy, w, NULL, y->attr, x->shape.h, x->shape.w);
 }
 
-static size_t conv2d_scratch(const struct gx_node *y, const struct gx_kernels *k, int threads)
-{
-    struct gx_conv_sizes s = gx_conv2d_sizes(y);
-    return k->conv2d_scratch(&s, GX_CONV_Y, threads);
-}
-
-static void conv2d_forward(const struct gx_call *call)
-{
-    struct gx_conv_sizes s = gx_conv2d_sizes(call->node);
-    call->kernels->conv2d(&s, call->x[0], call->x[1], call->node->inputs == 3 ? call->x[2] : NULL,
-                          call->y, call->scratch, call->threads);
-}
-
-static double conv2d_flops(const struct gx_node *y)
-{
-    struct gx_conv_sizes s = gx_conv2d_sizes(y);
-    return flops_of(&s);
-}
-
 const struct gx_op gx_op_conv2d = {
     .name = "conv2d",
     .attr_size = sizeof(struct conv2d),
     .shape = conv2d_shape,
     .gradient = conv2d_gradient,
-    .scratch = conv2d_scratch,
-    .forward = conv2d_forward,
-    .flops = conv2d_flops,
+    .scratch = scratch,
+    .forward = forward,
+    .flops = flops,
 };
 
 static struct gx_node *add_conv(struct gx_graph *g, struct gx_node *x, struct gx_node *w,
@@ -148,11 +184,6 @@ struct gx_node *gx_conv2d(struct gx_graph *g, struct gx_node *x, struct gx_node 
 }
 
 /* ---- conv2d_dx ---- */
-
-struct gx_conv_sizes gx_conv2d_dx_sizes(const struct gx_node *dx)
-{
-    return sizes_of(dx->shape, dx->in[1]->shape, dx->in[0]->shape, dx->attr);
-}
 
 static int conv2d_dx_shape(struct gx_node *y, struct gx_err *err)
 {
@@ -185,34 +216,14 @@ static void conv2d_dx_gradient(struct gx_graph *g, struct gx_node *y, struct gx_
         dx[0] = add_conv(g, u, w, NULL, y->attr);
 }
 
-static size_t conv2d_dx_scratch(const struct gx_node *y, const struct gx_kernels *k, int threads)
-{
-    struct gx_conv_sizes s = gx_conv2d_dx_sizes(y);
-    return k->conv2d_scratch(&s, GX_CONV_DX, threads);
-}
-
-static void conv2d_dx_forward(const struct gx_call *call)
-{
-    struct gx_conv_sizes s = gx_conv2d_dx_sizes(call->node);
-    call->kernels->conv2d_dx(&s, call->x[0], call->x[1],
-                             call->node->inputs == 3 ? call->x[2] : NULL, call->y, call->scratch,
-                             call->threads);
-}
-
-static double conv2d_dx_flops(const struct gx_node *y)
-{
-    struct gx_conv_sizes s = gx_conv2d_dx_sizes(y);
-    return flops_of(&s);
-}
-
 const struct gx_op gx_op_conv2d_dx = {
     .name = "conv2d_dx",
     .attr_size = sizeof(struct conv2d),
     .shape = conv2d_dx_shape,
     .gradient = conv2d_dx_gradient,
-    .scratch = conv2d_dx_scratch,
-    .forward = conv2d_dx_forward,
-    .flops = conv2d_dx_flops,
+    .scratch = scratch,
+    .forward = forward,
+    .flops = flops,
 };
 
 static struct gx_node *add_dx(struct gx_graph *g, struct gx_node *dy, struct gx_node *w,
@@ -237,11 +248,6 @@ struct gx_node *gx_conv2d_transposed(struct gx_graph *g, struct gx_node *x, stru
 
 /* ---- conv2d_dw ---- */
 
-static struct gx_conv_sizes dw_sizes(const struct gx_node *dw)
-{
-    return sizes_of(dw->in[0]->shape, dw->shape, dw->in[1]->shape, dw->attr);
-}
-
 static int conv2d_dw_shape(struct gx_node *y, struct gx_err *err)
 {
     const struct conv2d *a = y->attr;
@@ -264,37 +270,14 @@ static void conv2d_dw_gradient(struct gx_graph *g, struct gx_node *y, struct gx_
         dx[1] = add_conv(g, x, u, NULL, y->attr);
 }
 
-static size_t conv2d_dw_scratch(const struct gx_node *y, const struct gx_kernels *k, int threads)
-{
-    struct gx_conv_sizes s = dw_sizes(y);
-    return k->conv2d_method(&s, GX_CONV_DW) == GX_CONV_WINOGRAD
-               ? k->winograd_scratch(&s, GX_CONV_DW, threads)
-               : k->conv2d_scratch(&s, GX_CONV_DW, threads);
-}
-
-static void conv2d_dw_forward(const struct gx_call *call)
-{
-    struct gx_conv_sizes s = dw_sizes(call->node);
-    const struct gx_kernels *k = call->kernels;
-    bool winograd = k->conv2d_method(&s, GX_CONV_DW) == GX_CONV_WINOGRAD;
-    (winograd ? k->winograd_dw : k->conv2d_dw)(&s, call->x[0], call->x[1], call->y, call->scratch,
-                                               call->threads);
-}
-
-static double conv2d_dw_flops(const struct gx_node *y)
-{
-    struct gx_conv_sizes s = dw_sizes(y);
-    return flops_of(&s);
-}
-
 const struct gx_op gx_op_conv2d_dw = {
     .name = "conv2d_dw",
     .attr_size = sizeof(struct conv2d),
     .shape = conv2d_dw_shape,
     .gradient = conv2d_dw_gradient,
-    .scratch = conv2d_dw_scratch,
-    .forward = conv2d_dw_forward,
-    .flops = conv2d_dw_flops,
+    .scratch = scratch,
+    .forward = forward,
+    .flops = flops,
 };
 
 static struct gx_node *add_dw(struct gx_graph *g, struct gx_node *x, struct gx_node *dy,

@@ -19,14 +19,7 @@ struct gx_node *gx_greater(struct gx_graph *g, struct gx_node *x, struct gx_node
 struct gx_node *gx_leaky_gate(struct gx_graph *g, struct gx_node *x, struct gx_node *y,
                               float slope);
 
-/* For the plan's lowering (op/winograd.c): whether a convolution is better done by Winograd's
- * method here, and which way; the transformed weights as a node; the exchange itself. */
-bool gx_conv_wants_winograd(const struct gx_node *node, const struct gx_kernels *kernels,
-                            enum gx_conv_product *product);
-enum gx_conv_product gx_winograd_product(const struct gx_node *weights);
-struct gx_node *gx_winograd_weights_node(struct gx_graph *g, struct gx_node *w,
-                                         enum gx_conv_product product);
-void gx_winograd_replace(struct gx_graph *g, struct gx_node *conv, struct gx_node *u,
-                         enum gx_conv_product product);
+/* Whether these kernels do a conv2d, conv2d_dx or conv2d_dw by Winograd's method; false for others. */
+bool gx_conv2d_by_winograd(const struct gx_node *node, const struct gx_kernels *kernels);
 
 #endif

@@ -1,7 +1,6 @@
 /* A plan: program (what must run, in order), storage, placement, and the arena they lie in. */
 #include "ganx/plan.h"
 
-#include "plan/lower.h"
 #include "plan/order.h"
 #include "plan/recompute.h"
 #include "plan/storage.h"
@@ -65,7 +64,6 @@ static void make_program(struct gx_plan *plan)
             program->node[program->count++] = node;
     }
     free(live);
-    gx_lower_winograd(plan->graph, program, plan->settings.kernels);
 }
 
 /* ---- making and freeing ---- */

@@ -15,7 +15,7 @@ enum { RUNS = 9 };
 struct bench {
     const struct gx_kernels *k;
     struct gx_conv_sizes s;
-    float *x, *w, *y, *u;
+    float *x, *w, *y;
     void *scratch;
     int threads;
 };
@@ -45,12 +45,12 @@ static void run_dw(struct bench *b)
 
 static void run_winograd_y(struct bench *b)
 {
-    b->k->winograd_conv(&b->s, GX_CONV_Y, b->x, b->u, NULL, b->y, b->scratch, b->threads);
+    b->k->winograd_y(&b->s, b->x, b->w, NULL, b->y, b->scratch, b->threads);
 }
 
 static void run_winograd_dx(struct bench *b)
 {
-    b->k->winograd_conv(&b->s, GX_CONV_DX, b->y, b->u, NULL, b->x, b->scratch, b->threads);
+    b->k->winograd_dx(&b->s, b->y, b->w, NULL, b->x, b->scratch, b->threads);
 }
 
 static void run_winograd_dw(struct bench *b)
@@ -87,7 +87,7 @@ static void shape(const struct gx_kernels *k, int threads, const int v[7])
     struct gx_conv_sizes s = {1, v[5], v[6], v[0], v[1], v[2], v[2], v[3], v[4]};
     s.oh = (s.h + 2 * s.pad - s.kh) / s.stride + 1;
     s.ow = (s.w + 2 * s.pad - s.kw) / s.stride + 1;
-    bool winograd = s.kh == 3 && s.stride == 1 && s.pad <= 2;
+    bool winograd = gx_winograd_does(&s);
     size_t room = 0, more;
     for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++) {
         room = (more = k->conv2d_scratch(&s, p, threads)) > room ? more : room;
@@ -99,7 +99,6 @@ static void shape(const struct gx_kernels *k, int threads, const int v[7])
                       some((size_t)s.h * s.w * s.i),
                       some((size_t)s.kh * s.kw * s.i * s.o),
                       some((size_t)s.oh * s.ow * s.o),
-                      some(winograd ? (size_t)36 * s.i * s.o : 1),
                       some(room / sizeof(float)),
                       threads};
     printf("%4d %4d k%d s%d p%d %4dx%-4d", s.i, s.o, s.kh, s.stride, s.pad, s.h, s.w);
@@ -112,7 +111,7 @@ static void shape(const struct gx_kernels *k, int threads, const int v[7])
         report(&b, "winograd dw", run_winograd_dw);
     }
     printf("\n");
-    free(b.x), free(b.w), free(b.y), free(b.u), free(b.scratch);
+    free(b.x), free(b.w), free(b.y), free(b.scratch);
 }
 
 int main(int argc, char **argv)

@@ -12,7 +12,7 @@ enum { CASE_INPUTS = 4 };
 
 enum case_flags {
     CASE_KINK = 1,     /* inputs lie on kinks: no finite differences */
-    CASE_WINOGRAD = 2, /* must run through F(4x4,3x3) in the fast tiers */
+    CASE_WINOGRAD = 2, /* must run by Winograd's method in the fast tiers */
     CASE_LINEAR = 4    /* linear in each input: differences are exact for any step */
 };
 

@@ -1,36 +1,94 @@
-/* Winograd F(4x4,3x3), Lavin and Gray 2016, on the tiles of tile.h; winograd.h has the transforms.
+/* y and dx of a convolution by Winograd's method, Lavin and Gray 2016, on the tiles of tile.h;
+ * winograd.h tells the transforms, and what is a phase.
  *
- * A thread takes a batch of tiles, transforms all their channels into left blocks, and then for
- * each panel of output channels multiplies the 36 products and transforms them back while they are
- * in cache. Weights therefore lie as (panel, 36, in, panel width): each is read once a batch, in
- * order. Where `in` is small, several of the 36 share a row of a block. */
+ * A thread takes a batch of tiles and transforms all their channels into left blocks. Then for each
+ * panel of output channels it transforms a chunk of the weights, multiplies the 36 products while
+ * both are in cache, and so on for all chunks; the sums are transformed back from there. Weights
+ * are transformed anew for each batch: that costs less than to read the many more transformed ones
+ * from memory, and nothing has to be kept. Where channels are few, several of the 36 share a row of
+ * a block. */
 #include "kernel/simd/winograd.h"
 
-enum { SLAB = GX_DEPTH * GX_COLS };
-
-/* As many tiles as stay in L2 with all their channels: 1.5 MiB. */
-static struct gx_layout layout_of(int in)
-{
-    int width = (in + GX_LANES - 1) / GX_LANES * GX_LANES;
-    int fit = (3 << 17) / 36 / width / GX_ROWS * GX_ROWS;
-    return gx_layout_of(in, fit > GX_BLOCK_ROWS ? GX_BLOCK_ROWS : fit < 12 ? 12 : fit);
-}
-
-struct room {
-    float *blocks, *sums, *slab, *patch;
-    size_t floats;
+enum {
+    CHUNK = 64, /* input channels whose weights are transformed at once; GX_DEPTH is a multiple */
+    GROUP = 16, /* those that are gathered at once: a cache line */
+    TAPS = 16,  /* most of a part of the kernel */
+    SLAB_STEP = CHUNK * GX_COLS + 80, /* floats from one of the 36 to the next: see gx_apart */
+    LEAST = 2 * GX_ROWS,              /* tiles for which weights are transformed */
 };
 
-static struct room room_of(int in, float *base)
+/* The sizes of one call: the picture read (in channels, in_phases), and that written. */
+struct job {
+    struct gx_winograd form;
+    struct gx_tiles tiles;
+    const float *w, *bias;
+    float *y;
+    int wi, wo, k; /* of the weights (k,k,wi,wo) */
+    bool rotated;
+    int images, in, out, in_phases, out_phases, oh, ow;
+    int first; /* grid point (0, 0) of phase (p, q) is pixel (first + p, first + q) of y */
+    struct gx_layout layout;
+};
+
+/* For a batch of as many tiles as stay in L2 with their channels, or as there are. */
+static struct gx_layout layout_of(int channels, int64_t tiles)
 {
-    struct gx_layout l = layout_of(in);
-    size_t blocks = gx_layout_floats(&l), sums = (size_t)36 * l.tiles * GX_COLS;
-    struct room r;
-    r.blocks = base;
-    r.sums = base + blocks;
-    r.slab = r.sums + sums;
-    r.patch = r.slab + SLAB;
-    r.floats = (blocks + sums + SLAB + (size_t)36 * l.width + 15) / 16 * 16;
+    int width = (channels + GX_LANES - 1) / GX_LANES * GX_LANES;
+    int fit = (3 << 17) / 36 / width / GX_ROWS * GX_ROWS; /* 1.5 MiB */
+    fit = fit > GX_BLOCK_ROWS ? GX_BLOCK_ROWS : fit < LEAST ? LEAST : fit;
+    return gx_layout_of(channels, gx_least(tiles, fit));
+}
+
+static int64_t tiles_of(const struct job *j)
+{
+    return (int64_t)j->images * j->tiles.down * j->tiles.across;
+}
+
+static struct job job_of(const struct gx_conv_sizes *s, bool forward)
+{
+    struct job j = {.form = gx_winograd_of(s), .wi = s->i, .wo = s->o, .k = s->kh};
+    struct gx_tiles *v = &j.tiles;
+    int step = s->stride, down, across;
+    j.rotated = !forward;
+    if (forward) {
+        *v = (struct gx_tiles){NULL, s->h, s->w, s->i, step, -s->pad, -s->pad, 6, j.form.m};
+        j.in = s->i, j.out = s->o, j.oh = down = s->oh, j.ow = across = s->ow;
+        j.in_phases = step, j.out_phases = 1;
+    } else {
+        /* Grid point e of phase p is pixel step e + p - pad of dx, and meets g from e - r + 1 to e. */
+        int e = s->pad / step, from = e - j.form.r + 1;
+        *v = (struct gx_tiles){NULL, s->oh, s->ow, s->o, 1, from, from, 6, j.form.m};
+        j.in = s->o, j.out = s->i, j.oh = s->h, j.ow = s->w;
+        j.in_phases = 1, j.out_phases = step;
+        j.first = step * e - s->pad;
+        down = (s->h - 1 + s->pad) / step - e + 1;
+        across = (s->w - 1 + s->pad) / step - e + 1;
+    }
+    v->down = (down + j.form.m - 1) / j.form.m;
+    v->across = (across + j.form.m - 1) / j.form.m;
+    j.images = s->n;
+    j.layout = layout_of(j.in * j.in_phases * j.in_phases, tiles_of(&j));
+    return j;
+}
+
+/* A thread's scratch. */
+struct room {
+    float *blocks, *sums, *slab, *taps, *patch;
+};
+
+static size_t room_floats(const struct job *j)
+{
+    return gx_layout_floats(&j->layout) + (size_t)36 * j->layout.tiles * GX_COLS +
+           (size_t)36 * SLAB_STEP + (size_t)TAPS * GROUP * GX_COLS + (size_t)36 * j->layout.width;
+}
+
+static struct room room_of(const struct job *j, float *base)
+{
+    struct room r = {.blocks = base};
+    r.sums = base + gx_layout_floats(&j->layout);
+    r.slab = r.sums + (size_t)36 * j->layout.tiles * GX_COLS;
+    r.taps = r.slab + (size_t)36 * SLAB_STEP;
+    r.patch = r.taps + (size_t)TAPS * GROUP * GX_COLS;
     return r;
 }
 
@@ -39,86 +97,8 @@ size_t GX_TIERED(winograd_scratch)(const struct gx_conv_sizes *s, enum gx_conv_p
 {
     if (product == GX_CONV_DW)
         return GX_TIERED(winograd_dw_floats)(s, threads) * sizeof(float);
-    return room_of(product == GX_CONV_Y ? s->i : s->o, NULL).floats * sizeof(float) * threads;
-}
-
-/* Measured on both tiers (make tune). Transforming costs by the channel of each side, what it saves
- * by pairs of them. The gradient of the weights also writes and reads 36 sums a pair, which only
- * some number of tiles repays, more where the sums do not stay in a cache. */
-enum gx_conv_method GX_TIERED(conv2d_method)(const struct gx_conv_sizes *s,
-                                             enum gx_conv_product product)
-{
-    bool winograd =
-        s->kh == 3 && s->kw == 3 && s->stride == 1 && s->pad <= 2 && s->i >= 16 && s->o >= 16;
-    if (winograd && product == GX_CONV_DW) {
-        int64_t tiles = (int64_t)s->n * ((s->oh + 3) / 4) * ((s->ow + 3) / 4);
-        int64_t pixels = (int64_t)s->n * s->oh * s->ow;
-        winograd = tiles >= ((int64_t)s->i * s->o > 1 << 17 ? 32 : 12) && pixels >= 8 * tiles;
-    }
-    return winograd ? GX_CONV_WINOGRAD : GX_CONV_GEMM;
-}
-
-/* ---- weights ---- */
-
-/* out (6) = D E in (3). */
-GX_INLINE void transform_weights(const vf *in, const int in_step, vf *out, const int out_step)
-{
-    gx_evaluate(3, in, in_step, out, out_step);
-    for (int t = 1; t < 5; t++)
-        out[t * out_step] *= gx_factor(t);
-}
-
-/* One vector of outputs: taps[9] -> u[36]. */
-static void transform_taps(const vf *taps, vf *u)
-{
-    vf half[18];
-    for (int col = 0; col < 3; col++)
-        transform_weights(taps + col, 3, half + col, 3);
-    for (int row = 0; row < 6; row++)
-        transform_weights(half + 3 * row, 1, u + 6 * row, 1);
-}
-
-enum { WEIGHTS = 16 }; /* inputs whose taps are gathered at once: a cache line of them */
-
-/* Taps of inputs k.. (up to WEIGHTS) and a panel of outputs: each line of w is read once. */
-static void gather_taps(const float *w, int i, int o, bool rotate, int k, int inputs, int panel,
-                        int width, float taps[WEIGHTS][9][GX_COLS])
-{
-    for (int t = 0; t < 9; t++)
-        if (rotate)
-            for (int j = 0; j < width; j++) {
-                const float *from = w + ((int64_t)(8 - t) * i + panel + j) * o + k;
-                for (int m = 0; m < inputs; m++)
-                    taps[m][t][j] = from[m];
-            }
-        else
-            for (int m = 0; m < inputs; m++)
-                gx_copy(taps[m][t], w + ((int64_t)t * i + k + m) * o + panel, width);
-}
-
-void GX_TIERED(winograd_weights)(const struct gx_conv_sizes *s, enum gx_conv_product product,
-                                 const float *w, float *u, int threads)
-{
-    bool rotate = product == GX_CONV_DX;
-    int i = s->i, o = s->o;
-    int in = rotate ? o : i, out = rotate ? i : o;
-#pragma omp parallel for collapse(2) schedule(static) num_threads(threads)
-    for (int panel = 0; panel < out; panel += GX_COLS)
-        for (int k = 0; k < in; k += WEIGHTS) {
-            int width = gx_least(GX_COLS, out - panel), inputs = gx_least(WEIGHTS, in - k);
-            float taps[WEIGHTS][9][GX_COLS] = {{{0}}};
-            gather_taps(w, i, o, rotate, k, inputs, panel, width, taps);
-            for (int m = 0; m < inputs; m++)
-                for (int n = 0; n < width; n += GX_LANES) {
-                    vf moved[9], result[36];
-                    for (int t = 0; t < 9; t++)
-                        moved[t] = gx_load(taps[m][t] + n);
-                    transform_taps(moved, result);
-                    float *to = u + (int64_t)36 * in * panel + (int64_t)(k + m) * width + n;
-                    for (int t = 0; t < 36; t++, to += (int64_t)in * width)
-                        gx_copy(to, (const float *)&result[t], gx_least(GX_LANES, width - n));
-                }
-        }
+    struct job j = job_of(s, product == GX_CONV_Y);
+    return room_floats(&j) * sizeof(float) * threads;
 }
 
 /* ---- input ---- */
@@ -145,12 +125,14 @@ struct gx_view GX_TIERED(winograd_view)(const struct gx_tiles *v, int64_t tile, 
     return (struct gx_view){patch, (int64_t)v->side * width, width};
 }
 
-void GX_TIERED(winograd_input)(const struct gx_tiles *v, int64_t first, int count, int at,
-                               const struct gx_layout *l, float *blocks, float *patch)
+/* One phase of the picture, to the channels from `channel` on. */
+static void input_phase(const struct gx_tiles *v, int64_t first, int count, int at, int channel,
+                        const struct gx_layout *l, float *blocks, float *patch)
 {
+    int width = (v->c + GX_LANES - 1) / GX_LANES * GX_LANES;
     for (int tile = 0; tile < count; tile++) {
-        struct gx_view from = GX_TIERED(winograd_view)(v, first + tile, l->width, patch);
-        for (int c = 0; c < l->width; c += GX_LANES) {
+        struct gx_view from = GX_TIERED(winograd_view)(v, first + tile, width, patch);
+        for (int c = 0; c < width; c += GX_LANES) {
             vf half[36], out[6];
             for (int j = 0; j < 6; j++) {
                 vf in[6];
@@ -161,117 +143,250 @@ void GX_TIERED(winograd_input)(const struct gx_tiles *v, int64_t first, int coun
             for (int i = 0; i < 6; i++) {
                 gx_interpolate(half + 6 * i, 1, out, 1);
                 for (int j = 0; j < 6; j++)
-                    gx_store(gx_element(l, blocks, 6 * i + j, c) + (int64_t)(at + tile) * GX_LDA,
+                    gx_store(gx_element(l, blocks, 6 * i + j, channel + c) +
+                                 (int64_t)(at + tile) * GX_LDA,
                              out[j]);
             }
         }
     }
 }
 
-/* ---- output ---- */
+void GX_TIERED(winograd_input)(const struct gx_tiles *v, int phases, int64_t first, int count,
+                               int at, const struct gx_layout *l, float *blocks, float *patch)
+{
+    for (int p = 0; p < phases * phases; p++) {
+        struct gx_tiles phase = *v;
+        phase.oy += p / phases;
+        phase.ox += p % phases;
+        input_phase(&phase, first, count, at, p * v->c, l, blocks, patch);
+    }
+}
 
-/* The tiles, weights and sizes of one call. */
-struct job {
-    struct gx_tiles tiles;
-    const float *u, *bias;
-    float *y;
-    int in, out, oh, ow;
-    struct gx_layout layout;
+/* ---- weights ---- */
+
+/* Where the weights of an input channel lie: tap t of input m, output n at tap[t] + m row + n. */
+struct taps {
+    const float *tap[TAPS];
+    int64_t row;
 };
 
-/* A vector of channels of one tile: its 36 sums are `step` floats apart. */
-static inline void output_vector(const struct job *j, const float *sums, int64_t step,
-                                 struct gx_corner k, int n, int count)
+/* The taps of inputs k .. k + inputs and outputs n .. n + width of a phase of the kernel: in place,
+ * or for dx, which reads them turned and with inputs along rows, transposed into `copy`. */
+static struct taps taps_of(const struct job *j, int phase, int k, int inputs, int n, int width,
+                           float *copy)
 {
-    vf half[24], bias = j->bias ? gx_load_some(j->bias + n, count) : (vf){0};
+    int r = j->form.r, step = j->form.stride, padded = width > GX_LANES ? GX_COLS : GX_LANES;
+    int p = j->rotated ? phase : k / j->in, c = j->rotated ? k : k % j->in;
+    struct taps taps = {.row = j->rotated ? padded : j->wo};
+    for (int t = 0; t < r * r; t++) {
+        int a = j->rotated ? r - 1 - t / r : t / r, b = j->rotated ? r - 1 - t % r : t % r;
+        int ky = a * step + p / step, kx = b * step + p % step;
+        const float *w = j->w + (int64_t)(ky * j->k + kx) * j->wi * j->wo;
+        float *to = copy + (int64_t)t * GROUP * GX_COLS;
+        taps.tap[t] = j->rotated ? to : w + (int64_t)c * j->wo + n;
+        if (j->rotated)
+            GX_TIERED(pack_transposed)
+        (w + (int64_t)n * j->wo + c, j->wo, 0, inputs, inputs, width, to);
+    }
+    return taps;
+}
+
+/* D E_r w E_r' D of one input channel and a vector of outputs, to `to` and so on, SLAB_STEP
+ * apart. */
+GX_INLINE void transform_taps(const int r, const struct taps *taps, int64_t at, int count,
+                              float *to)
+{
+    vf in[TAPS], half[24], out[6];
+    for (int t = 0; t < r * r; t++)
+        in[t] = gx_load_some(taps->tap[t] + at, count);
+    for (int b = 0; b < r; b++)
+        gx_evaluate(r, in + b, r, half + b, r);
+    for (int a = 0; a < 6; a++) {
+        gx_evaluate(r, half + r * a, 1, out, 1);
+        for (int b = 0; b < 6; b++)
+            gx_store(to + (6 * a + b) * SLAB_STEP, out[b] * (gx_factor(a) * gx_factor(b)));
+    }
+}
+
+typedef void taps_function(const struct taps *taps, int inputs, int width, float *slab);
+
+/* For r taps: all of a group, into the slab's rows of whole vectors. */
+#define DEFINE_TAPS(r)                                                                             \
+    static void taps_##r(const struct taps *taps, int inputs, int width, float *slab)              \
+    {                                                                                              \
+        for (int m = 0; m < inputs; m++)                                                           \
+            for (int v = 0; v < width; v += GX_LANES, slab += GX_LANES)                            \
+                transform_taps(r, taps, m * taps->row + v, width - v, slab);                       \
+    }
+GX_EACH_FORM(DEFINE_TAPS)
+
+/* Weights of inputs k .. k + depth for a panel, as 36 panels SLAB_STEP apart. */
+static void transform_weights(const struct job *j, int phase, int k, int depth, int n, int width,
+                              const struct room *room)
+{
+#define ROW(r) [r] = taps_##r,
+    static taps_function *const functions[] = {GX_EACH_FORM(ROW)};
+#undef ROW
+    int padded = width > GX_LANES ? GX_COLS : GX_LANES;
+    for (int g = 0; g < depth; g += GROUP) {
+        int inputs = gx_least(GROUP, depth - g);
+        struct taps taps = taps_of(j, phase, k + g, inputs, n, width, room->taps);
+        functions[j->form.r](&taps, inputs, width, room->slab + (int64_t)g * padded);
+    }
+}
+
+/* ---- output ---- */
+
+/* A vector of channels n .. n + count of one tile: its 36 sums are `step` floats apart. */
+GX_INLINE void output_vector(const int m, const struct job *j, int phase, const float *sums,
+                             int64_t step, struct gx_corner k, int n, int count)
+{
+    vf half[30], out[5], bias = j->bias ? gx_load_some(j->bias + n, count) : (vf){0};
     for (int b = 0; b < 6; b++) {
         vf in[6];
         for (int a = 0; a < 6; a++)
             in[a] = gx_load(sums + (6 * a + b) * step);
-        gx_collect(4, in, 1, half + b, 6);
+        gx_collect(m, in, 1, half + b, 6);
     }
-    int high = gx_least(4, j->oh - k.row), wide = gx_least(4, j->ow - k.col);
-    for (int a = 0; a < high; a++) {
-        vf out[4];
-        gx_collect(4, half + 6 * a, 1, out, 1);
-        float *y = j->y + (((k.n * j->oh) + k.row + a) * j->ow + k.col) * j->out + n;
-        for (int b = 0; b < wide; b++)
-            gx_store_some(y + (int64_t)b * j->out, out[b] + bias, count);
+    int apart = j->out_phases, row = k.row * apart + j->first + phase / apart;
+    int col = k.col * apart + j->first + phase % apart;
+    for (int a = 0; a < m; a++, row += apart) {
+        if (row < 0 || row >= j->oh)
+            continue;
+        gx_collect(m, half + 6 * a, 1, out, 1);
+        float *y = j->y + ((k.n * j->oh + row) * j->ow + col) * j->out + n;
+        for (int b = 0; b < m; b++)
+            if (col + b * apart >= 0 && col + b * apart < j->ow)
+                gx_store_some(y + (int64_t)b * apart * j->out, out[b] + bias, count);
     }
 }
 
+/* Asks for the lines of y that a tile will be written to: they lie too far apart for the CPU to
+ * foresee. */
+static void prefetch_output(const struct job *j, int phase, struct gx_corner k, int n, int width)
+{
+    int apart = j->out_phases, row = k.row * apart + j->first + phase / apart;
+    int col = k.col * apart + j->first + phase % apart;
+    const float *y = j->y + ((k.n * j->oh + row) * j->ow + col) * j->out + n;
+    for (int a = 0; a < j->form.m; a++)
+        for (int b = 0; b < j->form.m; b++)
+            for (int v = 0; v < width; v += 16)
+                __builtin_prefetch(y + ((int64_t)a * j->ow + b) * apart * j->out + v, 1);
+}
+
+typedef void output_function(const struct job *j, int phase, const float *sums, int64_t step,
+                             struct gx_corner k, int n, int count);
+
+#define DEFINE_OUTPUT(r)                                                                           \
+    static void output_##r(const struct job *j, int phase, const float *sums, int64_t step,        \
+                           struct gx_corner k, int n, int count)                                   \
+    {                                                                                              \
+        output_vector(7 - r, j, phase, sums, step, k, n, count);                                   \
+    }
+GX_EACH_FORM(DEFINE_OUTPUT)
+
 /* ---- products ---- */
 
-/* The 36 products of a batch with the panel of `width` weights at channel n, into sums
+/* The 36 products of a batch with the panel of weights at channel n of a phase, into sums
  * (36, tiles, padded). */
-static void multiply_panel(const struct job *j, int n, int width, int padded, int count,
-                           struct room *room)
+static void multiply_panel(const struct job *j, int phase, int n, int width, int padded, int count,
+                           const struct room *room)
 {
     const struct gx_layout *l = &j->layout;
-    const float *u = j->u + (int64_t)36 * j->in * n;
     const float zero[GX_COLS] = {0};
-    int tiles = (count + GX_ROWS - 1) / GX_ROWS;
-    for (int t = 0; t < 36; t++)
-        for (int k = 0; k < j->in; k += GX_DEPTH) {
-            int depth = gx_least(GX_DEPTH, j->in - k);
-            const float *a = gx_element(l, room->blocks, t, k), *panel = u;
-            if (width < padded) {
-                GX_TIERED(pack)(u, width, depth, width, room->slab);
-                panel = room->slab;
-            }
+    int tiles = (count + GX_ROWS - 1) / GX_ROWS, in = j->in * j->in_phases * j->in_phases;
+    for (int k = 0; k < in; k += CHUNK) {
+        int depth = gx_least(CHUNK, in - k);
+        transform_weights(j, phase, k, depth, n, width, room);
+        for (int t = 0; t < 36; t++)
             for (int q = 0; q < tiles; q++) {
                 int r0 = count * q / tiles, high = count * (q + 1) / tiles - r0;
                 float *to[GX_ROWS];
                 for (int r = 0; r < high; r++)
                     to[r] = room->sums + ((int64_t)t * l->tiles + r0 + r) * padded;
                 GX_TIERED(tile)
-                (high, padded == GX_COLS, false, depth, a + (int64_t)r0 * GX_LDA, panel, to,
-                 k ? NULL : zero);
+                (high, padded == GX_COLS, false, depth,
+                 gx_element(l, room->blocks, t, k) + (int64_t)r0 * GX_LDA,
+                 room->slab + (int64_t)t * SLAB_STEP, to, k ? NULL : zero);
             }
-            u += (int64_t)depth * width;
-        }
+    }
 }
 
-static void run_part(const struct job *j, struct gx_part part, struct room room)
+static void run_panel(const struct job *j, int phase, int64_t first, int count, int n, int width,
+                      const struct room *room)
 {
-    for (int64_t m = part.m0; m < part.m1; m += j->layout.tiles) {
+#define ROW(r) [r] = output_##r,
+    static output_function *const functions[] = {GX_EACH_FORM(ROW)};
+#undef ROW
+    int padded = width > GX_LANES ? GX_COLS : GX_LANES;
+    multiply_panel(j, phase, n, width, padded, count, room);
+    for (int t = 0; t < count; t++) {
+        struct gx_corner k = gx_corner_of(&j->tiles, first + t);
+        prefetch_output(j, phase, gx_corner_of(&j->tiles, first + t + 1), n, width);
+        for (int v = 0; v < width; v += GX_LANES)
+            functions[j->form.r](j, phase, room->sums + (int64_t)t * padded + v,
+                                 (int64_t)j->layout.tiles * padded, k, n + v,
+                                 gx_least(GX_LANES, width - v));
+    }
+}
+
+static void run_part(const struct job *j, struct gx_part part, const struct room *room)
+{
+    for (int64_t m = part.m0; m < part.m1 && part.n0 < part.n1; m += j->layout.tiles) {
         int count = gx_least(j->layout.tiles, part.m1 - m);
-        if (part.n1 > part.n0)
-            GX_TIERED(winograd_input)(&j->tiles, m, count, 0, &j->layout, room.blocks, room.patch);
-        for (int n = part.n0; n < part.n1; n += GX_COLS) {
-            int width = gx_least(GX_COLS, j->out - n);
-            int padded = width > GX_LANES ? GX_COLS : GX_LANES;
-            multiply_panel(j, n, width, padded, count, &room);
-            for (int t = 0; t < count; t++)
-                for (int v = 0; v < width; v += GX_LANES)
-                    output_vector(j, room.sums + (int64_t)t * padded + v,
-                                  (int64_t)j->layout.tiles * padded, gx_corner_of(&j->tiles, m + t),
-                                  n + v, gx_least(GX_LANES, width - v));
-        }
+        GX_TIERED(winograd_input)
+        (&j->tiles, j->in_phases, m, count, 0, &j->layout, room->blocks, room->patch);
+        for (int phase = 0; phase < j->out_phases * j->out_phases; phase++)
+            for (int n = part.n0; n < part.n1; n += GX_COLS)
+                run_panel(j, phase, m, count, n, gx_least(GX_COLS, part.n1 - n), room);
     }
 }
 
-void GX_TIERED(winograd_conv)(const struct gx_conv_sizes *s, enum gx_conv_product product,
-                              const float *in, const float *u, const float *bias, float *out,
-                              void *scratch, int threads)
+static void run(const struct job *j, void *scratch, int threads)
 {
-    struct job job = {.u = u, .bias = bias, .y = out};
-    if (product == GX_CONV_Y) {
-        job.in = s->i, job.out = s->o, job.oh = s->oh, job.ow = s->ow;
-        job.tiles = (struct gx_tiles){in, s->h, s->w, s->i, 1, -s->pad, -s->pad, 6, 4};
-    } else {
-        int pad = 2 - s->pad;
-        job.in = s->o, job.out = s->i, job.oh = s->h, job.ow = s->w;
-        job.tiles = (struct gx_tiles){in, s->oh, s->ow, s->o, 1, -pad, -pad, 6, 4};
-    }
-    job.tiles.down = (job.oh + 3) / 4;
-    job.tiles.across = (job.ow + 3) / 4;
-    job.layout = layout_of(job.in);
-    int64_t tiles = (int64_t)s->n * job.tiles.down * job.tiles.across;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
-        struct room room = room_of(job.in, NULL);
-        room = room_of(job.in, (float *)scratch + id * room.floats);
-        run_part(&job, GX_TIERED(split)(tiles, job.out, id, threads), room);
+        struct room room = room_of(j, (float *)scratch + id * room_floats(j));
+        run_part(j, GX_TIERED(split)(tiles_of(j), j->out, id, threads), &room);
     }
+}
+
+void GX_TIERED(winograd_y)(const struct gx_conv_sizes *s, const float *x, const float *w,
+                           const float *bias, float *y, void *scratch, int threads)
+{
+    struct job j = job_of(s, true);
+    j.tiles.x = x, j.w = w, j.bias = bias, j.y = y;
+    run(&j, scratch, threads);
+}
+
+void GX_TIERED(winograd_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
+                            const float *bias, float *dx, void *scratch, int threads)
+{
+    struct job j = job_of(s, false);
+    j.tiles.x = g, j.w = w, j.bias = bias, j.y = dx;
+    run(&j, scratch, threads);
+}
+
+/* ---- choice ---- */
+
+/* Measured on both tiers (make tune). Transforms cost by the channel of each side, what they save
+ * by pairs of channels. With stride 2 a pair of weights becomes nine times as many, which only
+ * pictures repay that are larger than those that have so many channels. The gradient of the weights
+ * writes and reads 36 sums a pair: some number of tiles repays it, more where they fit no cache. */
+enum gx_conv_method GX_TIERED(conv2d_method)(const struct gx_conv_sizes *s,
+                                             enum gx_conv_product product)
+{
+    int64_t pairs = (int64_t)s->i * s->o * s->stride * s->stride;
+    bool worth = gx_winograd_does(s) && s->i >= 16 && s->o >= 16;
+    if (worth && product == GX_CONV_DW) {
+        int m = gx_winograd_of(s).m, down = (s->oh + m - 1) / m, across = (s->ow + m - 1) / m;
+        int64_t tiles = (int64_t)s->n * down * across, pixels = (int64_t)s->n * s->oh * s->ow;
+        worth = tiles >= (s->stride == 2    ? 48
+                          : pairs > 1 << 17 ? 32
+                                            : 12) &&
+                2 * pixels >= m * m * tiles;
+    } else if (worth && s->stride == 2) {
+        worth = product == GX_CONV_Y ? s->i <= 128 : s->i <= 256 && s->o <= 512;
+    }
+    return worth ? GX_CONV_WINOGRAD : GX_CONV_GEMM;
 }

@@ -7,12 +7,17 @@
  *   evaluate: E, the values at the points of a polynomial of n coefficients,
  *   collect:  its transpose E', from six values to n,
  *   interpolate: B', the transpose of finding six coefficients from six values,
- *   and one factor a point, 1 / m'(p), which every transform of the kernel takes:
+ *   and one factor a point, D, which every transform of the kernel takes:
  *
- *   y  = E_m' [(D E_r w) . (B' x)]           outputs from taps
- *   dw = E_r' D sum over tiles [(E_m g) . (B' x)]
+ *   y  = E_m' [(D E_r w) . (B' x)]                          outputs from taps
+ *   dw = E_r' D [sum over tiles of (E_m g) . (B' x)]        taps from outputs
  *
- * each in both directions of the picture. So one transform of x serves both. */
+ * each in both directions of the picture. 3x3 has r = 3, 4x4 has r = 4.
+ *
+ * A convolution with stride 2 is four of stride 1 with half the taps: phase (p, q) of the kernel,
+ * its taps (2a + p, 2b + q), meets phase (p, q) of the picture, its pixels (2y + p, 2x + q); they
+ * are summed as if each were so many channels more. As dx is that transposed, each phase of dx
+ * comes from all of g. So 4x4 with stride 2 has r = 2. */
 #ifndef GX_KERNEL_WINOGRAD_H
 #define GX_KERNEL_WINOGRAD_H
 
@@ -20,6 +25,20 @@
 
 #define GX_P 0.70710678118654752f
 #define GX_Q 1.41421356237309505f
+
+/* How a convolution is done: m outputs a side of each tile from r taps, phases stride x stride. */
+struct gx_winograd {
+    int r, m, stride;
+};
+
+static inline struct gx_winograd gx_winograd_of(const struct gx_conv_sizes *s)
+{
+    int r = s->kh / s->stride;
+    return (struct gx_winograd){r, 7 - r, s->stride};
+}
+
+/* What is defined once for each r: X(r). */
+#define GX_EACH_FORM(X) X(2) X(3) X(4)
 
 #define GX_INLINE static inline __attribute__((always_inline))
 
@@ -154,12 +173,13 @@ struct gx_view {
 struct gx_view GX_TIERED(winograd_view)(const struct gx_tiles *v, int64_t tile, int width,
                                         float *patch);
 
-/* Transforms the tiles first .. first + count, of six points a side, into blocks, from row `at` of
- * each on. patch: 36 points of layout->width. */
-void GX_TIERED(winograd_input)(const struct gx_tiles *v, int64_t first, int count, int at,
-                               const struct gx_layout *layout, float *blocks, float *patch);
+/* Transforms the tiles first .. first + count, of six points a side, of each phase of v (whose own
+ * oy and ox are phase 0's) into blocks, from row `at` of each on. Channels of a phase follow those
+ * of the one before. patch: 36 points of a phase. */
+void GX_TIERED(winograd_input)(const struct gx_tiles *v, int phases, int64_t first, int count,
+                               int at, const struct gx_layout *layout, float *blocks, float *patch);
 
-/* dw of a convolution (winograd_dw.c): scratch in floats. */
+/* Scratch of winograd_dw (winograd_dw.c), in floats. */
 size_t GX_TIERED(winograd_dw_floats)(const struct gx_conv_sizes *s, int threads);
 
 #endif

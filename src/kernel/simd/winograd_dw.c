@@ -1,10 +1,9 @@
-/* The weight gradient of a 3x3 convolution with stride 1 by Winograd's method: F(3x3,4x4), the
- * transpose of F(4x4,3x3) in its weights (winograd.h):
+/* The weight gradient of a convolution by Winograd's method (winograd.h):
  *
- *   dw = E_3' D [sum over tiles of (E_4 g) . (B' x)] D E_3,  x 6x6 and g 4x4 to a tile.
+ *   dw = E_r' D [sum over tiles of (E_m g E_m') . (B' x B)] D E_r,  x 6x6 and g (m,m) to a tile.
  *
- * The sum over tiles makes 36 products of matrices, (i, tiles) times (tiles, o), with a quarter of
- * the direct method's multiplications. A batch of tiles is transformed, all threads sharing its
+ * The sum over tiles makes 36 products of matrices, (i, tiles) times (tiles, o): for 3x3 a quarter
+ * of the direct method's multiplications. A batch of tiles is transformed, all threads sharing its
  * tiles; then each thread adds the products of some of the 36 elements to their sums; after the
  * last batch each transforms some rows of sums back. No sum is shared, so the result does not
  * depend on the number of threads; a batch has at most GX_DEPTH tiles, so that no chain of float32
@@ -18,8 +17,10 @@ enum {
 };
 
 struct job {
+    struct gx_winograd form;
     struct gx_tiles x, g;
-    int i, o, right; /* right: o up to whole panels' rows */
+    int channels, i, o, k; /* channels: i of all phases; the kernel is (k,k,i,o) */
+    int right;             /* o, up to whole vectors */
     int64_t tiles;
     struct gx_layout left;
     float *blocks, *panels, *sums, *patches;
@@ -30,43 +31,106 @@ struct job {
 
 static struct job job_of(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw)
 {
-    struct job j = {.i = s->i, .o = s->o, .dw = dw};
-    int down = (s->oh + 3) / 4, across = (s->ow + 3) / 4;
-    j.x = (struct gx_tiles){x, s->h, s->w, s->i, 1, -s->pad, -s->pad, 6, 4, down, across};
-    j.g = (struct gx_tiles){g, s->oh, s->ow, s->o, 1, 0, 0, 4, 4, down, across};
+    struct job j = {.form = gx_winograd_of(s), .i = s->i, .o = s->o, .k = s->kh};
+    int m = j.form.m, down = (s->oh + m - 1) / m, across = (s->ow + m - 1) / m;
+    j.x = (struct gx_tiles){x, s->h, s->w, s->i, s->stride, -s->pad, -s->pad, 6, m, down, across};
+    j.g = (struct gx_tiles){g, s->oh, s->ow, s->o, 1, 0, 0, m, m, down, across};
+    j.dw = dw;
+    j.channels = s->i * s->stride * s->stride;
     j.right = (s->o + GX_LANES - 1) / GX_LANES * GX_LANES;
     j.tiles = (int64_t)s->n * down * across;
-    int width = gx_layout_of(s->i, 0).width;
+    int width = gx_layout_of(j.channels, 0).width;
     int most = BATCH / 36 / (width + j.right);
     most = most > GX_DEPTH ? GX_DEPTH : most < LEAST ? LEAST : most;
     int64_t batches = (j.tiles + most - 1) / most;
-    j.left = gx_layout_of(s->i, (int)((j.tiles + batches - 1) / batches));
+    j.left = gx_layout_of(j.channels, (int)((j.tiles + batches - 1) / batches));
     j.panel_step = gx_apart((int64_t)j.left.tiles * j.right);
-    j.sum_step = gx_apart((int64_t)s->i * s->o);
+    j.sum_step = gx_apart((int64_t)j.channels * s->o);
     j.patch = (size_t)36 * (width > j.right ? width : j.right);
     return j;
 }
 
-/* Lays the job's parts out from `base` on; the floats that they take with so many threads. */
-static size_t lay(struct job *j, float *base, int threads)
+static size_t floats_of(const struct job *j, int threads)
 {
-    size_t blocks = gx_layout_floats(&j->left), panels = 36 * j->panel_step;
-    size_t sums = 36 * j->sum_step;
+    return gx_layout_floats(&j->left) + 36 * (j->panel_step + j->sum_step) + threads * j->patch;
+}
+
+static void lay(struct job *j, float *base)
+{
     j->blocks = base;
-    j->panels = base + blocks;
-    j->sums = j->panels + panels;
-    j->patches = j->sums + sums;
-    return blocks + panels + sums + threads * j->patch;
+    j->panels = base + gx_layout_floats(&j->left);
+    j->sums = j->panels + 36 * j->panel_step;
+    j->patches = j->sums + 36 * j->sum_step;
 }
 
 size_t GX_TIERED(winograd_dw_floats)(const struct gx_conv_sizes *s, int threads)
 {
     struct job j = job_of(s, NULL, NULL, NULL);
-    return lay(&j, NULL, threads);
+    return floats_of(&j, threads);
 }
 
-/* Tiles at .. at + count of the batch that begins at tile `first` and has `batch`: E_4 g, in the
- * panels that tile.h multiplies with. */
+/* E_m g E_m' of a vector of channels, to `to` and so on, `step` apart. */
+GX_INLINE void evaluate_vector(const int m, struct gx_view from, int c, float *to, int64_t step)
+{
+    vf half[30], out[6];
+    for (int b = 0; b < m; b++) {
+        vf in[5];
+        for (int a = 0; a < m; a++)
+            in[a] = gx_load(from.x + a * from.row + b * from.col + c);
+        gx_evaluate(m, in, 1, half + b, m);
+    }
+    for (int a = 0; a < 6; a++) {
+        gx_evaluate(m, half + m * a, 1, out, 1);
+        for (int b = 0; b < 6; b++)
+            gx_store(to + (6 * a + b) * step, out[b]);
+    }
+}
+
+/* The r x r gradients of row `row` of the sums (its channel of its phase) and of a vector of
+ * outputs. */
+GX_INLINE void collect_vector(const int r, const struct job *j, int row, int o, int count)
+{
+    int stride = j->form.stride, phase = row / j->i;
+    const float *sums = j->sums + (int64_t)row * j->o + o;
+    float *dw = j->dw + (int64_t)(row % j->i) * j->o + o;
+    vf half[24], out[4];
+    for (int b = 0; b < 6; b++) {
+        vf in[6];
+        for (int a = 0; a < 6; a++)
+            in[a] = gx_load_some(sums + (6 * a + b) * j->sum_step, count) *
+                    (gx_factor(a) * gx_factor(b));
+        gx_collect(r, in, 1, half + b, 6);
+    }
+    for (int a = 0; a < r; a++) {
+        gx_collect(r, half + 6 * a, 1, out, 1);
+        for (int b = 0; b < r; b++) {
+            int ky = a * stride + phase / stride, kx = b * stride + phase % stride;
+            gx_store_some(dw + (int64_t)(ky * j->k + kx) * j->i * j->o, out[b], count);
+        }
+    }
+}
+
+typedef void evaluate_function(struct gx_view from, int c, float *to, int64_t step);
+typedef void collect_function(const struct job *j, int row, int o, int count);
+
+#define DEFINE(r)                                                                                  \
+    static void evaluate_##r(struct gx_view from, int c, float *to, int64_t step)                  \
+    {                                                                                              \
+        evaluate_vector(7 - r, from, c, to, step);                                                 \
+    }                                                                                              \
+    static void collect_##r(const struct job *j, int row, int o, int count)                        \
+    {                                                                                              \
+        collect_vector(r, j, row, o, count);                                                       \
+    }
+GX_EACH_FORM(DEFINE)
+#define ROW(r) [r] = {evaluate_##r, collect_##r},
+static const struct {
+    evaluate_function *evaluate;
+    collect_function *collect;
+} functions[] = {GX_EACH_FORM(ROW)};
+
+/* Tiles at .. at + count of the batch that begins at tile `first` and has `batch`, to the panels
+ * that tile.h multiplies with. */
 static void evaluate_tiles(const struct job *j, int64_t first, int batch, int at, int count,
                            float *patch)
 {
@@ -74,29 +138,19 @@ static void evaluate_tiles(const struct job *j, int64_t first, int batch, int at
         struct gx_view from = GX_TIERED(winograd_view)(&j->g, first + tile, j->right, patch);
         for (int c = 0; c < j->right; c += GX_LANES) {
             int panel = c / GX_COLS * GX_COLS, width = gx_least(GX_COLS, j->right - panel);
-            float *to = j->panels + (int64_t)panel * batch + (int64_t)tile * width + (c - panel);
-            vf half[24], out[6];
-            for (int b = 0; b < 4; b++) {
-                vf in[4];
-                for (int a = 0; a < 4; a++)
-                    in[a] = gx_load(from.x + a * from.row + b * from.col + c);
-                gx_evaluate(4, in, 1, half + b, 4);
-            }
-            for (int a = 0; a < 6; a++) {
-                gx_evaluate(4, half + 4 * a, 1, out, 1);
-                for (int b = 0; b < 6; b++)
-                    gx_store(to + (6 * a + b) * j->panel_step, out[b]);
-            }
+            functions[j->form.r].evaluate(
+                from, c, j->panels + (int64_t)panel * batch + (int64_t)tile * width + (c - panel),
+                j->panel_step);
         }
     }
 }
 
-/* sums (36,i,o) of element t (+)= the products of a batch. */
+/* sums (36,channels,o) of element t (+)= the products of a batch. */
 static void multiply_element(const struct job *j, int t, int batch, bool first)
 {
     float *rows[GX_DEPTH];
-    for (int i = 0; i < j->i; i += GX_DEPTH) {
-        int count = gx_least(GX_DEPTH, j->i - i);
+    for (int i = 0; i < j->channels; i += GX_DEPTH) {
+        int count = gx_least(GX_DEPTH, j->channels - i);
         for (int r = 0; r < count; r++)
             rows[r] = j->sums + t * j->sum_step + (int64_t)(i + r) * j->o;
         const float *left = gx_element(&j->left, j->blocks, t, i);
@@ -109,31 +163,11 @@ static void multiply_element(const struct job *j, int t, int batch, bool first)
     }
 }
 
-/* The nine gradients of input channel i and a vector of output channels. */
-static void collect_vector(const struct job *j, int i, int o, int count)
-{
-    int64_t step = (int64_t)j->i * j->o, at = (int64_t)i * j->o + o;
-    vf half[18], out[3];
-    for (int b = 0; b < 6; b++) {
-        vf in[6];
-        for (int a = 0; a < 6; a++) {
-            in[a] = gx_load_some(j->sums + (6 * a + b) * j->sum_step + at, count);
-            in[a] *= gx_factor(a) * gx_factor(b);
-        }
-        gx_collect(3, in, 1, half + b, 6);
-    }
-    for (int a = 0; a < 3; a++) {
-        gx_collect(3, half + 6 * a, 1, out, 1);
-        for (int b = 0; b < 3; b++)
-            gx_store_some(j->dw + (3 * a + b) * step + at, out[b], count);
-    }
-}
-
 void GX_TIERED(winograd_dw)(const struct gx_conv_sizes *s, const float *x, const float *g,
                             float *dw, void *scratch, int threads)
 {
     struct job j = job_of(s, x, g, dw);
-    lay(&j, scratch, threads);
+    lay(&j, scratch);
     for (int64_t first = 0; first < j.tiles; first += j.left.tiles) {
         int batch = gx_least(j.left.tiles, j.tiles - first);
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
@@ -141,7 +175,8 @@ void GX_TIERED(winograd_dw)(const struct gx_conv_sizes *s, const float *x, const
             int at = (int)gx_share(batch, 1, id, threads);
             int count = (int)gx_share(batch, 1, id + 1, threads) - at;
             float *patch = j.patches + id * j.patch;
-            GX_TIERED(winograd_input)(&j.x, first + at, count, at, &j.left, j.blocks, patch);
+            GX_TIERED(winograd_input)
+            (&j.x, j.form.stride, first + at, count, at, &j.left, j.blocks, patch);
             evaluate_tiles(&j, first, batch, at, count, patch);
         }
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
@@ -149,7 +184,7 @@ void GX_TIERED(winograd_dw)(const struct gx_conv_sizes *s, const float *x, const
             multiply_element(&j, t, batch, !first);
     }
 #pragma omp parallel for schedule(static) num_threads(threads)
-    for (int i = 0; i < j.i; i++)
+    for (int row = 0; row < j.channels; row++)
         for (int o = 0; o < j.o; o += GX_LANES)
-            collect_vector(&j, i, o, gx_least(GX_LANES, j.o - o));
+            functions[j.form.r].collect(&j, row, o, gx_least(GX_LANES, j.o - o));
 }
