@@ -73,7 +73,7 @@ static const struct recipe_line recipes[] = {
     {"sr", "net.generator", "msrresnet"},
     {"sr", "net.discriminator", "srgan_discriminator"},
     {"sr", "net.blocks", "16"},
-    {"sr", "net.init", "sr"},
+    {"sr", "net.init", "torch"},
     {"sr", "loss.gan_weight", "0"},
     {"sr", "loss.d", "1"},
     {"sr", "optim.beta1", "0.9"},
