@@ -106,8 +106,8 @@ struct gx_config {
         const char *perceptual_layers;    /* "conv5_3=1,conv1_2=0.1": layers and their weights */
         const char *perceptual_criterion; /* l1, l2 */
         const char *perceptual_model;     /* a file of VGG16 or VGG19; "": the installed VGG16 */
-        double cycle;      /* cycle: weight of the way there and back, 10 */
-        double identity;   /* weight of leaving alone what is there, times `cycle` (0.5) or `rec` */
+        double cycle;                     /* cycle: weight of the way there and back, 10 */
+        double identity; /* weight of leaving alone what is there, times `cycle` (0.5) or `rec` */
         double cls, rec; /* star: weights of the domain's recognition, 1, and of the way back, 10 */
         double d;        /* weight of the discriminator's loss, 0.5 */
         double gp;       /* weight of the gradient penalty, 10 */
@@ -127,12 +127,12 @@ struct gx_config {
     struct {              /* optim.* */
         const char *name; /* adam, rmsprop, sgd */
         double lr, beta1, beta2, eps, momentum, alpha, weight_decay;
-        double lr_d;            /* the discriminators' rate; 0: lr */
-        double clip_norm;       /* gradients longer than this are scaled down; 0: never */
-        double ema;             /* decay of the averaged generator weights; 0: none */
-        double pixel_lr;        /* sr: rate of the first train.pixel_steps; 0: lr */
+        double lr_d;                /* the discriminators' rate; 0: lr */
+        double clip_norm;           /* gradients longer than this are scaled down; 0: never */
+        double ema;                 /* decay of the averaged generator weights; 0: none */
+        double pixel_lr;            /* sr: rate of the first train.pixel_steps; 0: lr */
         const char *pixel_schedule; /* its course: constant, linear, cosine */
-        const char *schedule; /* constant, linear, step, multistep, cosine, cosine_restarts,
+        const char *schedule;       /* constant, linear, step, multistep, cosine, cosine_restarts,
                                  plateau */
         double decay_from;      /* linear: the share of the run after which lr falls to 0, 0.5 */
         double gamma;           /* step, multistep, plateau: factor */
@@ -146,9 +146,9 @@ struct gx_config {
     struct {             /* train.* */
         const char *run; /* --run, "runs/FAMILY" */
         bool resume;
-        const char *init; /* --init: weights to start from */
-        int64_t steps;    /* --steps: generator updates; 0: by epochs */
-        int64_t epochs;   /* --epochs */
+        const char *init;    /* --init: weights to start from */
+        int64_t steps;       /* --steps: generator updates; 0: by epochs */
+        int64_t epochs;      /* --epochs */
         int64_t pixel_steps; /* sr: the first of them, taken with the pixel loss alone */
         int batch;
         int pool; /* earlier generated pictures that discriminators see */

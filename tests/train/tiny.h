@@ -23,8 +23,8 @@ int tiny_teardown(void **state);
 const char *tiny_path(const char *format, ...) GX_PRINTF(1, 2);
 
 /* A narrow VGG16, by a path from the repository's root, where tests run. */
-#define TINY_VGG                                                                                  \
-    "loss.perceptual_model=tests/reference/forward/vgg16_narrow/weights.pth "                     \
+#define TINY_VGG                                                                                   \
+    "loss.perceptual_model=tests/reference/forward/vgg16_narrow/weights.pth "                      \
     "loss.perceptual_layers=conv2_2=1,relu1_2=0.5"
 
 /* The family, with its data and its tiny networks, of what follows; pix2pix at first. */
