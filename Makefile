@@ -7,6 +7,7 @@
 #   make parity DIR=path      PyTorch's fixtures in a folder (default: tests/reference)
 #   make bench                how long networks and training steps take here
 #   make classify             build/tests/learn/classify: an independent judge of translations
+#   make tune                 measures the methods of convolution against one another
 #   make examples             build/examples: programs that use libganx
 #   make man completion       build/man, build/completion
 #   make demo                 trains for two minutes, translates unseen drawings
@@ -209,6 +210,10 @@ format:
 # Times convolutions; not part of check.
 bench_conv: $(O)/tests/bench/bench_conv
 
+# The measurements behind the choice of a convolution's method, on each tier (minutes).
+tune: bench_conv
+	@for tier in v4 v3; do echo "$$tier:"; GANX_CPU=$$tier $(O)/tests/bench/bench_conv -t 1 tune; done
+
 # Each file of tests/bench is a program by itself.
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libganx.a
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -232,6 +237,6 @@ clean:
 help:
 	@sed -n 's/^#   //p' Makefile
 
-.PHONY: all check fault demo examples parity bench bench_conv peers classify clean help fuzz fuzz-run man completion install lint format
+.PHONY: all check fault demo examples parity bench bench_conv tune peers classify clean help fuzz fuzz-run man completion install lint format
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,8 +1,9 @@
 /* Times the products of convolutions on the best tier of this CPU, or the one named by GANX_CPU:
- *   bench_conv [-t THREADS] [I O K STRIDE PAD H W]
- * One line a shape: milliseconds and GFLOP/s of y, dx and dw by the tiles, and of y and dx by
- * Winograd where that is possible; the best of 9. H and W are of x. Without a shape: those of U-Net
- * 256, PatchGAN 70 and ResNet. */
+ *   bench_conv [-t THREADS] [tune | I O K STRIDE PAD H W]
+ * A line a shape, and for y, dx and dw milliseconds and GFLOP/s of the direct method, the best of
+ * RUNS; where there is Winograd's, how many times faster that is, with a star where
+ * conv2d_method chooses it. H and W are of x. Without a shape: those of U-Net 256, PatchGAN 70 and
+ * ResNet. `tune`: the measurements that the choice rests on, over channels and sizes. */
 #include "kernel/kernel.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { RUNS = 9 };
+enum { RUNS = 7 };
 
 struct bench {
     const struct gx_kernels *k;
@@ -58,10 +59,10 @@ static void run_winograd_dw(struct bench *b)
     b->k->winograd_dw(&b->s, b->x, b->y, b->w, b->scratch, b->threads);
 }
 
-static void report(struct bench *b, const char *name, void (*run)(struct bench *))
+/* The best time in seconds. */
+static double time_of(struct bench *b, void (*run)(struct bench *))
 {
-    const struct gx_conv_sizes *s = &b->s;
-    double best = 1e9, flops = 2.0 * s->n * s->oh * s->ow * s->o * s->kh * s->kw * s->i;
+    double best = 1e9;
     run(b);
     for (int j = 0; j < RUNS; j++) {
         double start = now(b->threads);
@@ -69,7 +70,24 @@ static void report(struct bench *b, const char *name, void (*run)(struct bench *
         double time = now(b->threads) - start;
         best = time < best ? time : best;
     }
-    printf("  %s %.3f ms %.0f", name, best * 1e3, flops / best * 1e-9);
+    return best;
+}
+
+static void report(struct bench *b, enum gx_conv_product product)
+{
+    static const struct {
+        const char *name;
+        void (*direct)(struct bench *), (*winograd)(struct bench *);
+    } rows[] = {{"y", run_y, run_winograd_y},
+                {"dx", run_dx, run_winograd_dx},
+                {"dw", run_dw, run_winograd_dw}};
+    const struct gx_conv_sizes *s = &b->s;
+    double flops = 2.0 * s->n * s->oh * s->ow * s->o * s->kh * s->kw * s->i;
+    double direct = time_of(b, rows[product].direct);
+    printf("  %2s %8.3f ms %4.0f", rows[product].name, direct * 1e3, flops / direct * 1e-9);
+    if (gx_winograd_does(s))
+        printf(" x%4.2f%c", direct / time_of(b, rows[product].winograd),
+               b->k->conv2d_method(s, product) == GX_CONV_WINOGRAD ? '*' : ' ');
 }
 
 static float *some(size_t count)
@@ -102,16 +120,24 @@ static void shape(const struct gx_kernels *k, int threads, const int v[7])
                       some(room / sizeof(float)),
                       threads};
     printf("%4d %4d k%d s%d p%d %4dx%-4d", s.i, s.o, s.kh, s.stride, s.pad, s.h, s.w);
-    report(&b, "y", run_y);
-    report(&b, "dx", run_dx);
-    report(&b, "dw", run_dw);
-    if (winograd) {
-        report(&b, "winograd y", run_winograd_y);
-        report(&b, "winograd dx", run_winograd_dx);
-        report(&b, "winograd dw", run_winograd_dw);
-    }
+    for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++)
+        report(&b, p);
     printf("\n");
     free(b.x), free(b.w), free(b.y), free(b.scratch);
+}
+
+static void tune(const struct gx_kernels *k, int threads)
+{
+    static const int kinds[][3] = {{3, 1, 1}, {4, 1, 1}, {4, 2, 1}}, sides[] = {16, 32, 64, 128};
+    for (int kind = 0; kind < 3; kind++)
+        for (int i = 8; i <= 512; i *= 2)
+            for (int o = i; o <= 2 * i; o *= 2)
+                for (int side = 0; side < 4; side++) {
+                    int h = sides[side], kernel = kinds[kind][0], stride = kinds[kind][1];
+                    const int v[] = {i, o, kernel, stride, kinds[kind][2], h, h};
+                    if ((double)h * h * i * o * kernel * kernel / stride / stride < 5e9)
+                        shape(k, threads, v);
+                }
 }
 
 int main(int argc, char **argv)
@@ -133,9 +159,14 @@ int main(int argc, char **argv)
     }
     const char *name = getenv("GANX_CPU");
     const struct gx_kernels *k = name ? gx_kernels_named(name) : gx_kernels_best();
-    if (!k || threads < 1 || (argc != 1 && argc != 8)) {
-        fprintf(stderr, "bench_conv [-t THREADS] [I O K STRIDE PAD H W]\n");
+    bool tuning = argc == 2 && !strcmp(argv[1], "tune");
+    if (!k || threads < 1 || (argc != 1 && argc != 8 && !tuning)) {
+        fprintf(stderr, "bench_conv [-t THREADS] [tune | I O K STRIDE PAD H W]\n");
         return 2;
+    }
+    if (tuning) {
+        tune(k, threads);
+        return 0;
     }
     int one[7];
     for (int j = 1; j < argc; j++)

@@ -10,9 +10,9 @@
 #include "kernel/simd/winograd.h"
 
 enum {
-    CHUNK = 64, /* input channels whose weights are transformed at once; GX_DEPTH is a multiple */
-    GROUP = 16, /* those that are gathered at once: a cache line */
-    TAPS = 16,  /* most of a part of the kernel */
+    CHUNK = 128, /* input channels whose weights are transformed at once; GX_DEPTH is a multiple */
+    GROUP = 16,  /* those that are gathered at once: a cache line */
+    TAPS = 16,   /* most of a part of the kernel */
     SLAB_STEP = CHUNK * GX_COLS + 80, /* floats from one of the 36 to the next: see gx_apart */
     LEAST = 2 * GX_ROWS,              /* tiles for which weights are transformed */
 };
