@@ -361,6 +361,10 @@ static void compute_one(struct gx_pipeline *p, void *source)
         compute_film(p, s);
         return;
     }
+    if (gx_pipeline_stopping(p)) {
+        free_source(p, s);
+        return;
+    }
     show_progress(w, 0, job_of(s)->in);
     int code = enlarge(s, &err);
     s->seconds = gx_clock() - began;
@@ -383,6 +387,10 @@ static void write_one(struct gx_pipeline *p, void *item)
     struct source *s = item;
     const struct gx_job *job = job_of(s);
     struct gx_err err;
+    if (p->stop) { /* what another picture could not be written for would keep this one too */
+        free_source(p, s);
+        return;
+    }
     int code = gx_stream_commit(&s->out, &err);
     const struct gx_number numbers[] = {{"width", s->target.width},
                                         {"height", s->target.height},
