@@ -369,6 +369,10 @@ def forward(options):
         turns = take_turns(contenders, options.rounds)
         for contender in contenders.values():
             contender.close()
+        if not options.rounds:
+            found = ', '.join(f'{k} {v:.1e}' for k, v in difference.items())
+            print(f"{row['name']}: outputs agree: {found}", flush=True)
+            continue
         ms = {name: statistics.median(t for turn in found for t in turn) for name, found in turns.items()}
         peers = {k: v for k, v in ms.items() if k in PEERS}
         line = {'what': 'forward', 'name': row['name'], 'network': row['network'], 'w': row['w'], 'h': row['h'],
@@ -423,8 +427,8 @@ def markdown(paths):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('verb', choices=['prepare', 'forward', 'steps', 'table'])
-    parser.add_argument('only', nargs='*', help='names of rows (regular expressions); all of them without; of table: files')
-    parser.add_argument('--rounds', type=int, default=3, help='turns of each (3)')
+    parser.add_argument('only', nargs='*', help='names of rows (regular expressions), or for table files')
+    parser.add_argument('--rounds', type=int, default=3, help='turns of each (3); 0: only compares outputs and losses')
     parser.add_argument('--threads', type=int, default=2, help='of each (2)')
     parser.add_argument('--peers', type=lambda text: text.split(','), help='only these, separated by commas')
     parser.add_argument('--bf16', action='store_true', help='the peers with bfloat16 too')

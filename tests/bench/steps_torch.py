@@ -346,6 +346,8 @@ def compare(options, rows, Record, machine):
     began, head = time.time(), True
     for row in rows:
         check_agreement(row, options)
+        if not options.rounds:
+            continue
         layouts = {'torch': Served(row, options), 'torch-nhwc': Served(row, options, 'nhwc')}
         ours, theirs = [], {name: [] for name in layouts}
         for _ in range(options.rounds):
