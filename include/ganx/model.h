@@ -51,6 +51,7 @@ struct gx_model_facts {
     int trained_size;              /* side of the training squares; 0: unknown */
     int multiple;                  /* pictures are padded to a multiple of this */
     int scale;                     /* sides of the result are so many times as long; mostly 1 */
+    int shrink;                    /* or so many times shorter, rounded up; mostly 1 */
     int reach; /* pixels of the input on each side that a pixel of the result depends on, beyond the
                 * one that it lies in; -1: as far as the picture goes */
     int64_t parameters;
@@ -75,9 +76,12 @@ void gx_model_close(struct gx_model **model);
 /* Borrowed until close. */
 const struct gx_model_facts *gx_model_facts(const struct gx_model *model);
 
+/* Sides of what the model makes of a picture. */
+void gx_model_result_size(const struct gx_model_facts *facts, int w, int h, int *to_w, int *to_h);
+
 /* Translates one picture: in is h x w x channels_in floats from low to high, rows from the top; out
- * gets h x w x channels_out, of `scale` times these sides, and may be `in` where scale is 1. label has facts->domains numbers, and is NULL where that
- * is 0. Nothing depends on what was translated before.
+ * gets as many rows and columns of channels_out as gx_model_result_size says, and may be `in` where
+ * there is room. label has facts->domains numbers, and is NULL where that is 0. Nothing depends on what was translated before.
  *
  * Sides that are no multiple of facts->multiple are continued to the right and below by mirroring
  * (again and again where the picture is small; one pixel is repeated), and the result is cut back;

@@ -66,8 +66,10 @@ struct gx_network {
     int (*multiple)(const struct gx_network_spec *spec);
     /* How many times larger the sides of its output are; NULL: as large as the input's. */
     int (*scale)(const struct gx_network_spec *spec);
-    /* How far an output pixel sees: pixels of the input on each side, beyond the one that it lies
-     * in, that it can depend on. NULL: as far as the picture goes (statistics over all of it). */
+    /* How many times smaller, of a network that makes pictures small; NULL: it does not. */
+    int (*shrink)(const struct gx_network_spec *spec);
+    /* How far an output pixel sees: pixels of the input on each side, beyond the one (or the
+     * shrink x shrink) that it lies in, that it can depend on. NULL: as far as the picture goes (statistics over all of it). */
     int (*reach)(const struct gx_network_spec *spec);
     /* Recognises the names that people use for it with some sizes ("unet_256") and sets these; 0,
      * or -GX_E_CONFIG. May be NULL. */
@@ -99,6 +101,8 @@ GX_MUST_CHECK int gx_spec_from_name(struct gx_network_spec *spec, const char *na
 
 /* How many times larger the sides of the output are; 1 for most networks. */
 int gx_network_scale(const struct gx_network_spec *spec);
+/* How many times smaller they are; 1 for most networks. */
+int gx_network_shrink(const struct gx_network_spec *spec);
 /* As gx_network.reach with these statistics; -1: as far as the picture goes. */
 int gx_network_reach(const struct gx_network_spec *spec, enum gx_stats stats);
 

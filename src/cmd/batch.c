@@ -78,8 +78,11 @@ static void release(struct gx_pipeline *p, struct source *source, int written)
 /* Bytes of a picture's values: in, or out, whichever are more. */
 static int64_t values_bytes(const struct work *w, const struct source *s)
 {
-    int ci = w->model->channels_in, co = w->model->channels_out;
-    return (int64_t)s->w * s->h * (ci > co ? ci : co) * (int64_t)sizeof(float);
+    int to_w, to_h;
+    gx_model_result_size(w->model, s->w, s->h, &to_w, &to_h);
+    int64_t in = (int64_t)s->w * s->h * w->model->channels_in;
+    int64_t out = (int64_t)to_w * to_h * w->model->channels_out;
+    return (in > out ? in : out) * (int64_t)sizeof(float);
 }
 
 /* What is known from the header alone: the output's format can hold it, and memory can. */
@@ -96,7 +99,9 @@ static int check_size(const struct work *w, const struct gx_job *job, struct sou
     int at_a_time = grid ? 2 + 2 * facts->alpha : s->wanted < AT_A_TIME ? s->wanted : AT_A_TIME;
     s->bytes =
         values_bytes(w, s) * at_a_time + (grid ? gx_grid_bytes(w->batch->targets, s->w, s->h) : 0);
-    int code = grid ? 0 : gx_format_check(job->format, facts->width, facts->height, err);
+    int to_w, to_h;
+    gx_model_result_size(w->model, s->w, s->h, &to_w, &to_h);
+    int code = grid ? 0 : gx_format_check(job->format, to_w, to_h, err);
     int64_t most = w->batch->max_memory ? w->batch->max_memory : gx_memory_available();
     if (!code && s->bytes > most)
         code = gx_fail(err, GX_E_NOMEM, "its %d x %d pixels need %.0f MiB of memory of %.0f", s->w,
@@ -210,7 +215,8 @@ static int compute_picture(struct work *w, struct source *s, struct item *item, 
     item->data = last ? s->data : malloc((size_t)values_bytes(w, s));
     if (!item->data)
         return gx_fail(err, GX_E_NOMEM, "no memory for a picture of %d x %d", s->w, s->h);
-    item->pixels = (struct gx_pixels){item->data, s->w, s->h, m->channels_out, m->low, m->high};
+    item->pixels = (struct gx_pixels){item->data, 0, 0, m->channels_out, m->low, m->high};
+    gx_model_result_size(m, s->w, s->h, &item->pixels.width, &item->pixels.height);
     int code = gx_model_translate(w->batch->model, s->data, s->w, s->h, label, item->data, err);
     if (last)
         s->data = NULL;

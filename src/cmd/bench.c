@@ -285,7 +285,8 @@ static int bench_step(struct bench *b, struct result *r, struct gx_err *err)
     struct gx_node *input[GX_SLOTS_MAX + 3];
     int inputs = 0;
     for (int s = 0; s < b->game.slots; s++)
-        input[inputs++] = step.input[s];
+        if (step.input[s])
+            input[inputs++] = step.input[s];
     if (step.label)
         input[inputs++] = step.label;
     if (step.wanted)

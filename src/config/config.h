@@ -63,7 +63,7 @@ struct gx_config {
         int load_size;      /* pictures are scaled to this square, or width; 0: left as they are */
         int crop_size;      /* random crop; 0: none; at most load_size */
         bool flip, shuffle; /* mirrored at random; random order each epoch */
-        bool rotate;        /* sr: turned at random */
+        bool rotate;        /* sr, cycle: turned at random */
         int holdout;        /* with no val/ or test/: every n-th pair is held out; 0: none */
         int workers;        /* decoding threads */
     } data;
@@ -83,9 +83,10 @@ struct gx_config {
         const char *generator; /* unet_256, unet_128, unet_N (a power of two), resnet_9blocks ... */
         const char *discriminator; /* patchgan, pixel */
         int ngf, ndf, n_layers;
-        int blocks; /* star, sr: residual blocks of the generator (srvgg: its convolutions) */
-        int scale;  /* sr: how many times larger the output's sides are */
-        int growth; /* sr: rrdbnet: channels that each convolution of a dense block adds */
+        int blocks; /* star, sr, cycle: residual blocks of the generator (srvgg: its convolutions) */
+        int down_blocks; /* cycle: of the generator that makes pictures small */
+        int scale;       /* sr, cycle: how many times larger the output's sides are */
+        int growth; /* sr, cycle: rrdbnet: channels that each convolution of a dense block adds */
         int hidden; /* sr: srgan_discriminator: width of its dense layer */
         int input_channels, output_channels; /* 1, 3 or 4 */
         const char *norm;                    /* batch, instance, none */
@@ -162,7 +163,8 @@ struct gx_config {
         int every;          /* steps; 0: at each checkpoint */
         const char *metric; /* ssim, psnr, l1, ssim_y, psnr_y, lpips */
         bool lpips;         /* sr: measured beside the others */
-        int crop;           /* sr: the middle square of held-out pictures that is looked at */
+        int crop;           /* sr, and cycle with net.scale: the middle square of held-out pictures
+                               that is looked at */
     } val;
 
     struct {       /* health.* */

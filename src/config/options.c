@@ -37,8 +37,9 @@
 #define LEARN     (TRAIN | BENCH)
 
 /* Families whose networks people choose among. */
-#define CHOOSING (GX_IN(pix2pix) | GX_IN(cycle))
-#define TARGETED (GX_IN(pix2pix) | GX_IN(sr)) /* whose outputs have pictures to equal */
+#define CHOOSING  (GX_IN(pix2pix) | GX_IN(cycle))
+#define ENLARGING (GX_IN(sr) | GX_IN(cycle))   /* whose outputs may be larger */
+#define TARGETED  (GX_IN(pix2pix) | GX_IN(sr)) /* whose outputs have pictures to equal */
 
 #define ONLY   GX_OPTION_FLAG_ONLY
 #define RESUME GX_OPTION_RESUME
@@ -90,7 +91,7 @@ const struct gx_option gx_options[] = {
      .verbs = TRAIN, .help = "then cut a square of this size at a random place; 0 cuts nothing"},
     {"data.flip", BOOL(data.flip), .initial = "true", .verbs = TRAIN,
      .help = "mirror every other picture at random"},
-    {"data.rotate", BOOL(data.rotate), .initial = "true", .verbs = TRAIN, .families = GX_IN(sr),
+    {"data.rotate", BOOL(data.rotate), .initial = "true", .verbs = TRAIN, .families = ENLARGING,
      .help = "turn pictures by right angles at random"},
     {"data.shuffle", BOOL(data.shuffle), .initial = "true", .verbs = TRAIN,
      .help = "take the pictures in another order each epoch"},
@@ -118,14 +119,17 @@ const struct gx_option gx_options[] = {
     {"net.n_layers", INT(net.n_layers), .initial = "3", RANGE(1, 8), .metavar = "N",
      .verbs = LEARN, .help = "halvings by the discriminator: 3 of patchgan see patches of 70x70 pixels"},
     {"net.blocks", INT(net.blocks), .initial = "6", RANGE(1, 64), .metavar = "N", .verbs = LEARN,
-     .families = GX_IN(star) | GX_IN(sr),
-     .help = "residual blocks of the generator; of srvgg its convolutions; a name like rrdbnet_6 "
+     .families = GX_IN(star) | ENLARGING,
+     .help = "residual blocks of a generator; of srvgg its convolutions; a name like rrdbnet_6 "
              "says it itself"},
+    {"net.down_blocks", INT(net.down_blocks), .initial = "4", RANGE(1, 64), .metavar = "N",
+     .verbs = LEARN, .families = GX_IN(cycle),
+     .help = "with net.scale: residual blocks of the generator that makes pictures small"},
     {"net.scale", INT(net.scale), .initial = "4", WORDS("1", "2", "3", "4"), RANGE(1, 4),
-     .metavar = "1|2|3|4", .verbs = LEARN, .families = GX_IN(sr),
+     .metavar = "1|2|3|4", .verbs = LEARN, .families = ENLARGING,
      .help = "how many times larger the sides of the output are"},
     {"net.growth", INT(net.growth), .initial = "32", RANGE(1, 1024), .metavar = "N",
-     .verbs = LEARN, .families = GX_IN(sr),
+     .verbs = LEARN, .families = ENLARGING,
      .help = "rrdbnet: channels that each convolution of a dense block adds"},
     {"net.hidden", INT(net.hidden), .initial = "1024", RANGE(1, 16384), .metavar = "N",
      .verbs = LEARN, .families = GX_IN(sr),
@@ -316,7 +320,7 @@ const struct gx_option gx_options[] = {
      .families = CHOOSING | GX_IN(sr), .flags = RESUME,
      .help = "measure LPIPS too, which takes VGG16 about a second a picture"},
     {"val.crop", INT(val.crop), .initial = "256", RANGE(16, 16384), .metavar = "N",
-     .verbs = TRAIN, .families = GX_IN(sr), .flags = RESUME,
+     .verbs = TRAIN, .families = ENLARGING, .flags = RESUME,
      .help = "side of the square in the middle of held-out pictures that is looked at"},
 
     {"health.every", INT(health.every), .initial = "50", RANGE(0, 1e6), .metavar = "N",

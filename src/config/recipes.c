@@ -28,7 +28,9 @@ static const struct recipe_line recipes[] = {
     /* Zhu et al. 2017, horse2zebra: nine blocks, instance norm, LSGAN, cycle 10, identity 0.5, a
      * pool of 50, Adam 2e-4 (0.5, 0.999), batch 1, 100 + 100 epochs. */
     {"cycle", "train.run", "runs/cycle"},
+    {"cycle", "data.rotate", "false"},
     {"cycle", "net.generator", "resnet_9blocks"},
+    {"cycle", "net.scale", "1"},
     {"cycle", "net.norm", "instance"},
     {"cycle", "loss.gan", "lsgan"},
     {"cycle", "loss.d", "0.5"},

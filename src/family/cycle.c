@@ -9,14 +9,106 @@
  *
  * Names, order and weights are those of pytorch-CycleGAN-and-pix2pix: G_A makes B, and D_A judges
  * it. With several critic steps for one of the generators', the discriminators go first, as in the
- * other families, each time on pictures made for the occasion. */
+ * other families, each time on pictures made for the occasion.
+ *
+ * With net.scale over 1 it is super-resolution without pairs, in the manner of cycle-in-cycle GANs
+ * (Yuan et al. 2018): A are small pictures as they come, B unrelated sharp ones, G_A enlarges and
+ * G_B (net/sr_downscaler.c) makes small what is sharp, with the faults that A has. Then
+ *
+ *   cycle_A   |mean(rec_A) - mean(A)|           the faults are random, and need not come back:
+ *   cycle_B   |rec_B - B|                       means are of 5x5 pixels
+ *   idt_A     |G_A(bicubic B) - B|              as Yuan et al.: what is clean is only enlarged
+ *   idt_B     |mean(G_B(B)) - mean(bicubic B)|  Fritsche et al. 2019, "Frequency separation for
+ *                                               real-world super-resolution": faults are fine
+ *
+ * where `bicubic B` comes with the samples. We train both sides at once, and have no cycle among
+ * small pictures inside it: cycle_B is what G_A learns most from, as in SRDGAN. */
 #include "family/adversary.h"
 
+#include "config/resolve.h"
 #include "ganx/loss.h"
 
 enum { G_A, G_B, D_A, D_B };
+enum { A, B, PLAIN }; /* slots; the last, of unpaired super-resolution, is B made small */
 
 static const char *const names[] = {"G_A", "G_B", "D_A", "D_B"};
+
+/* ---- networks ---- */
+
+static bool enlarges(const struct gx_game *game)
+{
+    return game->config->net.scale > 1;
+}
+
+/* What cannot be as the configuration has it. */
+static int check_enlarging(const struct gx_config *c, struct gx_err *err)
+{
+    int scale = c->net.scale;
+    if (c->data.preprocess != GX_CROP_ONLY)
+        return gx_config_fail(c, "data.preprocess", err,
+                              "with net.scale %d pictures are cut, never scaled: set "
+                              "data.preprocess to crop",
+                              scale);
+    if (!c->data.crop_size || c->data.crop_size % scale)
+        return gx_config_fail(c, "data.crop_size", err,
+                              "data.crop_size %d is that of sharp pictures, and must be a multiple "
+                              "of net.scale %d",
+                              c->data.crop_size, scale);
+    if (c->data.direction != GX_A_TO_B)
+        return gx_config_fail(c, "data.direction", err,
+                              "with net.scale %d the folders are LR/ and HR/, and data.direction "
+                              "is AtoB",
+                              scale);
+    if (c->net.input_channels != c->net.output_channels)
+        return gx_config_fail(c, "net.input_channels", err,
+                              "with net.scale %d net.input_channels and net.output_channels are "
+                              "the same",
+                              scale);
+    return 0;
+}
+
+static int choose_downscaler(struct gx_game *game, struct gx_err *err)
+{
+    const struct gx_config *c = game->config;
+    struct gx_network_spec *spec = &game->net[G_B].spec;
+    int code = gx_game_choose(game, G_B, "sr_downscaler", true, "shrink", err);
+    if (code || (code = gx_spec_set(spec, "shrink", c->net.scale, err)) ||
+        (code = gx_spec_set(spec, "nf", c->net.ngf, err)))
+        return code;
+    return gx_spec_set(spec, "nb", c->net.down_blocks, err);
+}
+
+/* D_B's patches show as much of what was photographed as D_A's: less halvings. */
+static int fit_small_judge(struct gx_game *game, struct gx_err *err)
+{
+    struct gx_network_spec *spec = &game->net[D_B].spec;
+    int layers = gx_spec_get(spec, "n_layers");
+    if (!layers)
+        return 0;
+    for (int side = game->config->net.scale; side > 1 && layers > 1; side /= 2)
+        layers--;
+    return gx_spec_set(spec, "n_layers", layers, err);
+}
+
+static int setup_enlarging(struct gx_game *game, struct gx_err *err)
+{
+    int channels = game->channels[A], code = check_enlarging(game->config, err);
+    game->slots = 3;
+    game->channels[PLAIN] = channels;
+    game->shrink[A] = game->shrink[PLAIN] = game->config->net.scale;
+    game->low = 0;
+    game->running = game->photos = true;
+    if (code || (code = gx_game_choose_enlarger(game, G_A, err)) ||
+        (code = choose_downscaler(game, err)))
+        return code;
+    for (int i = G_A; i <= G_B && !code; i++)
+        if (!(code = gx_spec_set(&game->net[i].spec, "cin", channels, err)))
+            code = gx_spec_set(&game->net[i].spec, "cout", channels, err);
+    if (code || (code = gx_game_choose_judge(game, D_A, channels, err)) ||
+        (code = gx_game_choose_judge(game, D_B, channels, err)))
+        return code;
+    return fit_small_judge(game, err);
+}
 
 static int setup(struct gx_game *game, struct gx_err *err)
 {
@@ -28,12 +120,14 @@ static int setup(struct gx_game *game, struct gx_err *err)
                        "steps, and train.pool %d earlier ones; set train.pool to 0",
                        c->train.n_critic, c->train.pool);
     game->slots = 2;
-    game->channels[0] = a;
-    game->channels[1] = b;
+    game->channels[A] = a;
+    game->channels[B] = b;
     game->nets = 4;
     for (int i = 0; i < game->nets; i++)
         game->net[i].name = names[i];
     int code;
+    if (enlarges(game))
+        return setup_enlarging(game, err);
     if ((code = gx_game_choose_translator(game, G_A, a, b, err)) ||
         (code = gx_game_choose_translator(game, G_B, b, a, err)) ||
         (code = gx_game_choose_judge(game, D_A, b, err)))
@@ -41,10 +135,13 @@ static int setup(struct gx_game *game, struct gx_err *err)
     return gx_game_choose_judge(game, D_B, a, err);
 }
 
+/* ---- a step ---- */
+
 /* One direction of the cycle: 0 from A to B and back, 1 the other. */
 struct way {
     int side, make, back, judge; /* networks, whose names their losses have too */
     struct gx_node *from, *to;   /* real pictures */
+    struct gx_node *plain;       /* B made small, where A is smaller than B; else NULL */
     struct gx_node *fake;        /* from --> make */
     struct gx_verdict verdict;
 };
@@ -74,23 +171,49 @@ static void judge(struct gx_game *game, struct gx_step *step, struct way *way, b
     gx_store_gradients(g, way->verdict.loss, &game->net[way->judge].params);
 }
 
+/* What must agree of two pictures: of those that are small but for random faults, means. */
+static struct gx_node *compare(const struct gx_game *game, struct gx_graph *g, struct gx_node *x,
+                               struct gx_node *y, bool coarsely)
+{
+    enum { MEAN = 5 };
+    const struct gx_pixel_loss *pixel = gx_pixel_loss_find(game->config->loss.pixel);
+    if (!coarsely || x->shape.h < MEAN || x->shape.w < MEAN)
+        return pixel->build(g, x, y);
+    return pixel->build(g, gx_avg_pool(g, x, MEAN, 1, 0), gx_avg_pool(g, y, MEAN, 1, 0));
+}
+
+static bool has_identity(const struct gx_game *game)
+{
+    const struct gx_config *c = game->config;
+    return c->loss.identity > 0 && c->loss.cycle > 0 && game->channels[A] == game->channels[B];
+}
+
+/* What is of the wanted kind already is left alone. */
+static struct gx_node *leave_alone(struct gx_game *game, struct gx_graph *g, struct way *way)
+{
+    if (way->plain && way->side)
+        return compare(game, g, way->fake, way->plain, true);
+    struct gx_node *idt = gx_game_train(game, g, way->make, way->plain ? way->plain : way->to);
+    return compare(game, g, idt, way->to, false);
+}
+
 /* What the generators minimise on this way. */
 static struct gx_node *persuade(struct gx_game *game, struct gx_step *step, struct way *way)
 {
     const struct gx_config *c = game->config;
     struct gx_graph *g = step->graph;
-    const struct gx_pixel_loss *pixel = gx_pixel_loss_find(c->loss.pixel);
     struct gx_node *gan = gx_fool(game, g, way->judge, way->to, way->fake, NULL);
     struct gx_node *loss =
         gx_scale(g, gx_step_log(step, names[way->make], gan), (float)c->loss.gan_weight);
     if (c->loss.cycle > 0) {
         struct gx_node *rec = gx_game_train(game, g, way->back, way->fake);
-        rec = gx_scale(g, pixel->build(g, rec, way->from), (float)c->loss.cycle);
+        rec = compare(game, g, rec, way->from, enlarges(game) && !way->side);
+        rec = gx_scale(g, rec, (float)c->loss.cycle);
         loss = gx_add(g, loss, gx_step_log(step, logged[way->side].cycle, rec));
     }
-    if (c->loss.identity > 0 && c->loss.cycle > 0 && way->from->shape.c == way->to->shape.c) {
-        struct gx_node *idt = gx_game_train(game, g, way->make, way->to);
-        idt = gx_scale(g, pixel->build(g, idt, way->to), (float)(c->loss.cycle * c->loss.identity));
+    if (has_identity(game)) {
+        struct gx_node *idt = leave_alone(game, g, way);
+        idt = gx_scale(g, idt, (float)(c->loss.cycle * c->loss.identity));
         loss = gx_add(g, loss, gx_step_log(step, logged[way->side].idt, idt));
     }
     return loss;
@@ -108,15 +231,25 @@ static void watch(struct gx_step *step, const struct way *way)
                                            .target = way->to});
 }
 
+static struct gx_node *picture(const struct gx_game *game, struct gx_graph *g, int slot, int batch,
+                               int h, int w)
+{
+    static const char *const called[] = {"A", "B", "B made small"};
+    int shrink = game->shrink[slot];
+    struct gx_shape shape = {batch, h / shrink, w / shrink, game->channels[slot]};
+    return gx_input(g, shape, called[slot]);
+}
+
 static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step)
 {
     struct gx_graph *g = step->graph = gx_graph_new();
-    struct gx_node *a = gx_input(g, (struct gx_shape){batch, h, w, game->channels[0]}, "A");
-    struct gx_node *b = gx_input(g, (struct gx_shape){batch, h, w, game->channels[1]}, "B");
+    struct gx_node *a = picture(game, g, A, batch, h, w), *b = picture(game, g, B, batch, h, w);
     struct way ab = way_of(0, a, b), ba = way_of(1, b, a);
     bool critics_first = game->config->train.n_critic > 1;
-    step->input[0] = a;
-    step->input[1] = b;
+    step->input[A] = a;
+    step->input[B] = b;
+    if (enlarges(game) && has_identity(game))
+        ab.plain = ba.plain = step->input[PLAIN] = picture(game, g, PLAIN, batch, h, w);
     ab.fake = gx_game_train(game, g, G_A, a);
     ba.fake = gx_game_train(game, g, G_B, b);
     if (critics_first) {
@@ -145,25 +278,30 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
 static void build_preview(struct gx_game *game, int batch, int h, int w, struct gx_preview *preview)
 {
     struct gx_graph *g = preview->graph = gx_graph_new();
-    struct gx_node *a = gx_input(g, (struct gx_shape){batch, h, w, game->channels[0]}, "A");
-    struct gx_node *b = gx_input(g, (struct gx_shape){batch, h, w, game->channels[1]}, "B");
-    bool same = game->channels[0] == game->channels[1];
-    preview->input[0] = gx_preview_column(preview, "A", a);
+    struct gx_node *a = picture(game, g, A, batch, h, w), *b = picture(game, g, B, batch, h, w);
+    bool same = !enlarges(game) && game->channels[A] == game->channels[B];
+    preview->input[A] = gx_preview_column(preview, "A", a);
     preview->output = gx_preview_column(preview, "A to B", gx_game_use(game, g, G_A, a));
     gx_preview_column(preview, "and back", gx_game_use(game, g, G_B, preview->output));
     if (same)
         gx_preview_column(preview, "A as A", gx_game_use(game, g, G_B, a));
-    preview->input[1] = preview->target = gx_preview_column(preview, "B", b);
+    preview->input[B] = preview->target = gx_preview_column(preview, "B", b);
     struct gx_node *fake = gx_preview_column(preview, "B to A", gx_game_use(game, g, G_B, b));
     gx_preview_column(preview, "and back", gx_game_use(game, g, G_A, fake));
     if (same)
         gx_preview_column(preview, "B as B", gx_game_use(game, g, G_A, b));
+    if (enlarges(game)) {
+        struct gx_node *plain = picture(game, g, PLAIN, batch, h, w);
+        preview->input[PLAIN] = gx_preview_column(preview, "bicubic", plain);
+        gx_preview_column(preview, "to B", gx_game_use(game, g, G_A, plain));
+    }
 }
 
 const struct gx_family gx_family_cycle = {
     .name = "cycle",
     .summary = "translate pictures, learnt from two folders that are not paired",
     .layout = "unpaired",
+    .layout_enlarging = "photos_unpaired",
     .setup = setup,
     .build_step = build_step,
     .build_preview = build_preview,

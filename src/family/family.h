@@ -52,8 +52,9 @@ struct gx_game {
     int slots, channels[GX_SLOTS_MAX]; /* of the pictures in a sample */
     int shrink[GX_SLOTS_MAX]; /* a slot's sides are 1/shrink of the sample's; never 0 after init */
     float low, high;          /* range of their values: -1 and 1 unless the family says otherwise */
-    bool running;             /* generators in use take their norms' stored statistics */
-    int vgg;                  /* the network that perceptual losses measure by; 0: none */
+    bool photos;           /* held-out pictures have sizes of their own: val.crop is seen of each */
+    bool running;          /* generators in use take their norms' stored statistics */
+    int vgg;               /* the network that perceptual losses measure by; 0: none */
     bool pixels_only;      /* the step that is being built is one of the first train.pixel_steps */
     struct gx_node *noise; /* of the step that is being built */
 };
@@ -130,7 +131,8 @@ struct gx_preview {
 
 struct gx_family {
     const char *name, *summary;
-    const char *layout; /* of its data sets: a row of src/image's layout table */
+    const char *layout;           /* of its data sets: a row of src/image's layout table */
+    const char *layout_enlarging; /* the same where net.scale is over 1; NULL: no other */
     /* Chooses the networks (spec and name of each) and the slots. -GX_E_CONFIG. */
     int (*setup)(struct gx_game *game, struct gx_err *err);
     /* The graph of one step over samples of (batch, h, w); slot k has h / shrink[k] by w / shrink[k].
@@ -172,6 +174,8 @@ GX_MUST_CHECK int gx_game_choose(struct gx_game *game, int net, const char *name
 GX_MUST_CHECK int gx_game_choose_translator(struct gx_game *game, int net, int cin, int cout,
                                             struct gx_err *err);
 GX_MUST_CHECK int gx_game_choose_judge(struct gx_game *game, int net, int cin, struct gx_err *err);
+/* And for networks that enlarge pictures net.scale times. */
+GX_MUST_CHECK int gx_game_choose_enlarger(struct gx_game *game, int net, struct gx_err *err);
 
 /* The k-th network applied to x, as training does (batch statistics, dropout, running statistics
  * moved) or as translation does. Gives its first output. */

@@ -14,8 +14,6 @@
 
 #include "ganx/loss.h"
 
-#include <string.h>
-
 enum { G, D };
 enum { LOW, SHARP, SHARPENED };
 
@@ -24,20 +22,6 @@ enum { LOW, SHARP, SHARPENED };
 static int set(struct gx_network_spec *spec, const char *name, int value, struct gx_err *err)
 {
     return gx_spec_has(spec, name) ? gx_spec_set(spec, name, value, err) : 0;
-}
-
-static int choose_generator(struct gx_game *game, struct gx_err *err)
-{
-    const struct gx_config *c = game->config;
-    struct gx_network_spec *spec = &game->net[G].spec;
-    int code = gx_game_choose(game, G, c->net.generator, true, "scale", err);
-    bool bare = !code && !strcmp(c->net.generator, spec->network->name); /* or "rrdbnet_6" */
-    if (code || (code = set(spec, "scale", c->net.scale, err)) ||
-        (code = set(spec, "nf", c->net.ngf, err)) ||
-        (bare && (code = set(spec, "nb", c->net.blocks, err))) ||
-        (bare && (code = set(spec, "nconv", c->net.blocks, err))))
-        return code;
-    return set(spec, "gc", c->net.growth, err);
 }
 
 static int choose_judge(struct gx_game *game, struct gx_err *err)
@@ -61,10 +45,10 @@ static int setup(struct gx_game *game, struct gx_err *err)
         game->channels[k] = 3;
     game->shrink[LOW] = c->net.scale;
     game->low = 0;
-    game->running = true;
+    game->running = game->photos = true;
     game->net[G].name = "G";
     game->nets = 1;
-    int code = choose_generator(game, err);
+    int code = gx_game_choose_enlarger(game, G, err);
     if (!code && c->loss.gan_weight > 0) {
         game->net[D].name = "D";
         game->nets = 2;

@@ -496,7 +496,8 @@ int gx_loader_next(struct gx_loader *l, float *const *to, float *label, const ch
     if (result)
         return result;
     for (int k = 0; k < l->slots; k++)
-        memcpy(to[k], b->data[k], (size_t)l->o.batch * l->floats[k] * sizeof(float));
+        if (to[k])
+            memcpy(to[k], b->data[k], (size_t)l->o.batch * l->floats[k] * sizeof(float));
     if (label && b->label)
         memcpy(label, b->label, (size_t)l->o.batch * l->set->domains * sizeof *label);
     if (names)

@@ -37,7 +37,7 @@ void gx_loader_free(struct gx_loader **loader);
 size_t gx_loader_needs(const struct gx_dataset *set, const struct gx_split *split,
                        const struct gx_loader_options *options, int height, int width);
 
-/* Fills to[slot] with batch x height x width x channels floats of the next step. names (may be
+/* Fills to[slot], unless that is NULL, with batch x height x width x channels floats of the next step. names (may be
  * NULL) gets `batch` paths of slot 0, the data set's, and label (may be NULL) batch x domains numbers
  * if the split has labels.
  *

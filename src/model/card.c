@@ -31,8 +31,9 @@ static const char *use_of(const char *network, int i)
 
 bool gx_card_fits(const struct gx_card *card, const char *family)
 {
-    if (card->said)
-        return !strcmp(card->family, family);
+    if (card->said) /* what enlarges is for super-resolution, whoever trained it */
+        return !strcmp(card->family, family) ||
+               (!strcmp(family, "sr") && gx_network_scale(&card->spec) > 1);
     const char *use;
     for (int i = 0; (use = use_of(card->spec.network->name, i)); i++)
         if (!strcmp(use, family))

@@ -92,6 +92,7 @@ static void fill_facts(struct gx_model *model, const char *path)
         .domain_group = model->domains.group,
         .multiple = card->spec.network->multiple(&card->spec),
         .scale = gx_network_scale(&card->spec),
+        .shrink = gx_network_shrink(&card->spec),
         .reach = gx_card_reach(card),
     };
     for (int i = 0; i < model->params.count; i++)

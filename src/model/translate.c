@@ -30,6 +30,12 @@ static int missing(int size, int multiple)
     return (multiple - size % multiple) % multiple;
 }
 
+void gx_model_result_size(const struct gx_model_facts *facts, int w, int h, int *to_w, int *to_h)
+{
+    *to_w = (w * facts->scale + facts->shrink - 1) / facts->shrink;
+    *to_h = (h * facts->scale + facts->shrink - 1) / facts->shrink;
+}
+
 static int build(struct gx_model *model, int w, int h, struct gx_model_plan *p, struct gx_err *err)
 {
     const struct gx_model_facts *facts = &model->facts;
@@ -49,8 +55,9 @@ static int build(struct gx_model *model, int w, int h, struct gx_model_plan *p, 
     if (facts->domains)
         p->label = gx_input(g, (struct gx_shape){1, 1, 1, facts->domains}, "label");
     model->card.spec.network->build(&how, x, p->label, out);
-    int scale = facts->scale;
-    const struct gx_shape corner = {0}, cut = {1, h * scale, w * scale, facts->channels_out};
+    const struct gx_shape corner = {0};
+    struct gx_shape cut = {.n = 1, .c = facts->channels_out};
+    gx_model_result_size(facts, w, h, &cut.w, &cut.h);
     p->out = gx_keep(padded ? gx_slice(g, out[0], corner, cut) : out[0]);
     const struct gx_plan_settings settings = {.kernels = model->kernels,
                                               .threads = model->settings.threads,
@@ -61,7 +68,7 @@ static int build(struct gx_model *model, int w, int h, struct gx_model_plan *p, 
     int code = gx_plan_new(&p->plan, g, &settings, err);
     if (!code && !gx_shape_equal(p->out->shape, cut))
         code =
-            gx_fail(err, GX_E_SHAPE, "the network does not make pictures %d times as large", scale);
+            gx_fail(err, GX_E_SHAPE, "the network does not make pictures of %d x %d", cut.w, cut.h);
     if (code)
         forget(p);
     else
@@ -170,8 +177,10 @@ static int translate_scaled(struct gx_model *model, const float *in, int w, int 
 {
     const struct gx_model_facts *facts = &model->facts;
     int size = model->settings.size, ci = facts->channels_in, co = facts->channels_out;
-    int by = facts->scale;
-    size_t pixels = (size_t)size * (size_t)size, made = pixels * (size_t)(by * by);
+    int made_w, made_h, to_w, to_h;
+    gx_model_result_size(facts, size, size, &made_w, &made_h);
+    gx_model_result_size(facts, w, h, &to_w, &to_h);
+    size_t pixels = (size_t)size * (size_t)size, made = (size_t)made_w * (size_t)made_h;
     float *small = malloc((pixels * (size_t)ci + made * (size_t)co) * sizeof *small), *result;
     if (!small)
         return gx_fail(err, GX_E_NOMEM, "no memory for a picture of %d x %d", size, size);
@@ -180,7 +189,7 @@ static int translate_scaled(struct gx_model *model, const float *in, int w, int 
     if (!code)
         code = translate_as_it_is(model, small, size, size, label, result, err);
     if (!code)
-        code = scale(facts, result, size * by, size * by, co, out, w * by, h * by, err);
+        code = scale(facts, result, made_w, made_h, co, out, to_w, to_h, err);
     free(small);
     return code;
 }

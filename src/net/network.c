@@ -201,7 +201,8 @@ int gx_network_declare(const struct gx_network_spec *spec, struct gx_params *par
                        struct gx_err *err)
 {
     /* A picture that fits every network in its range of sizes; nothing is ever computed on it. */
-    const int side = 1024;
+    int multiple = spec->network->multiple(spec);
+    int side = (1024 + multiple - 1) / multiple * multiple;
     int cin = gx_spec_get(spec, "cin"), labels = gx_spec_get(spec, "c_dim");
     struct gx_graph *graph = gx_graph_new();
     struct gx_node *x = gx_input(graph, (struct gx_shape){1, side, side, cin ? cin : 3}, "x");
@@ -240,6 +241,11 @@ int gx_named_by(struct gx_network_spec *spec, const char *name, const char *size
 int gx_network_scale(const struct gx_network_spec *spec)
 {
     return spec->network->scale ? spec->network->scale(spec) : 1;
+}
+
+int gx_network_shrink(const struct gx_network_spec *spec)
+{
+    return spec->network->shrink ? spec->network->shrink(spec) : 1;
 }
 
 /* ---- how far an output pixel sees ---- */

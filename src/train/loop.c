@@ -93,7 +93,7 @@ static int load_batch(struct gx_training *t, uint64_t batch, struct gx_err *err)
 {
     float *to[GX_SLOTS_MAX] = {NULL};
     for (int s = 0; s < t->game.slots; s++)
-        to[s] = gx_plan_value(t->plan, t->step.input[s]);
+        to[s] = t->step.input[s] ? gx_plan_value(t->plan, t->step.input[s]) : NULL;
     float *label = t->step.label ? gx_plan_value(t->plan, t->step.label) : NULL;
     int code = gx_loader_next(t->loader, to, label, NULL, err);
     if (!code && t->step.wanted)

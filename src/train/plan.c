@@ -24,7 +24,9 @@ static int open_data(struct gx_training *t, const struct gx_family *family, stru
                                          .exclusive = c->data.exclusive,
                                          .scale = c->net.scale,
                                          .least = c->data.crop_size};
-    int code = gx_dataset_open(&t->data, family->layout, c->data.path, &options, err);
+    bool enlarging = family->layout_enlarging && c->net.scale > 1;
+    int code = gx_dataset_open(&t->data, enlarging ? family->layout_enlarging : family->layout,
+                               c->data.path, &options, err);
     if (!code)
         gx_training_say(t, false, "data", "%s", t->data.said);
     if (!code && t->data.warning)
@@ -51,8 +53,9 @@ static int check_multiple(const struct gx_training *t, int w, int h, struct gx_e
 {
     for (int i = 0; i < t->game.nets; i++) {
         const struct gx_network_spec *spec = &t->game.net[i].spec;
-        /* generators see the first slot's pictures */
-        int shrink = t->game.net[i].generator ? t->game.shrink[0] : 1;
+        /* generators see the first slot's pictures, but those that make them small */
+        bool small = t->game.net[i].generator && !spec->network->shrink;
+        int shrink = small ? t->game.shrink[0] : 1;
         int multiple = spec->network->multiple(spec) * shrink;
         if (w % multiple || h % multiple)
             return gx_fail(

@@ -47,9 +47,12 @@ struct gx_prepare gx_training_prepare(const struct gx_training *t, bool chance)
                            .rotate = turned && c->data.rotate,
                            .lo = t->game.low,
                            .hi = t->game.high};
+    bool third = t->game.slots > 2, aligned = t->data.layout->aligned;
     if (t->data.made)
         p.degradation = chance ? &t->degrading.training : &t->degrading.held;
-    if (t->game.slots > 2 && chance)
+    else if (third && !aligned)
+        p.degradation = &t->degrading.held;
+    if (third && aligned && chance)
         p.usm = &t->degrading.usm;
     if (!chance && p.load_size && p.crop_size)
         p.load_size = p.crop_size;

@@ -2,7 +2,6 @@
  * through one at a time, as translation would take them, so results never depend on neighbours. */
 #include "train/training.h"
 
-#include "config/options.h"
 #include "ganx/image.h"
 #include "model/find.h"
 #include "util/arena.h"
@@ -63,7 +62,7 @@ static int judge_held(struct gx_training *t, struct gx_err *err)
 /* Whether held-out pictures are seen through a square of their own, val.crop. */
 static bool has_crop(const struct gx_training *t)
 {
-    return gx_option_applies(gx_option_by_key("val.crop"), t->config->family);
+    return t->game.photos;
 }
 
 /* The size of held-out samples: that of the step's, or a square that fits into the middle of each
@@ -78,19 +77,18 @@ static int size_held(struct gx_training *t, struct gx_err *err)
         return 0;
     struct gx_prepare prepare = gx_training_prepare(t, false);
     const struct gx_network_spec *spec = &t->game.net[0].spec;
-    int multiple = t->game.shrink[0] * spec->network->multiple(spec), sharp = t->game.slots - 1;
+    int multiple = t->game.shrink[0] * spec->network->multiple(spec);
     int side = t->config->val.crop;
     prepare.crop_size = 0;
-    while (sharp > 0 && (t->game.shrink[sharp] > 1 || !held->view[sharp]))
-        sharp--;
-    for (size_t i = 0; i < held->count[sharp]; i++) {
-        int h, w;
-        /* one that cannot be read is for the loader to deal with */
-        if (!gx_sample_size(&held->view[sharp][i], sharp, &prepare, &h, &w, NULL)) {
-            side = h < side ? h : side;
-            side = w < side ? w : side;
+    for (int k = t->data.made; k < t->data.layout->slots; k++) /* those that are files */
+        for (size_t i = 0; i < held->count[k]; i++) {
+            int h, w;
+            /* one that cannot be read is for the loader to deal with */
+            if (!gx_sample_size(&held->view[k][i], k, &prepare, &h, &w, NULL)) {
+                side = h < side ? h : side;
+                side = w < side ? w : side;
+            }
         }
-    }
     v->height = v->width = side - side % multiple;
     return v->height
                ? 0

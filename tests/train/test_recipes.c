@@ -54,7 +54,8 @@ static void begins(const char *name)
     if (gx_config_read_text(&c, text, size, path, &err))
         fail_msg("%s", err.text);
     free(text);
-    c.data.path = tiny_path("%s", data);
+    bool pairless = !strcmp(c.family, "cycle") && c.net.scale > 1;
+    c.data.path = tiny_path("%s", pairless ? "pairless-large" : data);
     c.data.labels = "";
     c.train.run = tiny_path("runs/none");
     if (gx_train_dry_run(&c, NULL, &needs, &err))
@@ -72,6 +73,10 @@ static void every_recipe_begins(void **state)
     assert_int_equal(gx_folder_make(tiny_path("large"), &err), 0);
     write_plain(tiny_path("large/a.png"));
     write_plain(tiny_path("large/b.png"));
+    assert_int_equal(gx_folder_make(tiny_path("pairless-large/LR"), &err), 0);
+    assert_int_equal(gx_folder_make(tiny_path("pairless-large/HR"), &err), 0);
+    write_plain(tiny_path("pairless-large/LR/a.png"));
+    write_plain(tiny_path("pairless-large/HR/b.png"));
     assert_int_equal(gx_folder_list("configs", &names, &err), 0);
     for (size_t i = 0; i < names.count; i++) {
         size_t length = strlen(names.name[i]);

@@ -20,6 +20,7 @@ static char folder[64];
 
 static const struct tiny_family {
     const char *name, *data, *words;
+    const char *family; /* NULL: the name */
 } families[] = {
     {"pix2pix", "data", TINY_WORDS "net.generator=unet_16 net.n_layers=1"},
     {"cycle", "unpaired", TINY_WORDS "net.generator=unet_16 net.n_layers=1 train.pool=4"},
@@ -28,6 +29,11 @@ static const struct tiny_family {
     {"sr", "photos",
      TINY_WORDS "data.load_size=0 net.generator=srresnet net.blocks=1 net.scale=2 net.hidden=8 "
                 "train.batch=2 optim.ema=0 optim.schedule=constant val.crop=16"},
+    {"unpaired-sr", "pairless",
+     TINY_WORDS "data.preprocess=crop data.rotate=true net.generator=msrresnet net.scale=2 "
+                "net.blocks=1 net.down_blocks=1 net.n_layers=2 net.init=sr train.pool=4 "
+                "train.batch=2 val.metric=psnr_y val.crop=16",
+     "cycle"},
 };
 static const struct tiny_family *family = families;
 
@@ -37,6 +43,11 @@ void tiny_family(const char *name)
         if (!strcmp(families[i].name, name))
             family = &families[i];
     assert_string_equal(family->name, name);
+}
+
+static const char *family_name(void)
+{
+    return family->family ? family->family : family->name;
 }
 
 const char *tiny_path(const char *format, ...)
@@ -99,6 +110,10 @@ int tiny_setup(void **state)
         {"unpaired/testB", 2, 23, TURNED},
         {"photos/train", 5, 0, PLAIN},
         {"photos/val", 2, 7, PLAIN},
+        {"pairless/train/LR", 4, 30, TURNED},
+        {"pairless/train/HR", 3, 20, PLAIN},
+        {"pairless/val/LR", 2, 34, TURNED},
+        {"pairless/val/HR", 2, 34, PLAIN},
         {"domains/train/cool", 4, 0, PLAIN},
         {"domains/train/warm", 3, 4, TURNED},
         {"domains/train/hot", 4, 30, PLAIN},
@@ -146,7 +161,7 @@ void tiny_config(struct gx_config *config, const char *run, const char *words)
             argv[argc++] = set;
         argv[argc++] = word;
     }
-    if (gx_config_resolve(config, family->name, GX_VERB_TRAIN, argc, argv, &err))
+    if (gx_config_resolve(config, family_name(), GX_VERB_TRAIN, argc, argv, &err))
         fail_msg("%s", err.text);
     free(text);
 }
@@ -166,7 +181,7 @@ const char *tiny_program(void)
 char *tiny_command(const char *run, const char *words)
 {
     char *text = all_words(run, words), *line;
-    assert_true(asprintf(&line, "exec timeout 120 '%s' %s train", tiny_program(), family->name) >
+    assert_true(asprintf(&line, "exec timeout 120 '%s' %s train", tiny_program(), family_name()) >
                 0);
     for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
         char *longer;

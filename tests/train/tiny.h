@@ -15,8 +15,8 @@ enum { TINY_PAIRS = 7, TINY_HELD = 2, TINY_SIDE = 18, TINY_CROP = 16, TINY_LINES
 
 /* cmocka fixtures of a whole program: a temporary folder that holds data/train and data/val, pairs
  * of 18 x 18 in which B is A with its channels turned and dimmed; the one pair of one/ besides; and
- * for the other families unpaired/ (A and B, of other pictures), domains/ (cool, warm, hot) and
- * photos/ (train and val). */
+ * for the other families unpaired/ (A and B, of other pictures), domains/ (cool, warm, hot),
+ * photos/ (train and val) and pairless/ (LR/ and HR/ in both). */
 int tiny_setup(void **state);
 int tiny_teardown(void **state);
 /* A path in that folder; a few live at a time. */
@@ -27,7 +27,8 @@ const char *tiny_path(const char *format, ...) GX_PRINTF(1, 2);
     "loss.perceptual_model=tests/reference/forward/vgg16_narrow/weights.pth "                      \
     "loss.perceptual_layers=conv2_2=1,relu1_2=0.5"
 
-/* The family, with its data and its tiny networks, of what follows; pix2pix at first. */
+/* The family, with its data and its tiny networks, of what follows; pix2pix at first. "unpaired-sr" is
+ * cycle with networks of two sizes. */
 void tiny_family(const char *name);
 
 /* A configuration as from the command line: the tiny networks' words, then `words`, separated by
