@@ -68,8 +68,9 @@ struct gx_config {
         int workers;        /* decoding threads */
     } data;
 
-    struct {      /* degrade.*: sr: how small pictures are made of sharp ones */
-        int kind; /* enum gx_degrade_kind (image/degrade.h) */
+    struct {               /* degrade.*: sr: how small pictures are made of sharp ones */
+        int kind;          /* enum gx_degrade_kind (image/degrade.h) */
+        const char *model; /* learnt: a model that makes pictures small */
         bool eight_bit;
         int margin;
         bool usm; /* targets are sharpened */

@@ -43,9 +43,12 @@
      .metavar = "N,N", TRAIN_SR, .help = "range of its quality" second}
 
     {"degrade.kind", "degrade", CHOICE(degrade.kind), .initial = "bicubic",
-     WORDS("bicubic", "classic", "real"), .metavar = "KIND", TRAIN_SR,
+     WORDS("bicubic", "classic", "real", "learnt"), .metavar = "KIND", TRAIN_SR,
      .help = "how small pictures are made, where there is no LR/: bicubic as MATLAB does; classic "
-             "with blur, noise and JPEG; real as Real-ESRGAN, twice"},
+             "with blur, noise and JPEG; real as Real-ESRGAN, twice; learnt by degrade.model"},
+    {"degrade.model", PATH(degrade.model), .initial = "", .metavar = "MODEL", TRAIN_SR,
+     .flags = RESUME,
+     .help = "learnt: a run of ganx cycle train with net.scale, whose generator from B to A it is"},
     {"degrade.eight_bit", BOOL(degrade.eight_bit), .initial = "true", TRAIN_SR,
      .help = "round them to 256 levels, as files have"},
     {"degrade.margin", INT(degrade.margin), .initial = "16", RANGE(0, 256), .metavar = "N", TRAIN_SR,

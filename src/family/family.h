@@ -38,9 +38,10 @@ struct gx_trainee {
     const char *name; /* "G", "D": its tensors are "G.…" in checkpoints */
     struct gx_network_spec spec;
     struct gx_params params;
-    bool generator;   /* belongs into the model file; EMA averages it */
-    bool fixed;       /* never trained, not in checkpoints: its weights come from `file` */
-    const char *file; /* borrowed: a path, or the name of an installed model */
+    bool generator;     /* belongs into the model file; EMA averages it */
+    bool fixed;         /* never trained, not in checkpoints: its weights come from `file` */
+    const char *file;   /* borrowed: a path, a run's folder, or the name of an installed model */
+    const char *prefix; /* of its tensors there; NULL: none */
 };
 
 struct gx_game {
@@ -54,6 +55,7 @@ struct gx_game {
     float low, high;          /* range of their values: -1 and 1 unless the family says otherwise */
     bool photos;           /* held-out pictures have sizes of their own: val.crop is seen of each */
     bool running;          /* generators in use take their norms' stored statistics */
+    int down;              /* the network that makes pictures small; 0: none */
     int vgg;               /* the network that perceptual losses measure by; 0: none */
     bool pixels_only;      /* the step that is being built is one of the first train.pixel_steps */
     struct gx_node *noise; /* of the step that is being built */

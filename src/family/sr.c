@@ -8,8 +8,11 @@
  * Pictures are in [0, 1]. As in BasicSR the generator steps first, and losses are logged with their
  * weights. With loss.gan_weight 0 there is no D. With a third slot, the sharp picture sharpened once
  * more, pixel and perceptual losses aim at that one and D at the plain one (Real-ESRGAN). With
- * several critic steps for one of the generator's, D goes first, on pictures made for each of them. */
+ * several critic steps for one of the generator's, D goes first, on pictures made for each of them.
+ * With a learnt degradation `low` is made in the step, of the sharpened picture if there is one; and
+ * of held-out pictures, with the same noise each time. */
 #include "family/adversary.h"
+#include "family/learnt.h"
 #include "family/perceptual.h"
 
 #include "ganx/loss.h"
@@ -54,6 +57,8 @@ static int setup(struct gx_game *game, struct gx_err *err)
         game->nets = 2;
         code = choose_judge(game, err);
     }
+    if (!code)
+        code = gx_learnt_setup(game, err);
     return code ? code : gx_perceptual_setup(game, err);
 }
 
@@ -102,18 +107,27 @@ static void improve(struct gx_game *game, struct gx_step *step, struct turn *t)
     gx_store_gradients(g, loss, &game->net[G].params);
 }
 
+/* The small picture of the sample, or made of `sharp`, which leaves *input as it is. */
+static struct gx_node *small(struct gx_game *game, struct gx_graph *g, struct gx_node *sharp,
+                             struct gx_node **input)
+{
+    int scale = game->shrink[LOW];
+    struct gx_node *learnt = gx_learnt_small(game, g, sharp);
+    struct gx_shape s = {sharp->shape.n, sharp->shape.h / scale, sharp->shape.w / scale, 3};
+    return learnt ? learnt : (*input = gx_input(g, s, "low"));
+}
+
 static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_step *step)
 {
-    int scale = game->shrink[LOW], critics = game->config->train.n_critic;
+    int critics = game->config->train.n_critic;
     struct gx_graph *g = step->graph = gx_graph_new();
-    struct turn t = {.low = gx_input(g, (struct gx_shape){batch, h / scale, w / scale, 3}, "low"),
-                     .sharp = gx_input(g, (struct gx_shape){batch, h, w, 3}, "sharp")};
+    struct turn t = {.sharp = gx_input(g, (struct gx_shape){batch, h, w, 3}, "sharp")};
     bool play = judged(game), first = play && critics > 1;
-    step->input[LOW] = t.low;
     step->input[SHARP] = t.aim = t.sharp;
     if (game->slots > SHARPENED)
         step->input[SHARPENED] = t.aim =
             gx_input(g, (struct gx_shape){batch, h, w, 3}, "sharpened");
+    t.low = small(game, g, t.aim, &step->input[LOW]);
     t.fake = gx_game_train(game, g, G, t.low);
     if (first) {
         judge(game, step, &t);
@@ -141,11 +155,10 @@ static void build_step(struct gx_game *game, int batch, int h, int w, struct gx_
 
 static void build_preview(struct gx_game *game, int batch, int h, int w, struct gx_preview *preview)
 {
-    int scale = game->shrink[LOW];
     struct gx_graph *g = preview->graph = gx_graph_new();
-    struct gx_node *low = gx_input(g, (struct gx_shape){batch, h / scale, w / scale, 3}, "low");
     struct gx_node *sharp = gx_input(g, (struct gx_shape){batch, h, w, 3}, "sharp");
-    preview->input[LOW] = gx_preview_column(preview, "bicubic", low);
+    struct gx_node *low = small(game, g, sharp, &preview->input[LOW]);
+    gx_preview_column(preview, preview->input[LOW] ? "bicubic" : "made small", low);
     preview->output = gx_preview_column(preview, "output", gx_game_use(game, g, G, low));
     preview->input[SHARP] = preview->target = gx_preview_column(preview, "sharp", sharp);
 }

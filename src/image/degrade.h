@@ -13,7 +13,8 @@
 enum gx_degrade_kind {
     GX_DEGRADE_BICUBIC, /* MATLAB's imresize, nothing else */
     GX_DEGRADE_CLASSIC, /* blur, imresize, noise, JPEG, by stage[0] but for its resizing */
-    GX_DEGRADE_REAL     /* two stages, then ringing and the last resize, around the second JPEG */
+    GX_DEGRADE_REAL,    /* two stages, then ringing and the last resize, around the second JPEG */
+    GX_DEGRADE_LEARNT   /* by a network (family/learnt.h), never here */
 };
 
 /* Shapes of blur kernels (Wang et al. 2021, section 3.1), in the order of their probabilities:

@@ -34,6 +34,8 @@ int gx_degrading_init(struct gx_degrading *d, const struct gx_config *config, st
         .usm = {.radius = config->degrade.usm_radius,
                 .weight = config->degrade.usm_weight,
                 .threshold = config->degrade.usm_threshold}};
+    if (d->training.kind == GX_DEGRADE_LEARNT) /* the game makes its own, and leaves these */
+        d->training.kind = GX_DEGRADE_BICUBIC;
     take_stage(&d->training.stage[0], &config->degrade.first);
     take_stage(&d->training.stage[1], &config->degrade.second);
     return gx_degradation_check(&d->training, err);

@@ -2,6 +2,7 @@
  * that a run needs is known here, and nothing is allocated or written. */
 #include "train/training.h"
 
+#include "config/resolve.h"
 #include "family/adversary.h"
 #include "util/text.h"
 
@@ -29,6 +30,11 @@ static int open_data(struct gx_training *t, const struct gx_family *family, stru
                                c->data.path, &options, err);
     if (!code)
         gx_training_say(t, false, "data", "%s", t->data.said);
+    if (!code && c->degrade.kind == GX_DEGRADE_LEARNT && !t->data.made)
+        code = gx_config_fail(c, "degrade.kind", err,
+                              "degrade.kind learnt makes small pictures, and '%s' has its own in "
+                              "LR/",
+                              c->data.path);
     if (!code && t->data.warning)
         gx_training_say(t, true, "data", "%s", t->data.warning);
     return code;

@@ -20,6 +20,11 @@ static int open_init(const struct gx_config *config, struct gx_weights **file, s
     return code == -GX_E_IO ? -GX_E_FORMAT : code;
 }
 
+static const char *prefix_of(const struct gx_trainee *net)
+{
+    return net->prefix ? net->prefix : "";
+}
+
 /* The file of a network that is not trained: a path, or an installed model's name. */
 static int open_fixed(const struct gx_trainee *net, struct gx_weights **file, struct gx_err *err)
 {
@@ -28,7 +33,7 @@ static int open_fixed(const struct gx_trainee *net, struct gx_weights **file, st
     if (!code)
         code = gx_weights_open(file, path, err);
     if (!code)
-        code = gx_params_fit(&net->params, *file, "", err);
+        code = gx_params_fit(&net->params, *file, prefix_of(net), err);
     if (code)
         code =
             gx_context(err, -GX_E_FORMAT, "network %s, '%s'", net->name, path ? path : net->file);
@@ -55,7 +60,7 @@ static int load_fixed(struct gx_trainee *net, struct gx_err *err)
     struct gx_weights *file = NULL;
     int code = open_fixed(net, &file, err);
     if (!code)
-        code = gx_params_load(&net->params, file, "", err);
+        code = gx_params_load(&net->params, file, prefix_of(net), err);
     gx_weights_close(&file);
     return code;
 }

@@ -62,6 +62,48 @@ static void resumed_is_uninterrupted(void **state)
     }
 }
 
+/* A network that another run has trained makes the small pictures: it is in no checkpoint, other noise
+ * is drawn at each step, and a resumed run draws the same. */
+static void learnt_degradation(void **state)
+{
+    (void)state;
+    char words[512];
+    double value[TINY_LINES];
+    float *data;
+    tiny_family("unpaired-sr");
+    tiny_train("degrading", "train.steps=2 optim.ema=0.9");
+    tiny_family("sr");
+    snprintf(words, sizeof words,
+             STATEFUL "degrade.kind=learnt loss.gan_weight=0.01 degrade.usm=true "
+                      "degrade.model=%s",
+             tiny_path("runs/degrading"));
+    tiny_train("learnt", words);
+    tiny_stop("learnt-parts", 3, words);
+    tiny_train("learnt-parts", "--resume");
+    tiny_assert_same("learnt", "learnt-parts", "checkpoints/000009.safetensors");
+    tiny_assert_same_metrics("learnt", "learnt-parts");
+    assert_int_equal(tiny_tensors("learnt", "latest", "degradation.", &data), 0);
+    assert_true(tiny_curve("learnt", "psnr_y", value) > 0 && isfinite(value[0]));
+    tiny_train("plain", "train.steps=9 loss.gan_weight=0.01 optim.lr=0.01");
+    assert_true(tiny_distance("learnt", "plain", "model.safetensors") > 1e-3);
+
+    static const struct {
+        const char *words, *text;
+    } wrong[] = {{"degrade.kind=learnt", "needs degrade.model"},
+                 {"degrade.kind=learnt degrade.model=%s net.scale=3 data.crop_size=15", "2 times"},
+                 {"degrade.kind=learnt degrade.model=%s/none", "degrade.model"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const char *model = strstr(wrong[i].words, "%s");
+        int length = model ? (int)(model - wrong[i].words) : (int)strlen(wrong[i].words);
+        snprintf(words, sizeof words, "train.steps=1 %.*s%s%s", length, wrong[i].words,
+                 model ? tiny_path("runs/degrading") : "", model ? model + 2 : "");
+        struct tiny_outcome o = tiny_try("refused", 0, words);
+        assert_int_equal(o.code, -GX_E_CONFIG);
+        if (!strstr(o.err.text, wrong[i].text))
+            fail_msg("%s: %s", words, o.err.text);
+    }
+}
+
 /* ---- pools ---- */
 
 static void pools_are_saved(void **state)
@@ -257,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resumed_is_uninterrupted),
+        cmocka_unit_test(learnt_degradation),
         cmocka_unit_test(pools_are_saved),
         cmocka_unit_test(pools_act_once_full),
         cmocka_unit_test(pools_and_critics_exclude_each_other),

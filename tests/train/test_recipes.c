@@ -58,6 +58,8 @@ static void begins(const char *name)
     c.data.path = tiny_path("%s", pairless ? "pairless-large" : data);
     c.data.labels = "";
     c.train.run = tiny_path("runs/none");
+    if (*c.degrade.model)
+        c.degrade.model = tiny_path("runs/degrading");
     if (gx_train_dry_run(&c, NULL, &needs, &err))
         fail_msg("%s: %s", path, err.text);
     assert_true(needs.steps > 0 && needs.total > 0);
@@ -77,6 +79,8 @@ static void every_recipe_begins(void **state)
     assert_int_equal(gx_folder_make(tiny_path("pairless-large/HR"), &err), 0);
     write_plain(tiny_path("pairless-large/LR/a.png"));
     write_plain(tiny_path("pairless-large/HR/b.png"));
+    tiny_family("unpaired-sr");
+    tiny_train("degrading", "train.steps=1 net.scale=4 net.discriminator=pixel");
     assert_int_equal(gx_folder_list("configs", &names, &err), 0);
     for (size_t i = 0; i < names.count; i++) {
         size_t length = strlen(names.name[i]);
