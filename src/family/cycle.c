@@ -22,7 +22,8 @@
  *                                               real-world super-resolution": faults are fine
  *
  * where `bicubic B` comes with the samples. We train both sides at once, and have no cycle among
- * small pictures inside it: cycle_B is what G_A learns most from, as in SRDGAN. */
+ * small pictures inside it: cycle_B is what G_A learns most from, as in SRDGAN, and G_B learns nothing
+ * from it: it would leave out the faults that are hard to undo. */
 #include "family/adversary.h"
 
 #include "config/resolve.h"
@@ -206,7 +207,9 @@ static struct gx_node *persuade(struct gx_game *game, struct gx_step *step, stru
     struct gx_node *loss =
         gx_scale(g, gx_step_log(step, names[way->make], gan), (float)c->loss.gan_weight);
     if (c->loss.cycle > 0) {
-        struct gx_node *rec = gx_game_train(game, g, way->back, way->fake);
+        bool given = enlarges(game) && way->side; /* G_B shall not make it easy for G_A */
+        struct gx_node *fake = given ? gx_stop_gradient(g, way->fake) : way->fake;
+        struct gx_node *rec = gx_game_train(game, g, way->back, fake);
         rec = compare(game, g, rec, way->from, enlarges(game) && !way->side);
         rec = gx_scale(g, rec, (float)c->loss.cycle);
         loss = gx_add(g, loss, gx_step_log(step, logged[way->side].cycle, rec));
