@@ -126,6 +126,11 @@ struct gx_prepare {
     const struct gx_usm *usm;
 };
 
+static inline int gx_shrink_of(const struct gx_prepare *prepare, int slot)
+{
+    return prepare->shrink[slot] > 1 ? prepare->shrink[slot] : 1;
+}
+
 /* A slot's picture after scaling, 8 or 16 bits a sample (interleaved): what caches keep. */
 struct gx_raster {
     int height, width, channels, bits;
@@ -162,18 +167,6 @@ GX_MUST_CHECK int gx_sample_place(const struct gx_raster *raster, int slots,
 GX_MUST_CHECK int gx_sample_size(const struct gx_view *view, int slot,
                                  const struct gx_prepare *prepare, int *height, int *width,
                                  struct gx_err *err);
-
-/* One sample as it is, for validation: crop_size cuts at most that much from its middle, and `augment`
- * is not looked at. view[k].path is NULL for slots that are made; gives data[k] (free each), height
- * and width of the full size. */
-struct gx_whole {
-    int height, width;
-    float *data[GX_SLOTS];
-};
-GX_MUST_CHECK int gx_sample_whole(const struct gx_view *view, int slots,
-                                  const struct gx_prepare *prepare, struct gx_whole *whole,
-                                  struct gx_err *err);
-void gx_whole_clear(struct gx_whole *whole);
 
 /* ---- where a run is ----
  * A position is a pure function of the step, so a resumed run needs nothing else. Samples are

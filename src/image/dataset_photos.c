@@ -39,10 +39,11 @@ static bool read_size(struct gx_dataset *set, const char *path, struct photos *p
     return true;
 }
 
-/* Whether a sharp photograph is large enough; else it is named. */
-static bool is_large(struct gx_dataset *set, const char *path, struct photos *p, int w, int h)
+/* Whether a photograph is large enough; else it is named. */
+static bool is_large(struct gx_dataset *set, const char *path, struct photos *p, int least, int w,
+                     int h)
 {
-    bool large = w >= p->least && h >= p->least;
+    bool large = w >= least && h >= least;
     if (!large)
         gx_layout_name(set, &p->small, path);
     return large;
@@ -89,7 +90,7 @@ static int take_photos(struct gx_dataset *set, const char *folder, struct photos
     size_t count = 0;
     for (size_t i = 0; i < all.count && !code; i++) {
         int w, h;
-        if (read_size(set, all.path[i], p, &w, &h) && is_large(set, all.path[i], p, w, h))
+        if (read_size(set, all.path[i], p, &w, &h) && is_large(set, all.path[i], p, p->least, w, h))
             view[count++] = (struct gx_view){all.path[i], GX_WHOLE};
     }
     free(all.path);
@@ -127,7 +128,7 @@ static int check_pair(struct gx_dataset *set, const char *low, const char *high,
                        "'%s' is %dx%d, and '%s', which is to be 1/%d of it, is %dx%d instead of "
                        "%dx%d",
                        high, w, h, low, scale, small_w, small_h, w / scale, h / scale);
-    *good = is_large(set, high, p, w, h);
+    *good = is_large(set, high, p, p->least, w, h);
     return 0;
 }
 
@@ -210,16 +211,12 @@ static int take_side(struct gx_dataset *set, const char *folder, int side, struc
 {
     struct paths all = {0};
     int code = list_deep(set, folder, 0, &all, err), scale = scale_of(p->options);
-    int most = p->least, least = side ? most : (most + scale - 1) / scale;
+    int least = side ? p->least : (p->least + scale - 1) / scale;
     p->split.view[side] = gx_arena_alloc(&set->arena, all.count * sizeof *p->split.view[side]);
     for (size_t i = 0; i < all.count && !code; i++) {
         int w, h;
-        if (!read_size(set, all.path[i], p, &w, &h))
-            continue;
-        p->least = least;
-        if (is_large(set, all.path[i], p, w, h))
+        if (read_size(set, all.path[i], p, &w, &h) && is_large(set, all.path[i], p, least, w, h))
             p->split.view[side][p->split.count[side]++] = (struct gx_view){all.path[i], GX_WHOLE};
-        p->least = most;
     }
     free(all.path);
     return code;

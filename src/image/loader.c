@@ -357,7 +357,7 @@ static int slots_of(const struct gx_dataset *set, const struct gx_prepare *p)
 
 static size_t floats_of(const struct gx_prepare *p, int slot, int height, int width)
 {
-    int shrink = p->shrink[slot] > 1 ? p->shrink[slot] : 1;
+    int shrink = gx_shrink_of(p, slot);
     return (size_t)(height / shrink) * (size_t)(width / shrink) * (size_t)p->channels[slot];
 }
 

@@ -15,11 +15,6 @@ struct cut {
     bool flip, flop, turn; /* mirrored left to right, upside down; then rows become columns */
 };
 
-static int shrink_of(const struct gx_prepare *prepare, int slot)
-{
-    return prepare->shrink[slot] > 1 ? prepare->shrink[slot] : 1;
-}
-
 static float sample_of(const struct gx_raster *raster, size_t at)
 {
     return raster->bits == 16 ? ((const uint16_t *)raster->samples)[at]
@@ -59,7 +54,7 @@ static struct extent extent_of(const struct gx_raster *raster, int slots,
 {
     struct extent e = {0, 0, 1};
     for (int k = 0; k < slots; k++) {
-        int shrink = shrink_of(prepare, k);
+        int shrink = gx_shrink_of(prepare, k);
         if (raster[k].samples && (!e.height || raster[k].height * shrink < e.height))
             e.height = raster[k].height * shrink;
         if (raster[k].samples && (!e.width || raster[k].width * shrink < e.width))
@@ -187,14 +182,14 @@ static int make_slots(const struct gx_raster *raster, int sharp, int slots,
     int n = 1, margin[2] = {0, 0}, code;
     for (int k = 0; k < slots; k++)
         if (is_degraded(raster, k, slots, prepare)) {
-            n = shrink_of(prepare, k);
+            n = gx_shrink_of(prepare, k);
             gx_degrade_margin(prepare->degradation, n, chance, margin);
         }
     struct wide wide = widen(cut, e, margin, n);
     struct bench b;
     code = bench_init(&b, &wide, &raster[sharp], prepare, err);
     for (int k = 0; k < slots && !code; k++) {
-        int s = shrink_of(prepare, k);
+        int s = gx_shrink_of(prepare, k);
         const float *from = prepare->usm ? b.usm : b.sharp;
         if (raster[k].samples)
             continue;
@@ -218,7 +213,7 @@ static int place(const struct gx_raster *raster, int slots, const struct gx_prep
 {
     int sharp = -1, made = 0;
     for (int k = 0; k < slots; k++) {
-        int s = shrink_of(prepare, k);
+        int s = gx_shrink_of(prepare, k);
         struct cut own = *cut;
         made += !raster[k].samples;
         if (!raster[k].samples)
@@ -252,64 +247,4 @@ int gx_sample_place(const struct gx_raster *raster, int slots, const struct gx_p
                            : "data.preprocess to resize_and_crop, which makes all one size");
     choose_cut(&cut, &e, prepare, chance);
     return place(raster, slots, prepare, chance, &cut, &e, to, err);
-}
-
-/* ---- whole pictures ---- */
-
-static int place_whole(const struct gx_raster *raster, int slots, const struct gx_prepare *prepare,
-                       struct gx_whole *whole, struct gx_err *err)
-{
-    struct gx_prepare still = *prepare;
-    struct extent e = extent_of(raster, slots, prepare);
-    int most = prepare->crop_size, multiple = 1;
-    for (int k = 0; k < slots; k++)
-        multiple = shrink_of(prepare, k) > multiple ? shrink_of(prepare, k) : multiple;
-    struct cut cut = {.height = most && most < e.height ? most : e.height,
-                      .width = most && most < e.width ? most : e.width};
-    whole->height = cut.height = cut.height / multiple * multiple;
-    whole->width = cut.width = cut.width / multiple * multiple;
-    still.augment = false;
-    e.multiple = multiple; /* what is left over lies at the right and below, as elsewhere */
-    for (int k = 0; k < slots; k++) {
-        int s = shrink_of(prepare, k);
-        size_t floats = (size_t)(cut.height / s) * (size_t)(cut.width / s);
-        whole->data[k] = malloc((floats * (size_t)prepare->channels[k] + 1) * sizeof(float));
-        if (!whole->data[k])
-            return gx_fail(err, GX_E_NOMEM, "out of memory for a picture of %dx%d", cut.width,
-                           cut.height);
-    }
-    choose_cut(&cut, &e, &still, NULL);
-    return place(raster, slots, prepare, &(struct gx_chance){0}, &cut, &e, whole->data, err);
-}
-
-int gx_sample_whole(const struct gx_view *view, int slots, const struct gx_prepare *prepare,
-                    struct gx_whole *whole, struct gx_err *err)
-{
-    struct gx_raster raster[GX_SLOTS] = {{0}};
-    struct gx_prepare of = *prepare;
-    int first = 0, files = 0, code;
-    *whole = (struct gx_whole){0};
-    for (int k = slots - 1; k >= 0; k--) {
-        first = view[k].path ? k : first;
-        files += view[k].path != NULL;
-    }
-    for (int k = first; k < slots; k++) {
-        of.channels[k - first] = prepare->channels[k];
-        of.shrink[k - first] = prepare->shrink[k];
-    }
-    code = gx_sample_decode(view + first, files, &of, raster + first, err);
-    if (!code)
-        code = place_whole(raster, slots, prepare, whole, err);
-    for (int k = 0; k < slots; k++)
-        free(raster[k].samples);
-    if (code)
-        gx_whole_clear(whole);
-    return code;
-}
-
-void gx_whole_clear(struct gx_whole *whole)
-{
-    for (int k = 0; k < GX_SLOTS; k++)
-        free(whole->data[k]);
-    *whole = (struct gx_whole){0};
 }

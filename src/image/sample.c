@@ -157,18 +157,13 @@ static int decode_slot(struct gx_picture *picture, const struct gx_view *view, i
     return result;
 }
 
-static int shrink_of(const struct gx_prepare *prepare, int slot)
-{
-    return prepare->shrink[slot] > 1 ? prepare->shrink[slot] : 1;
-}
-
 /* Slot 0's size is the measure; a sharp picture that it is to be 1/n of may have up to n - 1 pixels
  * more. */
 static int check_sizes(const struct gx_view *view, int slots, const struct gx_prepare *prepare,
                        const struct gx_raster *raster, struct gx_err *err)
 {
     for (int k = 1; k < slots; k++) {
-        int ratio = shrink_of(prepare, 0) / shrink_of(prepare, k);
+        int ratio = gx_shrink_of(prepare, 0) / gx_shrink_of(prepare, k);
         if (raster[k].height / ratio == raster[0].height &&
             raster[k].width / ratio == raster[0].width)
             continue;
@@ -227,9 +222,9 @@ int gx_sample_size(const struct gx_view *view, int slot, const struct gx_prepare
     struct part part = part_of(view->half, prepare->center_crop, facts->width, facts->height);
     int result = scaled_size(prepare, view->path, &part, height, width, err);
     gx_picture_free(&picture);
-    int own = shrink_of(prepare, slot), most = 1;
+    int own = gx_shrink_of(prepare, slot), most = 1;
     for (int k = 0; k < GX_SLOTS; k++)
-        most = shrink_of(prepare, k) > most ? shrink_of(prepare, k) : most;
+        most = gx_shrink_of(prepare, k) > most ? gx_shrink_of(prepare, k) : most;
     *height = *height * own / most * most;
     *width = *width * own / most * most;
     return result;

@@ -339,47 +339,11 @@ static void apart(void **state)
     gx_dataset_clear(&set);
 }
 
-/* For validation: all of it, from the upper left corner, in whole multiples; or its middle. */
-static void whole(void **state)
-{
-    (void)state;
-    static float all[W * H * 3], low[W * H * 3];
-    struct gx_prepare p = prepare_of(&bicubic);
-    struct gx_whole w;
-    struct gx_err err = {""};
-    empty_folder();
-    map("a.png", W, H);
-    const struct gx_view view[2] = {{NULL, GX_WHOLE}, {in_folder("a.png"), GX_WHOLE}};
-    read_floats(view[1].path, 3, 0, 1, all);
-    p.crop_size = 0;
-    if (gx_sample_whole(view, 2, &p, &w, &err))
-        fail_msg("%s", err.text);
-    assert_int_equal(w.width, 40);
-    assert_int_equal(w.height, 28);
-    for (int y = 0; y < 28; y++)
-        for (int k = 0; k < 40 * 3; k++)
-            assert_true(fabsf(w.data[1][y * 120 + k] - all[y * W * 3 + k]) < 1e-6f);
-    assert_int_equal(gx_imresize(w.data[1], 28, 40, 3, 0.25, low, NULL), 0);
-    for (int k = 0; k < 7 * 10 * 3; k++)
-        assert_true(fabsf(w.data[0][k] - fminf(fmaxf(low[k], 0), 1)) < 1e-6f);
-    gx_whole_clear(&w);
-    p.crop_size = 30; /* more than it is high */
-    assert_int_equal(gx_sample_whole(view, 2, &p, &w, &err), 0);
-    assert_int_equal(w.width, 28);
-    assert_int_equal(w.height, 28);
-    assert_true(fabsf(w.data[1][0] - 4 * 5 / 255.f) < 1e-6f); /* 6 pixels in, down to the grid */
-    gx_whole_clear(&w);
-    const struct gx_view gone[2] = {{NULL, GX_WHOLE}, {in_folder("b.png"), GX_WHOLE}};
-    assert_int_equal(gx_sample_whole(gone, 2, &p, &w, &err), -GX_E_IO);
-    assert_null(w.data[0]);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folders), cmocka_unit_test(pairs), cmocka_unit_test(unpaired),
         cmocka_unit_test(made),    cmocka_unit_test(given), cmocka_unit_test(apart),
-        cmocka_unit_test(whole),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
