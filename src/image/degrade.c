@@ -1,3 +1,4 @@
+#include "image/clip.h"
 #include "image/degrade_parts.h"
 
 #include "image/resize.h"
@@ -315,7 +316,7 @@ static int real(struct work *work, int h, int w)
 static void finish(const struct gx_degradation *d, const float *from, size_t count, float *to)
 {
     for (size_t i = 0; i < count; i++) {
-        float v = from[i] > 0 ? from[i] < 1 ? from[i] : 1 : 0;
+        float v = gx_clip(from[i]);
         to[i] = d->eight_bit ? rintf(v * 255) / 255 : v;
     }
 }

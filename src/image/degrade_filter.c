@@ -1,5 +1,6 @@
 /* Filters of training data: separable and full kernels over pictures whose edges are mirrored
  * without the last pixel (OpenCV's reflect-101), and unsharp masking. */
+#include "image/clip.h"
 #include "image/degrade_parts.h"
 
 #include <math.h>
@@ -136,7 +137,7 @@ int gx_sharpen(const struct gx_usm *usm, const float *from, int h, int w, int c,
     for (size_t i = 0; i < count && !code; i++) {
         float beyond = from[i] - to[i], v = from[i] + (float)usm->weight * beyond;
         mask[i] = fabsf(beyond) * 255 > (float)usm->threshold;
-        to[i] = v > 0 ? v < 1 ? v : 1 : 0;
+        to[i] = gx_clip(v);
     }
     if (!code)
         code = apply(mask, h, w, c, kernel, size, true, soft, err);

@@ -1,4 +1,5 @@
 /* What JPEG does to a picture, in memory. */
+#include "image/clip.h"
 #include "image/degrade_parts.h"
 
 #include "image/image.h"
@@ -50,8 +51,7 @@ int gx_jpeg(float *picture, int h, int w, int c, int quality, struct gx_err *err
     if (!trip.samples)
         return gx_fail(err, GX_E_NOMEM, "out of memory for a JPEG of %dx%d", w, h);
     for (size_t i = 0; i < count; i++) {
-        float v = picture[i] > 0 ? picture[i] < 1 ? picture[i] : 1 : 0;
-        trip.samples[i] = (unsigned char)lrintf(v * 255);
+        trip.samples[i] = (unsigned char)lrintf(gx_clip(picture[i]) * 255);
     }
     int failed = gx_vips_try(go, &trip, reason, sizeof reason);
     for (size_t i = 0; i < count && !failed; i++)

@@ -1,14 +1,10 @@
 /* Noise, with numbers from counters: pixel i of a picture has the same whatever was drawn before. */
+#include "image/clip.h"
 #include "image/degrade_parts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static float clip(float v)
-{
-    return v > 0 ? v < 1 ? v : 1 : 0;
-}
 
 /* ---- Gaussian ---- */
 
@@ -38,7 +34,7 @@ void gx_noise_gaussian(float *picture, int h, int w, int c, double deviation, bo
         for (size_t k = 0; k < 4 && i + k < count; k++)
             for (size_t j = 0; j < each; j++) {
                 float *p = &picture[(i + k) * each + j];
-                *p = clip(*p + sigma * noise[k]);
+                *p = gx_clip(*p + sigma * noise[k]);
             }
     }
 }
@@ -90,7 +86,7 @@ static int distribution_at(const struct distribution *d, uint32_t u)
 
 static unsigned char level_of(float v)
 {
-    return (unsigned char)lrintf(clip(v) * 255);
+    return (unsigned char)lrintf(gx_clip(v) * 255);
 }
 
 /* The levels whose noise is drawn, h x w x 1 if grey; gives the photons that white stands for. */
@@ -133,7 +129,7 @@ int gx_noise_poisson(float *picture, int h, int w, int c, double strength, bool 
         double counted = (double)distribution_at(d, word[i % 4]) / photons;
         float noise = (float)(strength * (counted - level[i] / 255.0));
         for (size_t j = 0; j < each; j++)
-            picture[i * each + j] = clip(picture[i * each + j] + noise);
+            picture[i * each + j] = gx_clip(picture[i * each + j] + noise);
     }
     free(table);
     free(level);

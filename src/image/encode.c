@@ -1,5 +1,6 @@
 /* Floats -> files: the form that a picture is written in, its samples and metadata, and libvips'
  * savers. */
+#include "image/clip.h"
 #include "image/image.h"
 
 #include <errno.h>
@@ -44,11 +45,6 @@ int gx_encoding_init(struct gx_encoding *e, const struct gx_pixels *pixels, bool
 
 /* ---- samples ---- */
 
-static float clip(float v)
-{
-    return v > 0 ? v < 1 ? v : 1 : 0; /* NaN becomes 0 */
-}
-
 void gx_floats_to_samples(const struct gx_encoding *e, const float *from, const float *beside,
                           size_t pixels, void *to)
 {
@@ -58,8 +54,8 @@ void gx_floats_to_samples(const struct gx_encoding *e, const float *from, const 
     for (size_t i = 0; i < pixels; i++) {
         float v[4];
         for (int k = 0; k < e->channels; k++)
-            v[k] = clip((from[i * e->channels + k] - e->lo) * scale);
-        float alpha = own ? v[colours] : beside ? clip(beside[i]) : 1;
+            v[k] = gx_clip((from[i * e->channels + k] - e->lo) * scale);
+        float alpha = own ? v[colours] : beside ? gx_clip(beside[i]) : 1;
         if (kept)
             v[colours] = alpha;
         else if (e->alpha) {

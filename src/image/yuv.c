@@ -2,6 +2,7 @@
  *
  * ITU-R BT.601 and BT.709: Y = kr R + kg G + kb B, U = (B - Y) / (2 - 2 kb), V = (R - Y) / (2 - 2
  * kr). Limited range: Y from 16 to 235, U and V 224 wide around 128, times 2^(bits - 8). */
+#include "image/clip.h"
 #include "image/film.h"
 
 #include <math.h>
@@ -73,11 +74,6 @@ static inline void put(const struct layout *l, unsigned char *plane, size_t at, 
     }
 }
 
-static inline float clip(float v)
-{
-    return v > 0 ? v < 1 ? v : 1 : 0;
-}
-
 /* ---- chroma of every pixel ---- */
 
 /* Where pixel `at` lies between two of `count` samples: the first of them, and how far. */
@@ -125,9 +121,9 @@ void gx_yuv_to_rgb(const struct gx_film_facts *f, const unsigned char *planes, f
             float grey = (sample(&l, planes, (size_t)y * f->width + x) - l.black) / l.luma;
             float red = l.mono ? grey : grey + v[x] * (2 - 2 * l.kr);
             float blue = l.mono ? grey : grey + u[x] * (2 - 2 * l.kb);
-            rgb[0] = clip(red);
-            rgb[1] = clip(l.mono ? grey : (grey - l.kr * red - l.kb * blue) / kg);
-            rgb[2] = clip(blue);
+            rgb[0] = gx_clip(red);
+            rgb[1] = gx_clip(l.mono ? grey : (grey - l.kr * red - l.kb * blue) / kg);
+            rgb[2] = gx_clip(blue);
         }
     }
 }
@@ -149,7 +145,8 @@ static int gathered(struct siting s, int at, int count, int pixel[3], float weig
 
 static inline float luma_of(const struct layout *l, const float *rgb)
 {
-    return l->kr * clip(rgb[0]) + (1 - l->kr - l->kb) * clip(rgb[1]) + l->kb * clip(rgb[2]);
+    return l->kr * gx_clip(rgb[0]) + (1 - l->kr - l->kb) * gx_clip(rgb[1]) +
+           l->kb * gx_clip(rgb[2]);
 }
 
 /* One row of both chroma planes. */
@@ -166,8 +163,8 @@ static void gather(const struct layout *l, const struct gx_film_facts *f, const 
             for (int i = 0; i < wide; i++) {
                 const float *pixel = rgb + ((size_t)rows[j] * f->width + columns[i]) * f->channels;
                 float grey = luma_of(l, pixel), weight = down[j] * across[i];
-                u += weight * (clip(pixel[2]) - grey);
-                v += weight * (clip(pixel[0]) - grey);
+                u += weight * (gx_clip(pixel[2]) - grey);
+                v += weight * (gx_clip(pixel[0]) - grey);
             }
         size_t at = (size_t)y * l->width + x;
         put(l, u_plane, at, l->middle + l->chroma * u / (2 - 2 * l->kb));
