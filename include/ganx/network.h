@@ -87,6 +87,9 @@ int gx_spec_get(const struct gx_network_spec *spec, const char *name);
 bool gx_spec_has(const struct gx_network_spec *spec, const char *name);
 GX_MUST_CHECK int gx_spec_set(struct gx_network_spec *spec, const char *name, int value,
                               struct gx_err *err);
+/* The same; nothing where the network has no such size. */
+GX_MUST_CHECK int gx_spec_set_if_any(struct gx_network_spec *spec, const char *name, int value,
+                                     struct gx_err *err);
 /* The same for a size whose values have words: "norm" = "instance". */
 GX_MUST_CHECK int gx_spec_set_word(struct gx_network_spec *spec, const char *name, const char *word,
                                    struct gx_err *err);

@@ -123,23 +123,18 @@ int gx_game_choose_judge(struct gx_game *game, int net, int cin, struct gx_err *
     return code ? code : gx_spec_set_word(spec, "norm", c->net.norm, err);
 }
 
-static int set(struct gx_network_spec *spec, const char *name, int value, struct gx_err *err)
-{
-    return gx_spec_has(spec, name) ? gx_spec_set(spec, name, value, err) : 0;
-}
-
 int gx_game_choose_enlarger(struct gx_game *game, int net, struct gx_err *err)
 {
     const struct gx_config *c = game->config;
     struct gx_network_spec *spec = &game->net[net].spec;
     int code = gx_game_choose(game, net, c->net.generator, true, "scale", err);
     bool bare = !code && !strcmp(c->net.generator, spec->network->name); /* or "rrdbnet_6" */
-    if (code || (code = set(spec, "scale", c->net.scale, err)) ||
-        (code = set(spec, "nf", c->net.ngf, err)) ||
-        (bare && (code = set(spec, "nb", c->net.blocks, err))) ||
-        (bare && (code = set(spec, "nconv", c->net.blocks, err))))
+    if (code || (code = gx_spec_set_if_any(spec, "scale", c->net.scale, err)) ||
+        (code = gx_spec_set_if_any(spec, "nf", c->net.ngf, err)) ||
+        (bare && (code = gx_spec_set_if_any(spec, "nb", c->net.blocks, err))) ||
+        (bare && (code = gx_spec_set_if_any(spec, "nconv", c->net.blocks, err))))
         return code;
-    return set(spec, "gc", c->net.growth, err);
+    return gx_spec_set_if_any(spec, "gc", c->net.growth, err);
 }
 
 /* ---- building ---- */

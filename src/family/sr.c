@@ -22,22 +22,17 @@ enum { LOW, SHARP, SHARPENED };
 
 /* ---- networks ---- */
 
-static int set(struct gx_network_spec *spec, const char *name, int value, struct gx_err *err)
-{
-    return gx_spec_has(spec, name) ? gx_spec_set(spec, name, value, err) : 0;
-}
-
 static int choose_judge(struct gx_game *game, struct gx_err *err)
 {
     const struct gx_config *c = game->config;
     struct gx_network_spec *spec = &game->net[D].spec;
     int code = gx_game_choose(game, D, c->net.discriminator, false, "cin", err);
-    if (code || (code = set(spec, "nf", c->net.ndf, err)) ||
-        (code = set(spec, "ndf", c->net.ndf, err)) ||
-        (code = set(spec, "n_layers", c->net.n_layers, err)) ||
-        (code = set(spec, "hidden", c->net.hidden, err)))
+    if (code || (code = gx_spec_set_if_any(spec, "nf", c->net.ndf, err)) ||
+        (code = gx_spec_set_if_any(spec, "ndf", c->net.ndf, err)) ||
+        (code = gx_spec_set_if_any(spec, "n_layers", c->net.n_layers, err)) ||
+        (code = gx_spec_set_if_any(spec, "hidden", c->net.hidden, err)))
         return code;
-    return set(spec, "size", c->data.crop_size, err);
+    return gx_spec_set_if_any(spec, "size", c->data.crop_size, err);
 }
 
 static int setup(struct gx_game *game, struct gx_err *err)

@@ -8,18 +8,6 @@
 
 static const struct gx_layer_conv same = {3, 1, 1, 0, true};
 
-/* x4 is x2 twice. */
-static int step(const struct gx_network_spec *spec)
-{
-    int scale = gx_spec_get(spec, "scale");
-    return scale == 4 ? 2 : scale;
-}
-
-static int steps(const struct gx_network_spec *spec)
-{
-    return gx_spec_get(spec, "scale") == 4 ? 2 : 1;
-}
-
 static struct gx_node *block(const struct gx_build *b, struct gx_node *x, int index)
 {
     struct gx_graph *g = b->graph;
@@ -34,12 +22,12 @@ static int build(const struct gx_build *b, struct gx_node *x, struct gx_node *la
     (void)label;
     struct gx_graph *g = b->graph;
     int nf = gx_spec_get(b->spec, "nf"), scale = gx_spec_get(b->spec, "scale");
-    int factor = step(b->spec);
+    int factor = gx_enlarging_factor(b->spec);
 
     struct gx_node *y = gx_leaky_relu(g, gx_layer_conv(b, x, nf, same, true, "conv_first"), 0.1F);
     for (int i = 0; i < gx_spec_get(b->spec, "nb"); i++)
         y = block(b, y, i);
-    for (int i = 1; i <= steps(b->spec); i++) {
+    for (int i = 1; i <= gx_enlargings(b->spec); i++) {
         y = gx_layer_conv(b, y, nf * factor * factor, same, true, "upconv%d", i);
         y = gx_leaky_relu(g, gx_pixel_shuffle(g, y, factor), 0.1F);
     }
@@ -74,8 +62,8 @@ static int infer(struct gx_network_spec *spec, const struct gx_weights *file, co
 static struct gx_sight before(const struct gx_network_spec *spec, struct gx_sight s)
 {
     s = gx_before_conv(gx_before_conv(s, 3), 3); /* conv_hr, conv_last */
-    for (int i = 0; i < steps(spec); i++)
-        s = gx_before_conv(gx_before_enlarging(s, step(spec)), 3);
+    for (int i = 0; i < gx_enlargings(spec); i++)
+        s = gx_before_conv(gx_before_enlarging(s, gx_enlarging_factor(spec)), 3);
     /* The enlarged input sees one pixel far: less than this. */
     return gx_before_conv(s, 2 * (2 * gx_spec_get(spec, "nb") + 1) + 1);
 }

@@ -53,6 +53,9 @@ bool gx_seen_size(struct gx_network_spec *spec, const char *name, int64_t value)
 int gx_multiple_one(const struct gx_network_spec *spec);
 /* A scale() for networks with a size of that name. */
 int gx_scale_size(const struct gx_network_spec *spec);
+/* SRResNet's way to scale 2, 3 or 4: pixel-shuffles, of which x4 has two, and the factor of each. */
+int gx_enlargings(const struct gx_network_spec *spec);
+int gx_enlarging_factor(const struct gx_network_spec *spec);
 /* A named(): the network's own name and a number, "rrdbnet_23", which is that size. */
 int gx_named_by(struct gx_network_spec *spec, const char *name, const char *size);
 

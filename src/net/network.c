@@ -71,6 +71,12 @@ int gx_spec_set(struct gx_network_spec *spec, const char *name, int value, struc
     return 0;
 }
 
+int gx_spec_set_if_any(struct gx_network_spec *spec, const char *name, int value,
+                       struct gx_err *err)
+{
+    return gx_spec_has(spec, name) ? gx_spec_set(spec, name, value, err) : 0;
+}
+
 /* ---- JSON ---- */
 
 static json_t *size_to_json(const struct gx_size_rule *rule, int value)
@@ -225,6 +231,17 @@ int gx_multiple_one(const struct gx_network_spec *spec)
 int gx_scale_size(const struct gx_network_spec *spec)
 {
     return gx_spec_get(spec, "scale");
+}
+
+int gx_enlargings(const struct gx_network_spec *spec)
+{
+    return gx_spec_get(spec, "scale") == 4 ? 2 : 1;
+}
+
+int gx_enlarging_factor(const struct gx_network_spec *spec)
+{
+    int scale = gx_spec_get(spec, "scale");
+    return scale == 4 ? 2 : scale;
 }
 
 int gx_named_by(struct gx_network_spec *spec, const char *name, const char *size)

@@ -10,18 +10,6 @@
 
 static const struct gx_layer_conv same = {3, 1, 1, 0, false}, wide = {9, 1, 4, 0, false};
 
-/* x4 is x2 twice. */
-static int step(const struct gx_network_spec *spec)
-{
-    int scale = gx_spec_get(spec, "scale");
-    return scale == 4 ? 2 : scale;
-}
-
-static int steps(const struct gx_network_spec *spec)
-{
-    return gx_spec_get(spec, "scale") == 4 ? 2 : 1;
-}
-
 static struct gx_node *block(const struct gx_build *b, struct gx_node *x, int index)
 {
     int nf = x->shape.c;
@@ -38,8 +26,9 @@ static int build(const struct gx_build *b, struct gx_node *x, struct gx_node *la
 {
     (void)label;
     struct gx_graph *g = b->graph;
-    int nf = gx_spec_get(b->spec, "nf"), nb = gx_spec_get(b->spec, "nb"), factor = step(b->spec);
-    int enlargings = steps(b->spec);
+    int nf = gx_spec_get(b->spec, "nf"), nb = gx_spec_get(b->spec, "nb"),
+        factor = gx_enlarging_factor(b->spec);
+    int enlargings = gx_enlargings(b->spec);
 
     struct gx_node *stem = gx_layer_conv(b, x, nf, wide, true, "stem.0");
     stem = gx_layer_prelu(b, stem, 1, "stem.1");
@@ -80,8 +69,8 @@ static int infer(struct gx_network_spec *spec, const struct gx_weights *file, co
 static struct gx_sight before(const struct gx_network_spec *spec, struct gx_sight s)
 {
     s = gx_before_conv(s, wide.kernel);
-    for (int i = 0; i < steps(spec); i++)
-        s = gx_before_conv(gx_before_enlarging(s, step(spec)), same.kernel);
+    for (int i = 0; i < gx_enlargings(spec); i++)
+        s = gx_before_conv(gx_before_enlarging(s, gx_enlarging_factor(spec)), same.kernel);
     int blocks = 2 * (2 * gx_spec_get(spec, "nb") + 1); /* as one wide convolution */
     return gx_before_conv(gx_before_conv(s, blocks + 1), wide.kernel);
 }
