@@ -47,7 +47,8 @@ int gx_enlarge_height(const struct gx_facts *picture)
     return picture->height / picture->frames;
 }
 
-int gx_enlarge_channels(const struct gx_model_facts *model, const struct gx_facts *picture)
+/* Channels that the model is given of such a picture. */
+static int channels_of(const struct gx_model_facts *model, const struct gx_facts *picture)
 {
     bool grey = model->channels_in == 1 || picture->channels == 1;
     return (grey ? 1 : 3) + picture->alpha;
@@ -59,7 +60,7 @@ int gx_enlarge_plan(const struct gx_enlarge *e, struct gx_upscale *plan,
 {
     const struct gx_model_facts *model = gx_model_facts(e->model);
     struct gx_upscale_settings settings = e->settings;
-    int channels = gx_enlarge_channels(model, picture), made = picture->width * model->scale;
+    int channels = channels_of(model, picture), made = picture->width * model->scale;
     int64_t wide = made > target->width ? made : target->width;
     int64_t besides = program_bytes + wide * channels * sample_bytes;
     int64_t most = settings.max_memory / 4 * 3;
@@ -207,7 +208,7 @@ static void *open_one(struct gx_pipeline *p, int at)
     note_left(w);
     if (!code && s->picture) {
         const struct gx_facts *facts = gx_picture_facts(s->picture);
-        int channels = gx_enlarge_channels(model, facts);
+        int channels = channels_of(model, facts);
         s->width = facts->width;
         s->height = gx_enlarge_height(facts);
         s->frames = facts->frames;
@@ -301,7 +302,7 @@ static int enlarge(struct source *s, struct gx_err *err)
 {
     const struct gx_enlarge *e = s->work->e;
     const struct gx_upscale_rows rows = {s, read_rows, write_rows, after_tile};
-    int channels = gx_enlarge_channels(gx_model_facts(e->model), gx_picture_facts(s->picture));
+    int channels = channels_of(gx_model_facts(e->model), gx_picture_facts(s->picture));
     struct gx_upscale plan;
     int code = 0;
     s->stage = GX_AT_WORK;

@@ -33,8 +33,6 @@ GX_MUST_CHECK int gx_enlarge_target(struct gx_enlarge_target *target,
 
 /* Of one frame. */
 int gx_enlarge_height(const struct gx_facts *picture);
-/* Channels that the model is given of such a picture. */
-int gx_enlarge_channels(const struct gx_model_facts *model, const struct gx_facts *picture);
 
 /* Opens a job's picture and says what becomes of it: format and target fit each other. Standard
  * input may turn out to be a film instead: *picture is NULL then. `film` may be NULL for others. */
