@@ -207,6 +207,9 @@ lint: man
 
 format:
 	clang-format -i $(FORMATTED)
+
+# ---- timing ----
+
 # Times convolutions; not part of check.
 bench_conv: $(O)/tests/bench/bench_conv
 
@@ -217,7 +220,6 @@ tune: bench_conv
 # Each file of tests/bench is a program by itself.
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libganx.a
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-
 
 # Times of our own for every row of tests/bench/rows: minutes, on a machine with nothing else to do.
 # Some of them: make bench ROWS="inference start"; JSON lines: JSON=FILE, or MEASURED=1 for a file in
