@@ -75,7 +75,8 @@ static int run(const struct gx_call_line *line, char **all, int argc, char **arg
     } else if (config.help) {
         gx_usage_command(stdout, line->command, line->family);
     } else {
-        if (line->command->verb & (GX_VERB_TRAIN | GX_VERB_TRANSLATE | GX_VERB_UPSCALE | GX_VERB_BENCH))
+        if (line->command->verb &
+            (GX_VERB_TRAIN | GX_VERB_TRANSLATE | GX_VERB_UPSCALE | GX_VERB_BENCH))
             start_over(&config, all);
         code = line->command->run(&config, report);
     }
