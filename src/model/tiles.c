@@ -30,14 +30,14 @@ int gx_tile_longest(const struct gx_upscale_axis *axis)
     return first > last ? first : last; /* those between have one border more */
 }
 
-static int round_up(int64_t value, int multiple)
+int gx_round_up(int64_t value, int multiple)
 {
     return (int)((value + multiple - 1) / multiple * multiple);
 }
 
 struct gx_upscale_axis gx_tiles_of(int size, int tile, int border, int multiple)
 {
-    int64_t step = round_up(tile, multiple), inner = (int64_t)size - 2 * border;
+    int64_t step = gx_round_up(tile, multiple), inner = (int64_t)size - 2 * border;
     struct gx_upscale_axis axis = {.size = size, .border = border, .count = 1, .region = size};
     if (inner <= step) /* this covers pictures that are smaller than two borders */
         return axis;

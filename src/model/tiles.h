@@ -12,6 +12,9 @@ int gx_tile_from(const struct gx_upscale_axis *axis, int i);
 /* The longest of these results. */
 int gx_tile_longest(const struct gx_upscale_axis *axis);
 
+/* The next multiple that is not below the value. */
+int gx_round_up(int64_t value, int multiple);
+
 /* Tiles of `tile` pixels besides their borders (all multiples of `multiple`, as `size` is); one of
  * the whole where that is no more. */
 struct gx_upscale_axis gx_tiles_of(int size, int tile, int border, int multiple);

@@ -18,17 +18,12 @@ static const int64_t usual_memory = (int64_t)1 << 30;
 
 /* ---- the plan ---- */
 
-static int round_up(int value, int multiple)
-{
-    return (value + multiple - 1) / multiple * multiple;
-}
-
 /* What tiles and rows need, from two plans: values are nearly all that grows with the tile. */
 static int measure(struct gx_tiles_need *need, struct gx_model *model, const struct gx_upscale *u,
                    int border, struct gx_err *err)
 {
     const struct gx_model_facts *m = &model->facts;
-    int small = round_up(2 * border + 16, m->multiple), large = 2 * small;
+    int small = gx_round_up(2 * border + 16, m->multiple), large = 2 * small;
     double area = (double)u->scale * u->scale, sides = (double)small * small;
     int64_t less = 0, more = 0;
     int code = gx_model_needs(model, small, small, &less, err);
@@ -116,7 +111,7 @@ int gx_upscale_plan(struct gx_upscale *u, struct gx_model *model, int width, int
 {
     const struct gx_model_facts *m = &model->facts;
     int reach = m->reach, border, multiple = m->multiple;
-    int wide = round_up(width, multiple), high = round_up(height, multiple);
+    int wide = gx_round_up(width, multiple), high = gx_round_up(height, multiple);
     double budget = (double)(s->max_memory ? s->max_memory : usual_memory);
     if (budget > (double)model->budget)
         budget = (double)model->budget;
@@ -134,7 +129,7 @@ int gx_upscale_plan(struct gx_upscale *u, struct gx_model *model, int width, int
     else
         border = reach >= 0 && reach <= REACH_MAX ? reach : BORDER;
     bool enough = reach >= 0 && border >= reach, whole = reach < 0 && !s->tile;
-    border = round_up(border > BORDER_MIN ? border : BORDER_MIN, multiple);
+    border = gx_round_up(border > BORDER_MIN ? border : BORDER_MIN, multiple);
     if (s->tile || whole) {
         u->x = gx_tiles_of(wide, whole ? wide : s->tile, border, multiple);
         u->y = gx_tiles_of(high, whole ? high : s->tile, border, multiple);
