@@ -47,12 +47,6 @@ static bool find_place(struct place *place, const struct gx_network *network, co
     return false;
 }
 
-bool gx_vgg_has_layer(const struct gx_network *network, const char *layer)
-{
-    struct place place;
-    return find_place(&place, network, layer);
-}
-
 /* ---- building ---- */
 
 /* Three numbers as one value (1,1,1,3). */

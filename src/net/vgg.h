@@ -37,7 +37,5 @@ struct gx_node *gx_vgg_normalise(struct gx_graph *g, struct gx_node *x, const fl
 
 /* Whether the network is one of the two. */
 bool gx_is_vgg(const struct gx_network *network);
-/* Whether it has a layer of that name: for checks before the work. */
-bool gx_vgg_has_layer(const struct gx_network *network, const char *layer);
 
 #endif
