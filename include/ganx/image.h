@@ -38,6 +38,8 @@ struct gx_open_options {
     int64_t max_pixels;   /* 0: GX_MAX_PIXELS; checked against the header, before decoding */
     bool allow_truncated; /* what is missing becomes grey or black instead of an error */
     bool all_frames;      /* GIF, WebP: every frame, one below the other, not the first alone */
+    bool keep_profile;    /* colours stay those of an embedded ICC profile, which outputs like this
+                             picture then have too, instead of becoming sRGB */
 };
 
 struct gx_facts {
@@ -48,6 +50,7 @@ struct gx_facts {
     int bits;           /* 8 or 16 a sample */
     const char *format; /* "png", "jpg", ...: the row of the format table that it was loaded by */
     int pages;          /* frames or pages in the file */
+    bool profile;       /* its profile is kept: asked for, and one of RGB or grey as it is itself */
 };
 
 /* Open reads the header and checks the limit; the first gx_picture_read (or use as `like`) decodes.
@@ -98,7 +101,7 @@ extern const struct gx_write_options gx_write_defaults; /* white background, all
 /* Writes pixels (clipped to lo..hi, rounded). `like` (may be NULL) is the picture that they were
  * made from: its alpha is carried over (scaled if the size differs; not if pixels have their own),
  * and its EXIF (orientation 1, no thumbnail), XMP, IPTC, comments and resolution kept, unless
- * `strip`; its ICC profile is not, for the pixels are sRGB now. The file appears under `path` whole
+ * `strip`; its ICC profile only if facts.profile, else the pixels are sRGB now. The file appears under `path` whole
  * or not at all, replacing what was there. */
 GX_MUST_CHECK int gx_picture_write(const struct gx_pixels *pixels, struct gx_picture *like,
                                    const struct gx_write_options *options, const char *path,

@@ -148,6 +148,11 @@ static bool holds_frames(const char *format)
     return !strcmp(format, "gif") || !strcmp(format, "webp");
 }
 
+static bool holds_profile(const char *format)
+{
+    return strcmp(format, "gif") != 0 && strcmp(format, "ppm") != 0;
+}
+
 /* What is on standard input shows when it comes. */
 static int open_stream(const struct gx_job *job, struct gx_picture **picture,
                        struct gx_film_in **film, const struct gx_open_options *options,
@@ -172,6 +177,7 @@ int gx_enlarge_open(const struct gx_enlarge *e, const struct gx_job *job,
     const struct gx_model_facts *model = gx_model_facts(e->model);
     struct gx_open_options options = e->open;
     options.all_frames = holds_frames(job->format);
+    options.keep_profile = holds_profile(job->format) && !e->write.strip;
     *picture = NULL;
     int code = film && !strcmp(job->in, "-") ? open_stream(job, picture, film, &options, err)
                                              : gx_picture_open(picture, job->in, &options, err);

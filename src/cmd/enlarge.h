@@ -14,7 +14,7 @@ struct gx_enlarge {
     struct gx_report *report;
     struct gx_model *model;
     const struct gx_jobs *jobs;
-    struct gx_open_options open; /* all_frames is each job's own */
+    struct gx_open_options open; /* all_frames and keep_profile are each job's own */
     const char *format; /* asked for, or "": of films, whose jobs' formats are of pictures */
     struct gx_write_options write; /* format is each job's own */
     struct gx_enlarge_size size;

@@ -3,6 +3,7 @@
 #include "image/image.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- a picture on its way: each step takes the last one's place ---- */
 
@@ -48,6 +49,22 @@ int gx_colour_bands(const VipsImage *image)
 }
 
 /* ---- colour ---- */
+
+bool gx_profile_fits(const VipsImage *image, int channels)
+{
+    enum {
+        SPACE = 16,
+        HEADER = 128
+    }; /* of ICC.1: the colour space's signature, the header's end */
+    const void *profile;
+    size_t size;
+    bool samples = image->BandFmt == VIPS_FORMAT_UCHAR || image->BandFmt == VIPS_FORMAT_USHORT;
+    bool plain = image->Type != VIPS_INTERPRETATION_LAB && image->Type != VIPS_INTERPRETATION_XYZ &&
+                 gx_colour_bands(image) == channels;
+    return samples && plain && vips_image_get_typeof(image, VIPS_META_ICC_NAME) &&
+           !vips_image_get_blob(image, VIPS_META_ICC_NAME, &profile, &size) && size > HEADER &&
+           !memcmp((const char *)profile + SPACE, channels == 1 ? "GRAY" : "RGB ", 4);
+}
 
 /* Whether an RGB profile moves no colour by more than one 8-bit level: then it is sRGB by another
  * name, and leaving the samples alone keeps them exact. */
@@ -147,7 +164,7 @@ static int to_srgb(struct chain *c, const struct gx_facts *facts)
         facts->bits == 16 ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB;
     if (stretch(c))
         return -1;
-    if (!apply_profile(c, facts->bits)) {
+    if (facts->profile || !apply_profile(c, facts->bits)) {
         bool plain = !is_float(c->now) && (c->now->Bands == 1 || c->now->Bands == 3) &&
                      c->now->Type != VIPS_INTERPRETATION_LABS;
         if (name_linear(c))

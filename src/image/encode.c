@@ -100,6 +100,14 @@ static void *carry_field(VipsImage *from, const char *field, GValue *value, void
     return NULL;
 }
 
+static void *carry_profile(VipsImage *from, const char *field, GValue *value, void *to)
+{
+    (void)from;
+    if (!strcmp(field, VIPS_META_ICC_NAME))
+        vips_image_set(to, field, value);
+    return NULL;
+}
+
 static void *collect_thumbnail(VipsImage *image, const char *field, GValue *value, void *list)
 {
     (void)image;
@@ -130,7 +138,9 @@ void gx_carry_metadata(VipsImage *to, struct gx_picture *like)
     vips_image_set_int(to, VIPS_META_ORIENTATION, 1);
     if (vips_image_get_typeof(to, "exif-ifd0-Orientation"))
         vips_image_set_string(to, "exif-ifd0-Orientation", "1");
-    if (vips_image_get_typeof(to, space))
+    if (like->facts.profile)
+        vips_image_map(from, carry_profile, to);
+    else if (vips_image_get_typeof(to, space))
         vips_image_set_string(to, space, "1"); /* sRGB, whatever it was */
     to->Xres = from->Xres;
     to->Yres = from->Yres;

@@ -295,7 +295,9 @@ const struct gx_film_facts *gx_film_facts(const struct gx_film_in *film)
 /* Opens the PNG that lies in f->png. */
 static int open_png(struct gx_film_in *f, struct gx_picture **picture, struct gx_err *err)
 {
-    return gx_picture_open_memory(picture, f->png.data, f->png.used, f->name, &f->options, err);
+    struct gx_open_options options = f->options;
+    options.keep_profile = false; /* frames are written without */
+    return gx_picture_open_memory(picture, f->png.data, f->png.used, f->name, &options, err);
 }
 
 static int facts_of_png(struct gx_film_in *f, struct gx_err *err)

@@ -52,10 +52,11 @@ struct gx_picture {
     VipsSource *source; /* NULL once it is decoded */
     VipsFailOn fail_on;
     const struct gx_format *format;
-    bool all_frames;
+    bool all_frames, keep_profile;
     VipsImage *header; /* as libvips opened it; NULL once it is decoded */
     bool spent;        /* its rows have gone by */
-    VipsImage *pixels; /* upright sRGB or grey, 8 or 16 bits, then alpha; in memory; NULL before */
+    VipsImage *
+        pixels; /* upright sRGB (facts.profile: its own RGB) or grey, 8 or 16 bits, then alpha; in memory; NULL before */
     struct gx_facts facts;
 };
 
@@ -83,7 +84,12 @@ int gx_picture_fail(const struct gx_picture *picture, const char *reason, struct
  * dropped. 0: not a picture that we understand. */
 int gx_colour_bands(const VipsImage *image);
 
-/* Gives *to: `facts` channels of sRGB or grey, then alpha, of facts->bits, not yet upright. */
+/* Whether it has an ICC profile, and this is one of the colours that the file has: of RGB with 3
+ * channels, of grey with 1. */
+bool gx_profile_fits(const VipsImage *image, int channels);
+
+/* Gives *to: `facts` channels of sRGB (facts->profile: of its own RGB) or grey, then alpha, of
+ * facts->bits, not yet upright. */
 GX_MUST_CHECK int gx_convert(VipsImage *whole, const struct gx_facts *facts, VipsImage **to);
 
 /* EXIF's, 1..8, as far as it is heeded; and turning by it. */

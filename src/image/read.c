@@ -50,6 +50,7 @@ static int examine(struct gx_picture *p, int64_t max_pixels, struct gx_err *err)
         .format = p->format->name,
         .pages = vips_image_get_n_pages(image),
     };
+    p->facts.profile = p->keep_profile && gx_profile_fits(image, p->facts.channels);
     if (gx_orientation(image, &p->facts) >= 5) {
         p->facts.width = image->Ysize;
         p->facts.height = image->Xsize;
@@ -120,6 +121,7 @@ static int open_source(struct gx_picture *p, VipsSource *source, const unsigned 
     p->source = source;
     p->format = format;
     p->all_frames = options && options->all_frames && format && format->frames;
+    p->keep_profile = options && options->keep_profile;
     p->fail_on = options && options->allow_truncated ? VIPS_FAIL_ON_NONE : VIPS_FAIL_ON_TRUNCATED;
     if (!format || !gx_format_is_on(format))
         return refuse(p->name, format, head, size, err);

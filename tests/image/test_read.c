@@ -197,6 +197,18 @@ static void set_profile(VipsImage *image, const char *name)
     vips_area_unref(VIPS_AREA(blob));
 }
 
+static struct gx_facts read_with(const char *path, const struct gx_open_options *options, float *to)
+{
+    struct gx_picture *picture;
+    struct gx_err err = {""};
+    if (gx_picture_open(&picture, path, options, &err) ||
+        gx_picture_read(picture, 3, 0, 255, to, &err))
+        fail_msg("%s", err.text);
+    struct gx_facts facts = *gx_picture_facts(picture);
+    gx_picture_free(&picture);
+    return facts;
+}
+
 static void profiles(void **state)
 {
     (void)state;
@@ -212,6 +224,15 @@ static void profiles(void **state)
     assert_near(at[0], 213, 2); /* Display P3 (200, 100, 100) in sRGB */
     assert_near(at[1], 95, 2);
     assert_near(at[2], 97, 2);
+    const struct gx_open_options keep = {.keep_profile = true};
+    assert_true(read_with(in_folder("p3.png"), &keep, at).profile);
+    assert_near(at[0], 200, 0);
+    assert_false(read_with(in_folder("srgb.png"), NULL, at).profile);
+    static const unsigned char light[1] = {77};
+    image = make_flat(2, 2, 1, light);
+    set_profile(image, "p3"); /* of RGB, in a grey picture */
+    assert_false(read_with(save_image(image, "grey.tif"), &keep, at).profile);
+    assert_near(at[0], 77, 0);
     image = make_flat(2, 2, 3, p3);
     vips_image_set_blob_copy(image, VIPS_META_ICC_NAME, "rubbish", 7);
     read_floats(save_image(image, "rubbish.tif"), 3, 0, 255, at);

@@ -207,6 +207,31 @@ static const char *save_with_metadata(const char *name)
     return save_image(image, name);
 }
 
+/* Where the samples stay as they are, so do the profile and EXIF's word on it. */
+static void profile_is_kept(void **state)
+{
+    (void)state;
+    static const char *const outputs[] = {"own.jpg", "own.png", "own.webp", "own.tif"};
+    const struct gx_open_options keep = {.keep_profile = true};
+    struct gx_picture *like;
+    struct gx_err err = {""};
+    if (gx_picture_open(&like, save_with_metadata("own-in.jpg"), &keep, &err))
+        fail_msg("%s", err.text);
+    const struct gx_pixels p = {gradient(3).data, H, W, 3, -1, 1};
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        const char *path = in_folder(outputs[i]), *space;
+        write_ok(&p, like, NULL, path);
+        VipsImage *image = vips_image_new_from_file(path, NULL);
+        assert_int_not_equal(vips_image_get_typeof(image, VIPS_META_ICC_NAME), 0);
+        if (!strstr(path, "tif")) {
+            assert_int_equal(vips_image_get_string(image, "exif-ifd2-ColorSpace", &space), 0);
+            assert_int_equal(atoi(space), 65535);
+        }
+        g_object_unref(image);
+    }
+    gx_picture_free(&like);
+}
+
 static void metadata_is_kept(void **state)
 {
     (void)state;
@@ -432,6 +457,7 @@ int main(void)
         cmocka_unit_test(depth),
         cmocka_unit_test(alpha_is_carried),
         cmocka_unit_test(metadata_is_kept),
+        cmocka_unit_test(profile_is_kept),
         cmocka_unit_test(grey_on_a_background),
         cmocka_unit_test(format_limits),
         cmocka_unit_test(failing_disk),
