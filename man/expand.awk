@@ -20,7 +20,7 @@ function emit(line,    at) {
     words = substr($0, 10, length($0) - 10)
     command = "\"" ganx "\" help --mdoc " words
     while ((status = (command | getline line)) > 0)
-        emit(line)
+        emit(line ~ /^[.][.]/ ? "\\&" line : line) # text that goes on, no macro
     if (status < 0 || close(command) != 0) {
         print "cannot list the options of " words > "/dev/stderr"
         exit 1
