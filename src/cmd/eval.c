@@ -10,8 +10,10 @@
 #include "util/memory.h"
 #include "util/text.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct eval {
     struct gx_report *report;
@@ -216,6 +218,12 @@ static int run_eval(struct gx_config *config, struct gx_report *report)
         return GX_EXIT_USAGE;
     }
     if (gx_is_folder(config->operand[0]) != gx_is_folder(config->operand[1])) {
+        for (int i = 0; i < 2; i++)
+            if (access(config->operand[i], F_OK)) {
+                gx_report(report, GX_ERROR, "error", "cannot open '%s': %s", config->operand[i],
+                          strerror(errno));
+                return GX_EXIT_USAGE;
+            }
         gx_report(report, GX_ERROR, "error", "'%s' and '%s' must both be files or both folders",
                   config->operand[0], config->operand[1]);
         return GX_EXIT_USAGE;

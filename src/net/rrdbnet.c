@@ -61,7 +61,7 @@ static int build(const struct gx_build *b, struct gx_node *x, struct gx_node *la
     int nf = gx_spec_get(b->spec, "nf"), fold = folded(b->spec);
     out[0] = x;
     if (!fold) {
-        gx_graph_fail(g, GX_E_SHAPE, "rrdbnet makes pictures 1, 2 or 4 times as large, not %d",
+        gx_graph_fail(g, GX_E_CONFIG, "rrdbnet makes pictures 1, 2 or 4 times as large, not %d",
                       gx_spec_get(b->spec, "scale"));
         return 1;
     }

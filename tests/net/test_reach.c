@@ -200,7 +200,7 @@ static void test_no_such_scale(void **state)
     struct gx_err err = {""};
     assert_int_equal(gx_spec_from_json(&spec, "{\"network\": \"rrdbnet\", \"scale\": 3}", &err), 0);
     gx_params_init(&params);
-    assert_int_equal(gx_network_declare(&spec, &params, &err), -GX_E_SHAPE);
+    assert_int_equal(gx_network_declare(&spec, &params, &err), -GX_E_CONFIG);
     assert_non_null(strstr(err.text, "rrdbnet makes pictures 1, 2 or 4 times as large, not 3"));
     gx_params_clear(&params);
 }
