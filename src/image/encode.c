@@ -132,7 +132,7 @@ static void drop_thumbnail(VipsImage *to)
 void gx_carry_metadata(VipsImage *to, struct gx_picture *like)
 {
     static const char space[] = "exif-ifd2-ColorSpace";
-    VipsImage *from = like->pixels ? like->pixels : like->header;
+    VipsImage *from = gx_picture_metadata(like);
     vips_image_map(from, carry_field, to);
     drop_thumbnail(to);
     vips_image_set_int(to, VIPS_META_ORIENTATION, 1);

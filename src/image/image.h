@@ -54,6 +54,7 @@ struct gx_picture {
     const struct gx_format *format;
     bool all_frames, keep_profile;
     VipsImage *header; /* as libvips opened it; NULL once it is decoded */
+    VipsImage *kept;   /* a copy of `header` with its metadata; NULL: no stream was opened */
     bool spent;        /* its rows have gone by */
     VipsImage *
         pixels; /* upright sRGB (facts.profile: its own RGB) or grey, 8 or 16 bits, then alpha; in memory; NULL before */
@@ -74,6 +75,9 @@ GX_MUST_CHECK int gx_picture_open_rest(struct gx_picture **picture, int fd, unsi
  * order, as libvips finds it (for gx_vips_try; rows of earlier ones must not be asked for any
  * more); and how a failure of that is told. */
 VipsImage *gx_picture_reopen(const struct gx_picture *picture);
+/* What to ask for metadata: those of `header` are set anew by libvips when its first row is decoded,
+ * which a stream's thread does while others read. */
+VipsImage *gx_picture_metadata(const struct gx_picture *picture);
 /* 0, or a failure with a reason if this image is not what the picture's facts say. */
 GX_MUST_CHECK int gx_picture_same(const struct gx_picture *picture, VipsImage *image);
 int gx_picture_fail(const struct gx_picture *picture, const char *reason, struct gx_err *err);

@@ -245,6 +245,8 @@ void gx_picture_free(struct gx_picture **picture)
         return;
     if (p->header)
         g_object_unref(p->header);
+    if (p->kept)
+        g_object_unref(p->kept);
     if (p->pixels)
         g_object_unref(p->pixels);
     if (p->source)
@@ -253,6 +255,11 @@ void gx_picture_free(struct gx_picture **picture)
     free(p->name);
     free(p);
     *picture = NULL;
+}
+
+VipsImage *gx_picture_metadata(const struct gx_picture *p)
+{
+    return p->pixels ? p->pixels : p->kept ? p->kept : p->header;
 }
 
 /* ---- decoding ---- */
@@ -299,8 +306,8 @@ static int decode(void *of)
         return -1;
     }
     p->pixels = image;
-    g_object_unref(p->header);
-    p->header = NULL;
+    g_clear_object(&p->kept);
+    g_clear_object(&p->header);
     return 0;
 }
 

@@ -90,6 +90,8 @@ static int open_samples(void *of)
     struct opening *o = of;
     struct gx_picture *p = o->picture;
     VipsImage *whole = p->header;
+    if (!p->kept && vips_copy(p->header, &p->kept, NULL))
+        return -1;
     if (p->spent)
         whole = gx_picture_reopen(p);
     else

@@ -197,7 +197,7 @@ static void carry_frames(VipsImage *to, const struct gx_stream_shape *shape,
                          struct gx_picture *like)
 {
     static const char *const fields[] = {"delay", "loop"};
-    VipsImage *from = !like ? NULL : like->pixels ? like->pixels : like->header;
+    VipsImage *from = like ? gx_picture_metadata(like) : NULL;
     vips_image_set_int(to, VIPS_META_PAGE_HEIGHT, shape->to_height);
     vips_image_set_int(to, VIPS_META_N_PAGES, shape->frames);
     for (int i = 0; i < 2 && from; i++) {

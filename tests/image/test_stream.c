@@ -265,6 +265,26 @@ static void carries_the_same(void **state)
     gx_picture_free(&like);
 }
 
+/* While rows are decoded: libvips sets a file's metadata anew when its first row is asked for. */
+static void carries_meanwhile(void **state)
+{
+    (void)state;
+    const struct gx_stream_shape shape = {9, 9, 1, -1, 1};
+    const char *path = "tests/reference/picture/b.jpg", *named = in_folder("meanwhile.jpg");
+    struct gx_err err = {""};
+    for (int i = 0; i < 300; i++) {
+        struct gx_picture *like = open_ok(path, NULL);
+        struct gx_stream_in *in;
+        struct gx_stream_out *out;
+        if (gx_stream_open(&in, like, 1, -1, 1, &err) ||
+            gx_stream_begin(&out, &shape, like, NULL, named, &err))
+            fail_msg("%s", err.text);
+        gx_stream_abandon(&out);
+        gx_stream_close(&in);
+        gx_picture_free(&like);
+    }
+}
+
 /* Sixteen bits in, sixteen out; and `like` may be the picture that is being read. */
 static void depth_is_kept(void **state)
 {
@@ -422,15 +442,11 @@ static void threads_change_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_the_same),
-        cmocka_unit_test(reads_the_same_colours),
-        cmocka_unit_test(colours_reach_under),
-        cmocka_unit_test(writes_the_same),
-        cmocka_unit_test(carries_the_same),
-        cmocka_unit_test(depth_is_kept),
-        cmocka_unit_test(scales),
-        cmocka_unit_test(animations),
-        cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(reads_the_same),      cmocka_unit_test(reads_the_same_colours),
+        cmocka_unit_test(colours_reach_under), cmocka_unit_test(writes_the_same),
+        cmocka_unit_test(carries_the_same),    cmocka_unit_test(carries_meanwhile),
+        cmocka_unit_test(depth_is_kept),       cmocka_unit_test(scales),
+        cmocka_unit_test(animations),          cmocka_unit_test(threads_change_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
