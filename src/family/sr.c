@@ -38,6 +38,10 @@ static int choose_judge(struct gx_game *game, struct gx_err *err)
 static int setup(struct gx_game *game, struct gx_err *err)
 {
     const struct gx_config *c = game->config;
+    if (!(c->loss.pix > 0 || c->loss.gan_weight > 0 || c->loss.perceptual > 0 || c->loss.style > 0))
+        return gx_fail(err, GX_E_CONFIG,
+                       "nothing to learn from: loss.pix, loss.gan_weight, loss.perceptual and "
+                       "loss.style are all 0");
     game->slots = c->degrade.usm ? 3 : 2;
     for (int k = 0; k < game->slots; k++)
         game->channels[k] = 3;

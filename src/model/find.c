@@ -145,7 +145,9 @@ int gx_model_find(const char *path, char **file, struct gx_err *err)
             return 0;
         if (!strchr(path, '.')) /* a name, not a file's */
             return gx_fail(err, GX_E_IO,
-                           "no model '%s': no such file, and none of that name is installed", path);
+                           "no model '%s': no such file, and none of that name is installed "
+                           "(ganx info --models lists what is, and the manual says where)",
+                           path);
     }
     *file = gx_new_text(path);
     return 0;

@@ -132,6 +132,7 @@ static const struct {
     const char *words, *says;
     int code;
 } wrong[] = {
+    {"loss.pix=0", "nothing to learn from", -GX_E_CONFIG},
     {"train.pixel_steps=1", "come before a game", -GX_E_CONFIG},
     {"train.pixel_steps=1 loss.pix=0 loss.gan_weight=1", "loss.pix is 0", -GX_E_CONFIG},
     {"loss.perceptual=1 loss.perceptual_layers=conv5_4 loss.perceptual_model="
