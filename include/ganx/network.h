@@ -74,6 +74,8 @@ struct gx_network {
     /* Recognises the names that people use for it with some sizes ("unet_256") and sets these; 0,
      * or -GX_E_CONFIG. May be NULL. */
     int (*named)(struct gx_network_spec *spec, const char *name);
+    /* The size that a number after its name is, as in "rrdbnet_23"; NULL: there are no such names. */
+    const char *numbered;
     const char *names; /* such names, for messages; NULL: just its own */
 };
 

@@ -17,6 +17,13 @@ extern const char *const gx_flag_words[]; /* no, yes */
     {                                                                                              \
         "cout", 3, 1, 64, NULL, "channels of the output"                                           \
     }
+/* Of SRResNet and what came of it. */
+#define GX_SIZES_RESIDUAL                                                                          \
+    GX_SIZES_TRANSLATED, {"nf", 64, 1, 1024, NULL, "channels of the convolutions"},                \
+        {"nb", 16, 1, 256, NULL, "residual blocks"},                                               \
+    {                                                                                              \
+        "scale", 4, 2, 4, NULL, "how many times larger the output's sides are"                     \
+    }
 #define GX_SIZES_JUDGED                                                                            \
     {                                                                                              \
         "cin", 3, 1, 128, NULL, "channels of what is judged: input and output together in pix2pix" \
@@ -56,8 +63,6 @@ int gx_scale_size(const struct gx_network_spec *spec);
 /* SRResNet's way to scale 2, 3 or 4: pixel-shuffles, of which x4 has two, and the factor of each. */
 int gx_enlargings(const struct gx_network_spec *spec);
 int gx_enlarging_factor(const struct gx_network_spec *spec);
-/* A named(): the network's own name and a number, "rrdbnet_23", which is that size. */
-int gx_named_by(struct gx_network_spec *spec, const char *name, const char *size);
 
 /* ---- for reach: the walk back from an output pixel ---- */
 

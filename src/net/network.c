@@ -184,13 +184,25 @@ int gx_spec_from_json(struct gx_network_spec *spec, const char *json, struct gx_
 
 /* ---- names ---- */
 
+/* Whether it is a network's own name and a number ("rrdbnet_23"), which becomes that size. */
+static bool is_numbered(struct gx_network_spec *spec, const char *name)
+{
+    const struct gx_network *network = spec->network;
+    size_t length = strlen(network->name);
+    int value;
+    char rest;
+    return network->numbered && !strncmp(name, network->name, length) &&
+           sscanf(name + length, "_%d%c", &value, &rest) == 1 &&
+           !gx_spec_set(spec, network->numbered, value, NULL);
+}
+
 int gx_spec_from_name(struct gx_network_spec *spec, const char *name, struct gx_err *err)
 {
     char known[512] = "";
     for (int i = 0; networks[i]; i++) {
         struct gx_network_spec made = gx_network_spec_of(networks[i]);
         if (!strcmp(networks[i]->name, name) ||
-            (networks[i]->named && !networks[i]->named(&made, name))) {
+            (networks[i]->named && !networks[i]->named(&made, name)) || is_numbered(&made, name)) {
             *spec = made;
             return 0;
         }
@@ -242,17 +254,6 @@ int gx_enlarging_factor(const struct gx_network_spec *spec)
 {
     int scale = gx_spec_get(spec, "scale");
     return scale == 4 ? 2 : scale;
-}
-
-int gx_named_by(struct gx_network_spec *spec, const char *name, const char *size)
-{
-    size_t length = strlen(spec->network->name);
-    int value;
-    char rest;
-    if (strncmp(name, spec->network->name, length) != 0 ||
-        sscanf(name + length, "_%d%c", &value, &rest) != 1)
-        return -GX_E_CONFIG;
-    return gx_spec_set(spec, size, value, NULL);
 }
 
 int gx_network_scale(const struct gx_network_spec *spec)

@@ -126,11 +126,6 @@ static int reach(const struct gx_network_spec *spec)
     return gx_reach_of(spec, 1 << doublings(spec), before);
 }
 
-static int named(struct gx_network_spec *spec, const char *name)
-{
-    return gx_named_by(spec, name, "nb");
-}
-
 static const struct gx_size_rule sizes[] = {
     GX_SIZES_TRANSLATED,
     {"nf", 64, 1, 1024, NULL, "channels between the blocks"},
@@ -150,6 +145,6 @@ const struct gx_network gx_network_rrdbnet = {
     .multiple = multiple,
     .scale = gx_scale_size,
     .reach = reach,
-    .named = named,
+    .numbered = "nb",
     .names = "rrdbnet_23, rrdbnet_6",
 };

@@ -80,17 +80,7 @@ static int reach(const struct gx_network_spec *spec)
     return gx_reach_of(spec, gx_spec_get(spec, "scale"), before);
 }
 
-static int named(struct gx_network_spec *spec, const char *name)
-{
-    return gx_named_by(spec, name, "nb");
-}
-
-static const struct gx_size_rule sizes[] = {
-    GX_SIZES_TRANSLATED,
-    {"nf", 64, 1, 1024, NULL, "channels of the convolutions"},
-    {"nb", 16, 1, 256, NULL, "residual blocks"},
-    {"scale", 4, 2, 4, NULL, "how many times larger the output's sides are"},
-    {NULL}};
+static const struct gx_size_rule sizes[] = {GX_SIZES_RESIDUAL, {NULL}};
 
 const struct gx_network gx_network_srresnet = {
     .name = "srresnet",
@@ -102,6 +92,6 @@ const struct gx_network gx_network_srresnet = {
     .multiple = gx_multiple_one,
     .scale = gx_scale_size,
     .reach = reach,
-    .named = named,
+    .numbered = "nb",
     .names = "srresnet_16",
 };

@@ -50,11 +50,6 @@ static int reach(const struct gx_network_spec *spec)
     return gx_spec_get(spec, "nconv") + 2; /* each convolution sees one pixel farther */
 }
 
-static int named(struct gx_network_spec *spec, const char *name)
-{
-    return gx_named_by(spec, name, "nconv");
-}
-
 static const struct gx_size_rule sizes[] = {
     GX_SIZES_TRANSLATED,
     {"nf", 64, 1, 1024, NULL, "channels of the convolutions"},
@@ -72,6 +67,6 @@ const struct gx_network gx_network_srvgg = {
     .multiple = gx_multiple_one,
     .scale = gx_scale_size,
     .reach = reach,
-    .named = named,
+    .numbered = "nconv",
     .names = "srvgg_32, srvgg_16",
 };

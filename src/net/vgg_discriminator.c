@@ -55,11 +55,6 @@ static int infer(struct gx_network_spec *spec, const struct gx_weights *file, co
     return fits ? 0 : -GX_E_FORMAT;
 }
 
-static int named(struct gx_network_spec *spec, const char *name)
-{
-    return gx_named_by(spec, name, "size");
-}
-
 static const struct gx_size_rule sizes[] = {
     GX_SIZES_JUDGED,
     {"nf", 64, 1, 1024, NULL, "channels of the first layer"},
@@ -73,6 +68,6 @@ const struct gx_network gx_network_vgg_discriminator = {
     .build = build,
     .infer = infer,
     .multiple = gx_multiple_one,
-    .named = named,
+    .numbered = "size",
     .names = "vgg_discriminator_128, vgg_discriminator_256",
 };
