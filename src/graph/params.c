@@ -1,13 +1,12 @@
 #include "ganx/params.h"
 #include "util/arena.h"
+#include "util/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum {
     LINE = 64 / sizeof(float), /* floats in the unit that a tensor starts on */
-    HUGE_PAGE = 2 << 20,
     SQUARE = 16 /* of the reordering: one cache line of floats each way */
 };
 
@@ -28,8 +27,8 @@ void gx_params_clear(struct gx_params *params)
         free(params->param[i]);
     }
     free(params->param);
-    free(params->data);
-    free(params->grad);
+    gx_block_free(params->data, (size_t)params->total * sizeof(float));
+    gx_block_free(params->grad, (size_t)params->trained * sizeof(float));
     gx_params_init(params);
 }
 
@@ -78,20 +77,11 @@ void gx_params_layout(struct gx_params *params)
 
 static float *block(int64_t floats, const char *what, struct gx_err *err)
 {
-    size_t bytes = (size_t)(floats > 0 ? floats : LINE) * sizeof(float);
-    bool large = bytes >= 4 * (size_t)HUGE_PAGE; /* then few big pages come up faster than many */
-    size_t unit = large ? HUGE_PAGE : LINE * sizeof(float);
-    bytes = (bytes + unit - 1) / unit * unit;
-    float *memory = aligned_alloc(unit, bytes);
-#ifdef MADV_HUGEPAGE
-    if (memory && large)
-        madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-    if (!memory) {
+    size_t bytes = (size_t)floats * sizeof(float);
+    float *memory = gx_block_new(bytes);
+    if (!memory)
         (void)gx_fail(err, GX_E_NOMEM, "cannot allocate %zu bytes for %s", bytes, what);
-        return NULL;
-    }
-    return memset(memory, 0, bytes);
+    return memory;
 }
 
 int gx_params_allocate(struct gx_params *params, struct gx_err *err)

@@ -1,5 +1,7 @@
 #include "optim/optim.h"
 
+#include "util/memory.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,16 +57,14 @@ static int check_settings(const struct gx_optim_settings *s, struct gx_err *err)
     return 0;
 }
 
-size_t gx_optim_bytes(const struct gx_optim_settings *settings, const struct gx_params *params)
+static size_t moment_bytes(const struct gx_params *params)
 {
-    return (size_t)params->trained * sizeof(float) * (size_t)(has_m(settings) + has_v(settings));
+    return (size_t)params->trained * sizeof(float);
 }
 
-static float *zeros(int64_t floats)
+size_t gx_optim_bytes(const struct gx_optim_settings *settings, const struct gx_params *params)
 {
-    size_t bytes = ((size_t)floats * sizeof(float) + 63) / 64 * 64;
-    float *memory = aligned_alloc(64, bytes ? bytes : 64);
-    return memory ? memset(memory, 0, bytes) : NULL;
+    return moment_bytes(params) * (size_t)(has_m(settings) + has_v(settings));
 }
 
 int gx_optim_init(struct gx_optim *optim, const struct gx_optim_settings *settings,
@@ -75,9 +75,9 @@ int gx_optim_init(struct gx_optim *optim, const struct gx_optim_settings *settin
     if (code)
         return code;
     if (has_m(settings))
-        optim->m = zeros(params->trained);
+        optim->m = gx_block_new(moment_bytes(params));
     if (has_v(settings))
-        optim->v = zeros(params->trained);
+        optim->v = gx_block_new(moment_bytes(params));
     if ((has_m(settings) && !optim->m) || (has_v(settings) && !optim->v))
         return gx_fail(err, GX_E_NOMEM, "cannot allocate %zu bytes for the optimizer's moments",
                        gx_optim_bytes(settings, params));
@@ -89,14 +89,16 @@ void gx_optim_restart(struct gx_optim *optim)
     float *const block[] = {optim->m, optim->v};
     for (int i = 0; i < 2; i++)
         if (block[i])
-            memset(block[i], 0, (size_t)optim->params->trained * sizeof **block);
+            memset(block[i], 0, moment_bytes(optim->params));
     optim->t = 0;
 }
 
 void gx_optim_clear(struct gx_optim *optim)
 {
-    free(optim->m);
-    free(optim->v);
+    if (optim->params) {
+        gx_block_free(optim->m, moment_bytes(optim->params));
+        gx_block_free(optim->v, moment_bytes(optim->params));
+    }
     *optim = (struct gx_optim){0};
 }
 
@@ -197,7 +199,7 @@ int gx_average_init(struct gx_average *average, const struct gx_params *params, 
     if (!(decay >= 0 && decay < 1))
         return gx_fail(err, GX_E_CONFIG, "the decay of averaged weights is %g, not in [0, 1)",
                        decay);
-    average->data = zeros(params->total);
+    average->data = gx_block_new(gx_average_bytes(params));
     if (!average->data)
         return gx_fail(err, GX_E_NOMEM, "cannot allocate %zu bytes for averaged weights",
                        gx_average_bytes(params));
@@ -212,7 +214,8 @@ void gx_average_restart(struct gx_average *average)
 
 void gx_average_clear(struct gx_average *average)
 {
-    free(average->data);
+    if (average->data)
+        gx_block_free(average->data, gx_average_bytes(average->params));
     *average = (struct gx_average){0};
 }
 

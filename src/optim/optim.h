@@ -30,7 +30,7 @@ struct gx_optim_settings {
 
 struct gx_optim {
     struct gx_optim_settings settings;
-    const struct gx_params *params; /* borrowed */
+    const struct gx_params *params; /* borrowed, until cleared too */
     float *m, *v;                   /* moments in the order of params->grad, or NULL */
     int64_t t;                      /* steps taken; saved with the moments */
     double norm; /* length of the last gradient before clipping; 0 without clip_norm */
@@ -73,7 +73,7 @@ GX_MUST_CHECK int gx_optim_check_weights(const struct gx_params *params,
 
 /* An exponential moving average of the weights; statistics are copied, not averaged. */
 struct gx_average {
-    const struct gx_params *params; /* borrowed */
+    const struct gx_params *params; /* borrowed, until cleared too */
     float *data;                    /* params->total floats, in its order */
     double decay;                   /* average = decay average + (1 - decay) w */
 };

@@ -1,7 +1,9 @@
 #include "util/memory.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -109,4 +111,38 @@ int64_t gx_memory_peak(void)
 {
     int64_t kib = read_field("/proc/self/status", "VmHWM:");
     return kib < 0 ? 0 : kib * 1024;
+}
+
+/* ---- blocks ---- */
+
+enum { HUGE_PAGE = 2 << 20, LARGE = 4 * HUGE_PAGE, LINE = 64 };
+
+static size_t whole(size_t bytes)
+{
+    size_t unit = bytes < LARGE ? LINE : HUGE_PAGE;
+    return bytes ? (bytes + unit - 1) / unit * unit : LINE;
+}
+
+void *gx_block_new(size_t bytes)
+{
+    size_t size = whole(bytes);
+    if (bytes < LARGE) {
+        void *block = aligned_alloc(LINE, size);
+        return block ? memset(block, 0, size) : NULL;
+    }
+    void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    madvise(block, size, MADV_HUGEPAGE);
+#endif
+    return block;
+}
+
+void gx_block_free(void *block, size_t bytes)
+{
+    if (block && bytes >= LARGE)
+        munmap(block, whole(bytes));
+    else
+        free(block);
 }

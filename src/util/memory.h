@@ -1,7 +1,8 @@
-/* How much memory this process may still take, and has taken. */
+/* Large blocks of memory, and how much this process may still take and has taken. */
 #ifndef GX_UTIL_MEMORY_H
 #define GX_UTIL_MEMORY_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Bytes: the least of what the machine has available, what the control groups (a container's limit)
@@ -10,5 +11,11 @@ int64_t gx_memory_available(void);
 
 /* Bytes: the most physical memory that this process has had at a time; 0 when that is not known. */
 int64_t gx_memory_peak(void);
+
+/* So many bytes of zeros, 64-byte aligned; NULL: there is no memory. A large block is a mapping of
+ * its own in big pages, which come up when they are first written: whoever fills it in several
+ * threads shares that work. Freed with the same number of bytes; NULL is nothing to free. */
+void *gx_block_new(size_t bytes);
+void gx_block_free(void *block, size_t bytes);
 
 #endif
