@@ -20,10 +20,37 @@
 #include <stdint.h>
 
 /* A convolution seen from its forward direction, whichever of the three products is meant:
- * x (n,h,w,i), w (kh,kw,i,o), y (n,oh,ow,o); oh = (h + 2 pad - kh) / stride + 1, rounded down. */
+ * x (n,h,w,i), w (kh,kw,i,o), y (n,oh,ow,o); oh = (h + 2 pad - kh) / stride + 1, rounded down.
+ * The steps are for winograd_y alone, which reads and writes channels of wider pictures. */
 struct gx_conv_sizes {
     int n, h, w, i, o, kh, kw, stride, pad, oh, ow;
+    int x_step, y_step; /* floats from a pixel to the next; 0: as many as it has channels */
 };
+
+/* A picture beside the one that is written, pixel by pixel. */
+struct gx_beside {
+    const float *x; /* NULL: none */
+    int step;       /* floats from a pixel to the next; 0: as many as the result has channels */
+};
+
+/* What becomes of the sums of conv2d, conv2d_dx and their likes on the way to memory, of c channels:
+ *   v = sum + bias;  where gated: v = (gate or v) > 0 ? v : slope v;  result = scale v + residual.
+ * A gate apart is that of a gradient: the activation's own result. NULL instead of all: the sum. */
+struct gx_after {
+    const float *bias; /* (c) or NULL */
+    bool gated;
+    float slope;         /* of all channels, */
+    const float *slopes; /* (c), or of each; NULL */
+    struct gx_beside gate;
+    float scale;
+    struct gx_beside residual;
+};
+
+/* With a bias alone. */
+static inline struct gx_after gx_after_bias(const float *bias)
+{
+    return (struct gx_after){.bias = bias, .scale = 1};
+}
 
 enum gx_conv_product { GX_CONV_Y, GX_CONV_DX, GX_CONV_DW };
 
@@ -77,12 +104,12 @@ struct gx_walk {
 struct gx_kernels {
     const char *name; /* "reference", "generic", "v3", "v4" */
 
-    /* y = conv(x, w) + bias; bias (o) or NULL. */
-    void (*conv2d)(const struct gx_conv_sizes *s, const float *x, const float *w, const float *bias,
-                   float *y, void *scratch, int threads);
-    /* dx = transpose of conv in x applied to g (n,oh,ow,o), + bias (i) or NULL. */
+    /* y = after(conv(x, w)), c = o; after may be NULL. */
+    void (*conv2d)(const struct gx_conv_sizes *s, const float *x, const float *w,
+                   const struct gx_after *after, float *y, void *scratch, int threads);
+    /* dx = after(transpose of conv in x applied to g (n,oh,ow,o)), c = i; after may be NULL. */
     void (*conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
-                      const float *bias, float *dx, void *scratch, int threads);
+                      const struct gx_after *after, float *dx, void *scratch, int threads);
     /* dw (kh,kw,i,o) = transpose of conv in w: sum over pixels of x and g (n,oh,ow,o). */
     void (*conv2d_dw)(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw,
                       void *scratch, int threads);
@@ -91,9 +118,9 @@ struct gx_kernels {
 
     /* The same by Winograd's method, for what gx_winograd_does. Scratch is as winograd_scratch. */
     void (*winograd_y)(const struct gx_conv_sizes *s, const float *x, const float *w,
-                       const float *bias, float *y, void *scratch, int threads);
+                       const struct gx_after *after, float *y, void *scratch, int threads);
     void (*winograd_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
-                        const float *bias, float *dx, void *scratch, int threads);
+                        const struct gx_after *after, float *dx, void *scratch, int threads);
     void (*winograd_dw)(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw,
                         void *scratch, int threads);
     size_t (*winograd_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,

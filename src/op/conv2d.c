@@ -99,12 +99,12 @@ static void forward(const struct gx_call *call)
     struct work w = work_of(call->node);
     bool winograd = by_winograd(&w, k);
     const float *a = call->x[0], *b = call->x[1];
-    const float *bias = call->node->inputs == 3 ? call->x[2] : NULL;
+    const struct gx_after after = gx_after_bias(call->node->inputs == 3 ? call->x[2] : NULL);
     if (w.product == GX_CONV_Y)
-        (winograd ? k->winograd_y : k->conv2d)(&w.sizes, a, b, bias, call->y, call->scratch,
+        (winograd ? k->winograd_y : k->conv2d)(&w.sizes, a, b, &after, call->y, call->scratch,
                                                call->threads);
     else if (w.product == GX_CONV_DX)
-        (winograd ? k->winograd_dx : k->conv2d_dx)(&w.sizes, a, b, bias, call->y, call->scratch,
+        (winograd ? k->winograd_dx : k->conv2d_dx)(&w.sizes, a, b, &after, call->y, call->scratch,
                                                    call->threads);
     else
         (winograd ? k->winograd_dw : k->conv2d_dw)(&w.sizes, a, b, call->y, call->scratch,

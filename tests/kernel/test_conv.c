@@ -72,9 +72,26 @@ static void by_hand(void **state)
     const float x[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, w[4] = {1, 0, 0, -2}, bias[1] = {10};
     const float want_y[4] = {1, 0, -2, -3}; /* x[0] - 2 x[4] + 10, ... */
     float y[9];
-    r->conv2d(&s, x, w, bias, y, NULL, 1);
+    struct gx_after after = gx_after_bias(bias);
+    r->conv2d(&s, x, w, &after, y, NULL, 1);
     for (int j = 0; j < 4; j++)
         assert_true(y[j] == want_y[j]);
+    /* gated by themselves; then by others; then doubled, and added to x */
+    const float want_gated[] = {1, 0, -1, -1.5F}, want_by[] = {.5F, 0, -2, -1.5F};
+    const float sign[] = {0, 5, 1, -1}, want_more[] = {1 + 1, 0 + 2, -4 + 3, -3 + 4};
+    after = (struct gx_after){.bias = bias, .gated = true, .slope = 0.5F, .scale = 1};
+    r->conv2d(&s, x, w, &after, y, NULL, 1);
+    for (int j = 0; j < 4; j++)
+        assert_true(y[j] == want_gated[j]);
+    after.gate.x = sign;
+    r->conv2d(&s, x, w, &after, y, NULL, 1);
+    for (int j = 0; j < 4; j++)
+        assert_true(y[j] == want_by[j]);
+    after.scale = 2;
+    after.residual.x = x;
+    r->conv2d(&s, x, w, &after, y, NULL, 1);
+    for (int j = 0; j < 4; j++)
+        assert_true(y[j] == want_more[j]);
     const float g[4] = {1, 2, 3, 4}, want_dx[9] = {1, 2, 0, 3, 2, -4, 0, -6, -8};
     r->conv2d_dx(&s, g, w, NULL, y, NULL, 1);
     for (int j = 0; j < 9; j++)
@@ -123,8 +140,24 @@ static void compare(const struct gx_kernels *k, const struct gx_conv_sizes *s, c
 }
 
 struct operands {
-    const float *x, *w, *g, *bias;
+    const float *x, *w, *g;
+    const struct gx_after *after;
 };
+
+enum { CHANNELS = 1024, WAYS = 7 };
+
+/* A way to go on after the sums; row (2, CHANNELS), and beside, at least as large as the result. */
+static struct gx_after after_of(int way, const float *row, const float *beside)
+{
+    struct gx_after a = {.bias = way != 1 ? row : NULL, .scale = 1};
+    a.gated = way >= 2 && way != 5;
+    a.slope = 0.25F;
+    a.slopes = way == 3 || way == 6 ? row + CHANNELS : NULL;
+    a.gate.x = way == 4 || way == 6 ? beside : NULL;
+    a.scale = way >= 5 ? 0.2F : 1;
+    a.residual.x = way >= 5 ? beside + 1 : NULL;
+    return a;
+}
 
 /* One product of one tier, on fresh poison. */
 static void check_product(const struct gx_kernels *k, const struct gx_conv_sizes *s,
@@ -135,9 +168,9 @@ static void check_product(const struct gx_kernels *k, const struct gx_conv_sizes
     struct room scratch = room_of(k->conv2d_scratch(s, product, threads));
     struct room got = room_of(count * sizeof(float));
     if (product == GX_CONV_Y)
-        k->conv2d(s, a->x, a->w, a->bias, floats(&got), scratch.start, threads);
+        k->conv2d(s, a->x, a->w, a->after, floats(&got), scratch.start, threads);
     else if (product == GX_CONV_DX)
-        k->conv2d_dx(s, a->g, a->w, a->bias, floats(&got), scratch.start, threads);
+        k->conv2d_dx(s, a->g, a->w, a->after, floats(&got), scratch.start, threads);
     else
         k->conv2d_dw(s, a->x, a->g, floats(&got), scratch.start, threads);
     compare(k, s, names[product], threads, &got, &scratch, want, 2e-6);
@@ -152,13 +185,16 @@ static void check(const struct gx_conv_sizes *s, const int *threads)
     size_t count[3] = {(size_t)s->n * s->oh * s->ow * s->o, (size_t)s->n * s->h * s->w * s->i,
                        (size_t)s->kh * s->kw * s->i * s->o};
     float *x = numbers(count[1], 1), *w = numbers(count[2], 2), *g = numbers(count[0], 3);
-    float *bias = numbers(1024, 4), *want[3];
+    float *row = numbers((size_t)2 * CHANNELS, 4), *want[3];
+    float *beside = numbers(count[0] + count[1], 6);
     for (; *threads; threads++) {
-        struct operands a = {x, w, g, *threads % 2 ? bias : NULL};
+        int way = (s->h + s->i + *threads) % (WAYS + 1);
+        struct gx_after after = after_of(way, row, beside);
+        struct operands a = {x, w, g, way == WAYS ? NULL : &after};
         for (int p = 0; p < 3; p++)
             want[p] = numbers(count[p], 5);
-        r->conv2d(s, x, w, a.bias, want[0], NULL, 1);
-        r->conv2d_dx(s, g, w, a.bias, want[1], NULL, 1);
+        r->conv2d(s, x, w, a.after, want[0], NULL, 1);
+        r->conv2d_dx(s, g, w, a.after, want[1], NULL, 1);
         r->conv2d_dw(s, x, g, want[2], NULL, 1);
         for (int t = 1; (k = gx_kernels_at(t)); t++)
             for (int p = 0; p < 3; p++)
@@ -166,7 +202,7 @@ static void check(const struct gx_conv_sizes *s, const int *threads)
         for (int p = 0; p < 3; p++)
             free(want[p]);
     }
-    free(x), free(w), free(g), free(bias);
+    free(x), free(w), free(g), free(row), free(beside);
 }
 
 /* A shape from a number: kernel 1..7, stride 1..3, pad 0..3, odd channels. */
@@ -252,8 +288,10 @@ static void check_winograd(const struct gx_conv_sizes *s, enum gx_conv_product p
                        (size_t)s->kh * s->kw * s->i * s->o};
     bool small = (double)s->n * s->h * s->w * s->i * s->o < 4e4; /* enough for the reference's */
     float *x = numbers(count[1], 1), *w = numbers(count[2], 2), *g = numbers(count[0], 3);
-    float *bias = numbers(1024, 4), *want = numbers(count[product], 5);
-    const float *b = threads == 2 ? NULL : bias;
+    float *row = numbers((size_t)2 * CHANNELS, 4), *want = numbers(count[product], 5);
+    float *beside = numbers(count[0] + count[1], 6);
+    struct gx_after after = after_of((s->h + s->o + s->pad) % WAYS, row, beside);
+    const struct gx_after *b = threads == 2 && s->pad ? NULL : &after;
     if (product == GX_CONV_Y)
         r->conv2d(s, x, w, b, want, NULL, 1);
     else if (product == GX_CONV_DX)
@@ -272,7 +310,7 @@ static void check_winograd(const struct gx_conv_sizes *s, enum gx_conv_product p
         compare(k, s, names[product], threads, &got, &scratch, want, winograd_limit[product]);
         free(got.start), free(scratch.start);
     }
-    free(x), free(w), free(g), free(bias), free(want);
+    free(x), free(w), free(g), free(row), free(beside), free(want);
 }
 
 /* A shape with each kernel size, stride and padding that there is for it. */
@@ -295,6 +333,40 @@ static void winograd(void **state)
                 if (gx_winograd_does(&s))
                     check_winograd(&s, p, 1 + (int)(j + q) % 3);
             }
+}
+
+/* From some channels of a wide picture to some of another, beside a third. */
+static void winograd_steps(void **state)
+{
+    (void)state;
+    enum { WIDE = 101, AT = 5 };
+    const struct gx_kernels *k;
+    for (int i = 16; i <= 32; i += 4) {
+        struct gx_conv_sizes s = sizes(2, 9, 7, i, 40, 3, 1, 1), dense = s;
+        size_t pixels = (size_t)s.n * s.h * s.w;
+        float *x = numbers(pixels * WIDE, 1), *w = numbers((size_t)9 * i * 40, 2), *want, *narrow;
+        float *beside = numbers(pixels * WIDE, 3);
+        want = numbers(pixels * 40, 4);
+        narrow = numbers(pixels * i, 5);
+        for (size_t p = 0; p < pixels; p++)
+            memcpy(narrow + p * i, x + p * WIDE + AT, (size_t)i * sizeof *x);
+        s.x_step = s.y_step = WIDE;
+        struct gx_after after = {.scale = 0.5F, .residual = {beside, WIDE}};
+        gx_kernels_reference.winograd_y(&dense, narrow, w, &after, want, NULL, 1);
+        for (int t = 0; (k = gx_kernels_at(t)); t++) {
+            float *y = numbers(pixels * WIDE, 6), *before = numbers(pixels * WIDE, 6);
+            struct room scratch = room_of(k->winograd_scratch(&s, GX_CONV_Y, 2));
+            k->winograd_y(&s, x + AT, w, &after, y + AT, scratch.start, 2);
+            for (size_t p = 0; p < pixels; p++) {
+                float *at = y + p * WIDE, *was = before + p * WIDE;
+                assert_true(distance(at + AT, want + p * 40, 40) < 2e-5);
+                memcpy(at + AT, was + AT, 40 * sizeof *x);
+            }
+            assert_memory_equal(y, before, pixels * WIDE * sizeof *y); /* the other channels */
+            free(y), free(before), free(scratch.start);
+        }
+        free(x), free(w), free(want), free(narrow), free(beside);
+    }
 }
 
 /* The weight gradient is the same for every number of threads, bit for bit. */
@@ -346,9 +418,10 @@ static void methods(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_hand), cmocka_unit_test(odd_shapes), cmocka_unit_test(chosen_shapes),
-        cmocka_unit_test(steady),  cmocka_unit_test(winograd),   cmocka_unit_test(winograd_threads),
-        cmocka_unit_test(methods),
+        cmocka_unit_test(by_hand),          cmocka_unit_test(odd_shapes),
+        cmocka_unit_test(chosen_shapes),    cmocka_unit_test(steady),
+        cmocka_unit_test(winograd),         cmocka_unit_test(winograd_steps),
+        cmocka_unit_test(winograd_threads), cmocka_unit_test(methods),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

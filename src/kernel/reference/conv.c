@@ -10,15 +10,30 @@ static float at(const float *x, int h, int w, int c, int n, int y, int col, int 
     return x[(((size_t)n * h + y) * w + col) * c + channel];
 }
 
-void gx_ref_conv2d(const struct gx_conv_sizes *s, const float *x, const float *w, const float *bias,
-                   float *y, void *scratch, int threads)
+float gx_ref_after(const struct gx_after *a, double sum, int64_t pixel, int channel, int channels)
+{
+    if (!a)
+        return (float)sum;
+    float v = (float)(sum + (a->bias ? a->bias[channel] : 0));
+    const struct gx_beside *g = &a->gate, *r = &a->residual;
+    if (a->gated) {
+        float sign = g->x ? g->x[pixel * (g->step ? g->step : channels) + channel] : v;
+        v *= sign > 0 ? 1 : a->slopes ? a->slopes[channel] : a->slope;
+    }
+    v *= a->scale;
+    return r->x ? v + r->x[pixel * (r->step ? r->step : channels) + channel] : v;
+}
+
+void gx_ref_conv2d(const struct gx_conv_sizes *s, const float *x, const float *w,
+                   const struct gx_after *after, float *y, void *scratch, int threads)
 {
     (void)scratch, (void)threads;
+    int64_t pixel = 0;
     for (int n = 0; n < s->n; n++)
         for (int row = 0; row < s->oh; row++)
-            for (int col = 0; col < s->ow; col++)
+            for (int col = 0; col < s->ow; col++, pixel++)
                 for (int o = 0; o < s->o; o++) {
-                    double sum = bias ? bias[o] : 0;
+                    double sum = 0;
                     for (int ky = 0; ky < s->kh; ky++)
                         for (int kx = 0; kx < s->kw; kx++)
                             for (int i = 0; i < s->i; i++)
@@ -26,7 +41,7 @@ void gx_ref_conv2d(const struct gx_conv_sizes *s, const float *x, const float *w
                                                   row * s->stride + ky - s->pad,
                                                   col * s->stride + kx - s->pad, i) *
                                        w[(((size_t)ky * s->kw + kx) * s->i + i) * s->o + o];
-                    *y++ = (float)sum;
+                    *y++ = gx_ref_after(after, sum, pixel, o, s->o);
                 }
 }
 
@@ -48,14 +63,16 @@ static double dx_element(const struct gx_conv_sizes *s, const float *g, const fl
 }
 
 void gx_ref_conv2d_dx(const struct gx_conv_sizes *s, const float *g, const float *w,
-                      const float *bias, float *dx, void *scratch, int threads)
+                      const struct gx_after *after, float *dx, void *scratch, int threads)
 {
     (void)scratch, (void)threads;
+    int64_t pixel = 0;
     for (int n = 0; n < s->n; n++)
         for (int row = 0; row < s->h; row++)
-            for (int col = 0; col < s->w; col++)
+            for (int col = 0; col < s->w; col++, pixel++)
                 for (int i = 0; i < s->i; i++)
-                    *dx++ = (float)(dx_element(s, g, w, n, row, col, i) + (bias ? bias[i] : 0));
+                    *dx++ =
+                        gx_ref_after(after, dx_element(s, g, w, n, row, col, i), pixel, i, s->i);
 }
 
 void gx_ref_conv2d_dw(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw,

@@ -9,4 +9,8 @@ GX_KERNELS_CONV(GX_DECLARE)
 GX_KERNELS_POINT(GX_DECLARE)
 #undef GX_DECLARE
 
+/* What `after` (NULL: nothing) makes of the sum for a channel of a pixel. */
+float gx_ref_after(const struct gx_after *after, double sum, int64_t pixel, int channel,
+                   int channels);
+
 #endif

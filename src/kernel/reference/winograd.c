@@ -46,8 +46,8 @@ static void sandwich(int r, int c, const double *t, const double *in, double *ou
         }
 }
 
-/* The tile (size, size) of a picture (h,w,c) whose pixel (j, k) is (row + j step, col + k step),
- * with zeros outside. */
+/* The tile (size, size) of a picture (h,w), pixels c floats apart, whose pixel (j, k) is
+ * (row + j step, col + k step), with zeros outside. */
 static void read_tile(const float *x, int h, int w, int c, int row, int col, int step, int size,
                       double *d)
 {
@@ -75,13 +75,14 @@ static void read_taps(const struct gx_conv_sizes *s, const float *w, int phase, 
 }
 
 void gx_ref_winograd_y(const struct gx_conv_sizes *s, const float *x, const float *w,
-                       const float *bias, float *y, void *scratch, int threads)
+                       const struct gx_after *after, float *y, void *scratch, int threads)
 {
     (void)scratch, (void)threads;
     int m = 7 - s->kh / s->stride, phases = s->stride * s->stride;
+    int x_step = s->x_step ? s->x_step : s->i, y_step = s->y_step ? s->y_step : s->o;
     double d[36], v[36], u[36], sum[36], a[30], tile[25];
     powers(m, false, true, a);
-    for (int n = 0; n < s->n; n++, x += (size_t)s->h * s->w * s->i)
+    for (int n = 0; n < s->n; n++, x += (size_t)s->h * s->w * x_step)
         for (int at = 0; at < s->oh * s->ow * s->o; at++) {
             int o = at % s->o, col = at / s->o % s->ow, row = at / s->o / s->ow;
             if (row % m || col % m)
@@ -90,7 +91,7 @@ void gx_ref_winograd_y(const struct gx_conv_sizes *s, const float *x, const floa
                 sum[t] = 0;
             for (int c = 0; c < s->i * phases; c++) {
                 int i = c / phases, phase = c % phases;
-                read_tile(x + i, s->h, s->w, s->i, row * s->stride + phase / s->stride - s->pad,
+                read_tile(x + i, s->h, s->w, x_step, row * s->stride + phase / s->stride - s->pad,
                           col * s->stride + phase % s->stride - s->pad, s->stride, 6, d);
                 sandwich(6, 6, &B[0][0], d, v);
                 read_taps(s, w + (size_t)i * s->o + o, phase, false, u);
@@ -98,16 +99,17 @@ void gx_ref_winograd_y(const struct gx_conv_sizes *s, const float *x, const floa
                     sum[t] += u[t] * v[t];
             }
             sandwich(m, 6, a, sum, tile);
-            for (int t = 0; t < m * m; t++)
+            for (int t = 0; t < m * m; t++) {
+                int64_t pixel = (int64_t)(n * s->oh + row + t / m) * s->ow + col + t % m;
                 if (row + t / m < s->oh && col + t % m < s->ow)
-                    y[((size_t)(n * s->oh + row + t / m) * s->ow + col + t % m) * s->o + o] =
-                        (float)(tile[t] + (bias ? bias[o] : 0));
+                    y[pixel * y_step + o] = gx_ref_after(after, tile[t], pixel, o, s->o);
+            }
         }
 }
 
 /* Pixel stride e + phase - pad of dx comes from g at e - r + 1 .. e. */
 void gx_ref_winograd_dx(const struct gx_conv_sizes *s, const float *g, const float *w,
-                        const float *bias, float *dx, void *scratch, int threads)
+                        const struct gx_after *after, float *dx, void *scratch, int threads)
 {
     (void)scratch, (void)threads;
     int r = s->kh / s->stride, m = 7 - r, phases = s->stride * s->stride;
@@ -133,9 +135,9 @@ void gx_ref_winograd_dx(const struct gx_conv_sizes *s, const float *g, const flo
             for (int t = 0; t < m * m; t++) {
                 int y = (row + t / m) * s->stride + phase / s->stride - s->pad;
                 int z = (col + t % m) * s->stride + phase % s->stride - s->pad;
+                int64_t pixel = (int64_t)(n * s->h + y) * s->w + z;
                 if (y >= 0 && y < s->h && z >= 0 && z < s->w)
-                    dx[((size_t)(n * s->h + y) * s->w + z) * s->i + i] =
-                        (float)(tile[t] + (bias ? bias[i] : 0));
+                    dx[pixel * s->i + i] = gx_ref_after(after, tile[t], pixel, i, s->i);
             }
         }
 }

@@ -25,10 +25,13 @@ struct gx_windows {
     int h, w, c, kh, kw, step, oy, ox, ph, pw;
 };
 
-/* Where the result for a position goes: y + n image + py row + px col. */
+/* Where the result for a position goes: y + n image + py row + px col. The whole result begins at
+ * `first`, pixels of so many channels. */
 struct gx_target {
     float *y;
     int64_t image, row, col;
+    const float *first;
+    int channels;
 };
 
 /* Rows m .. m + count of the windows, columns k .. k + depth, to block rows GX_LDA apart. What

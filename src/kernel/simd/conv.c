@@ -9,6 +9,7 @@
  *
  * Threads share out positions, columns or both, whichever copies less: never a sum. So a result
  * does not depend on their number. Scratch is one block and one slab a thread. */
+#include "kernel/simd/after.h"
 #include "kernel/simd/narrow.h"
 
 enum {
@@ -26,12 +27,23 @@ size_t GX_TIERED(conv2d_scratch)(const struct gx_conv_sizes *s, enum gx_conv_pro
 /* Packs the right matrix: rows k .. k + depth, columns n .. n + cols. */
 typedef void pack_function(const void *matrix, int k, int depth, int n, int cols, float *slab);
 
+/* What comes after the sums of positions m .. m + count, columns n .. n + cols: `first` is the whole
+ * result, whose channels lie one behind the other. */
+static void finish(const struct gx_after *after, const struct gx_target *to, int n, int cols,
+                   int count, float *const *rows)
+{
+    struct gx_after at = gx_after_from(after, n, to->channels);
+    for (int r = 0; r < count; r++)
+        gx_after_row(&at, rows[r], (rows[r] - to->first) / to->channels, cols);
+}
+
 /* One share of (windows) x (their kh kw c columns) times the packed matrix: columns n .. n + cols
  * of the windows m0 .. m1. */
 static void sweep(const struct gx_windows *windows, const struct gx_target *to, int64_t m0,
                   int64_t m1, int n, int cols, pack_function *pack, const void *matrix,
-                  const float *bias, struct gx_work work)
+                  const struct gx_after *after, struct gx_work work)
 {
+    const float *bias = gx_after_bias_of(after);
     int depth_all = windows->kh * windows->kw * windows->c, k = 0;
     struct gx_target column = *to;
     float *rows[GX_BLOCK_ROWS];
@@ -46,6 +58,8 @@ static void sweep(const struct gx_windows *windows, const struct gx_target *to, 
             GX_TIERED(place)(windows, &column, m, count, rows);
             GX_TIERED(multiply)
             (count, cols, depth, false, work.block, work.slab, rows, !k, bias ? bias + n : NULL);
+            if (gx_after_more(after) && k + depth >= depth_all)
+                finish(after, to, n, cols, count, rows);
         }
         k += depth;
     } while (k < depth_all);
@@ -54,14 +68,14 @@ static void sweep(const struct gx_windows *windows, const struct gx_target *to, 
 /* A share of a product, in sweeps whose results stay in L2 while the depth runs. */
 static void product(const struct gx_windows *windows, const struct gx_target *to,
                     struct gx_part share, pack_function *pack, const void *matrix,
-                    const float *bias, struct gx_work work)
+                    const struct gx_after *after, struct gx_work work)
 {
     for (int n = share.n0; n < share.n1; n += GX_SLAB_COLS) {
         int cols = gx_least(GX_SLAB_COLS, share.n1 - n);
         int most = SWEEP / cols > SWEEP_ROWS ? SWEEP / cols : SWEEP_ROWS;
         most = most / GX_BLOCK_ROWS * GX_BLOCK_ROWS;
         for (int64_t m = share.m0; m < share.m1; m += most)
-            sweep(windows, to, m, m + gx_least(most, share.m1 - m), n, cols, pack, matrix, bias,
+            sweep(windows, to, m, m + gx_least(most, share.m1 - m), n, cols, pack, matrix, after,
                   work);
     }
 }
@@ -78,20 +92,20 @@ static void pack_plain(const void *matrix, int k, int depth, int n, int cols, fl
 }
 
 void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const float *w,
-                       const float *bias, float *y, void *scratch, int threads)
+                       const struct gx_after *after, float *y, void *scratch, int threads)
 {
     if (GX_TIERED(narrow_is)(s, GX_CONV_Y)) {
-        GX_TIERED(narrow_y)(s, x, w, bias, y, scratch, threads);
+        GX_TIERED(narrow_y)(s, x, w, after, y, scratch, threads);
         return;
     }
     struct gx_windows windows = {x,         s->h,    s->w,    s->i,  s->kh, s->kw,
                                  s->stride, -s->pad, -s->pad, s->oh, s->ow};
-    struct gx_target to = {y, (int64_t)s->oh * s->ow * s->o, (int64_t)s->ow * s->o, s->o};
+    struct gx_target to = {y, (int64_t)s->oh * s->ow * s->o, (int64_t)s->ow * s->o, s->o, y, s->o};
     struct plain matrix = {w, s->o};
     int64_t m = (int64_t)s->n * s->oh * s->ow;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++)
-        product(&windows, &to, GX_TIERED(split)(m, s->o, id, threads), pack_plain, &matrix, bias,
+        product(&windows, &to, GX_TIERED(split)(m, s->o, id, threads), pack_plain, &matrix, after,
                 gx_work_of(scratch, id));
 }
 
@@ -135,33 +149,37 @@ static struct line line_of(int remainder, int size, int k, int stride, int pad)
 }
 
 static void dx_class(const struct gx_conv_sizes *s, int ry, int rx, const float *g, const float *w,
-                     const float *bias, float *dx, int id, int threads, struct gx_work work)
+                     const struct gx_after *after, float *dx, int id, int threads,
+                     struct gx_work work)
 {
     struct line y = line_of(ry, s->h, s->kh, s->stride, s->pad);
     struct line x = line_of(rx, s->w, s->kw, s->stride, s->pad);
     struct gx_windows windows = {g, s->oh,    s->ow,    s->o,    y.taps, x.taps,
                                  1, y.origin, x.origin, y.count, x.count};
     struct gx_target to = {dx + ((int64_t)y.first * s->w + x.first) * s->i,
-                           (int64_t)s->h * s->w * s->i, (int64_t)s->stride * s->w * s->i,
-                           (int64_t)s->stride * s->i};
+                           (int64_t)s->h * s->w * s->i,
+                           (int64_t)s->stride * s->w * s->i,
+                           (int64_t)s->stride * s->i,
+                           dx,
+                           s->i};
     struct taps matrix = {w, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps};
     int64_t m = (int64_t)s->n * y.count * x.count;
     if (m)
-        product(&windows, &to, GX_TIERED(split)(m, s->i, id, threads), pack_taps, &matrix, bias,
+        product(&windows, &to, GX_TIERED(split)(m, s->i, id, threads), pack_taps, &matrix, after,
                 work);
 }
 
 void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
-                          const float *bias, float *dx, void *scratch, int threads)
+                          const struct gx_after *after, float *dx, void *scratch, int threads)
 {
     if (GX_TIERED(narrow_is)(s, GX_CONV_DX)) {
-        GX_TIERED(narrow_dx)(s, g, w, bias, dx, scratch, threads);
+        GX_TIERED(narrow_dx)(s, g, w, after, dx, scratch, threads);
         return;
     }
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++)
         for (int c = 0; c < s->stride * s->stride; c++)
-            dx_class(s, c / s->stride, c % s->stride, g, w, bias, dx, id, threads,
+            dx_class(s, c / s->stride, c % s->stride, g, w, after, dx, id, threads,
                      gx_work_of(scratch, id));
 }
 

@@ -1,6 +1,8 @@
 /* See narrow.h. For y, the source pixels are those of x and the taps are mirrored. */
 #include "kernel/simd/narrow.h"
 
+#include "kernel/simd/after.h"
+
 enum { DW_DEPTH = GX_DEPTH / 2 };
 
 bool GX_TIERED(narrow_is)(const struct gx_conv_sizes *s, enum gx_conv_product product)
@@ -16,7 +18,8 @@ bool GX_TIERED(narrow_is)(const struct gx_conv_sizes *s, enum gx_conv_product pr
 /* A convolution as source pixels (n,h,width,c) that each add a (kh,kw,out) patch to y
  * (n,yh,yw,out): pixel (row, col) from row step - top, col step - left on. */
 struct spread {
-    const float *x, *w, *bias;
+    const float *x, *w;
+    const struct gx_after *after;
     float *y;
     int h, width, c, yh, yw, out, kh, kw, step, top, left;
     bool mirrored;
@@ -95,13 +98,19 @@ static void spread_band(const struct spread *s, int n, const int band[2], struct
 {
     float *y = s->y + (int64_t)n * s->yh * s->yw * s->out;
     int most = GX_SLAB_COLS / (s->kw * s->out);
+    const float *bias = gx_after_bias_of(s->after);
     for (int64_t p = (int64_t)band[0] * s->yw; p < (int64_t)band[1] * s->yw; p++)
         for (int c = 0; c < s->out; c++)
-            y[p * s->out + c] = s->bias ? s->bias[c] : 0;
+            y[p * s->out + c] = bias ? bias[c] : 0;
     for (int k = 0; k < s->c; k += GX_DEPTH)
         for (int ky = 0; ky < s->kh; ky += most)
             spread_part(s, n, k, gx_least(GX_DEPTH, s->c - k), ky, gx_least(most, s->kh - ky), band,
                         work);
+    if (!gx_after_more(s->after))
+        return;
+    struct gx_after after = gx_after_from(s->after, 0, s->out);
+    for (int64_t p = (int64_t)band[0] * s->yw; p < (int64_t)band[1] * s->yw; p++)
+        gx_after_row(&after, y + p * s->out, (int64_t)n * s->yh * s->yw + p, s->out);
 }
 
 /* Threads take rows of y; source rows at a seam are multiplied on both sides of it. */
@@ -117,11 +126,11 @@ static void run(const struct spread *s, int n, void *scratch, int threads)
 }
 
 void GX_TIERED(narrow_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
-                          const float *bias, float *dx, void *scratch, int threads)
+                          const struct gx_after *after, float *dx, void *scratch, int threads)
 {
     struct spread spread = {.x = g,
                             .w = w,
-                            .bias = bias,
+                            .after = after,
                             .y = dx,
                             .h = s->oh,
                             .width = s->ow,
@@ -138,11 +147,11 @@ void GX_TIERED(narrow_dx)(const struct gx_conv_sizes *s, const float *g, const f
 }
 
 void GX_TIERED(narrow_y)(const struct gx_conv_sizes *s, const float *x, const float *w,
-                         const float *bias, float *y, void *scratch, int threads)
+                         const struct gx_after *after, float *y, void *scratch, int threads)
 {
     struct spread spread = {.x = x,
                             .w = w,
-                            .bias = bias,
+                            .after = after,
                             .y = y,
                             .h = s->h,
                             .width = s->w,

@@ -9,6 +9,8 @@
  * a block. */
 #include "kernel/simd/winograd.h"
 
+#include "kernel/simd/after.h"
+
 enum {
     CHUNK = 128, /* input channels whose weights are transformed at once; GX_DEPTH is a multiple */
     GROUP = 16,  /* those that are gathered at once: a cache line */
@@ -21,8 +23,10 @@ enum {
 struct job {
     struct gx_winograd form;
     struct gx_tiles tiles;
-    const float *w, *bias;
+    const float *w;
+    const struct gx_after *after;
     float *y;
+    int y_step;    /* floats from a pixel of y to the next */
     int wi, wo, k; /* of the weights (k,k,wi,wo) */
     bool rotated;
     int images, in, out, in_phases, out_phases, oh, ow;
@@ -52,12 +56,15 @@ static struct job job_of(const struct gx_conv_sizes *s, bool forward)
     j.rotated = !forward;
     if (forward) {
         *v = (struct gx_tiles){NULL, s->h, s->w, s->i, step, -s->pad, -s->pad, 6, j.form.m};
+        v->pixel = s->x_step;
+        j.y_step = s->y_step ? s->y_step : s->o;
         j.in = s->i, j.out = s->o, j.oh = down = s->oh, j.ow = across = s->ow;
         j.in_phases = step, j.out_phases = 1;
     } else {
         /* Grid point e of phase p is pixel step e + p - pad of dx, and meets g from e - r + 1 to e. */
         int e = s->pad / step, from = e - j.form.r + 1;
         *v = (struct gx_tiles){NULL, s->oh, s->ow, s->o, 1, from, from, 6, j.form.m};
+        j.y_step = s->i;
         j.in = s->o, j.out = s->i, j.oh = s->h, j.ow = s->w;
         j.in_phases = 1, j.out_phases = step;
         j.first = step * e - s->pad;
@@ -109,9 +116,9 @@ struct gx_view GX_TIERED(winograd_view)(const struct gx_tiles *v, int64_t tile, 
     struct gx_corner k = gx_corner_of(v, tile);
     int row = k.row * v->stride + v->oy, col = k.col * v->stride + v->ox;
     int reach = (v->side - 1) * v->stride;
-    int64_t line = (int64_t)v->w * v->c;
-    const float *at = v->x + k.n * v->h * line + row * line + (int64_t)col * v->c;
-    struct gx_view view = {at, v->stride * line, (int64_t)v->stride * v->c};
+    int64_t pixel = v->pixel ? v->pixel : v->c, line = v->w * pixel;
+    const float *at = v->x + k.n * v->h * line + row * line + col * pixel;
+    struct gx_view view = {at, v->stride * line, v->stride * pixel};
     if (row >= 0 && row + reach < v->h && col >= 0 && col + reach < v->w && width == v->c)
         return view;
     for (int i = 0; i < v->side; i++)
@@ -241,7 +248,13 @@ static void transform_weights(const struct job *j, int phase, int k, int depth, 
 GX_INLINE void output_vector(const int m, const struct job *j, int phase, const float *sums,
                              int64_t step, struct gx_corner k, int n, int count)
 {
-    vf half[30], out[5], bias = j->bias ? gx_load_some(j->bias + n, count) : (vf){0};
+    vf half[30], out[5], bias = {0};
+    bool more = gx_after_more(j->after);
+    struct gx_after after;
+    if (j->after) {
+        after = gx_after_from(j->after, n, j->out);
+        bias = after.bias ? gx_load_some(after.bias, count) : bias;
+    }
     for (int b = 0; b < 6; b++) {
         vf in[6];
         for (int a = 0; a < 6; a++)
@@ -254,10 +267,14 @@ GX_INLINE void output_vector(const int m, const struct job *j, int phase, const 
         if (row < 0 || row >= j->oh)
             continue;
         gx_collect(m, half + 6 * a, 1, out, 1);
-        float *y = j->y + ((k.n * j->oh + row) * j->ow + col) * j->out + n;
-        for (int b = 0; b < m; b++)
-            if (col + b * apart >= 0 && col + b * apart < j->ow)
-                gx_store_some(y + (int64_t)b * apart * j->out, out[b] + bias, count);
+        int64_t pixel = (k.n * j->oh + row) * j->ow + col;
+        for (int b = 0; b < m; b++, pixel += apart)
+            if (col + b * apart >= 0 && col + b * apart < j->ow) {
+                vf v = out[b] + bias;
+                if (more)
+                    v = gx_after_vector(&after, v, pixel, count);
+                gx_store_some(j->y + pixel * j->y_step + n, v, count);
+            }
     }
 }
 
@@ -267,11 +284,11 @@ static void prefetch_output(const struct job *j, int phase, struct gx_corner k, 
 {
     int apart = j->out_phases, row = k.row * apart + j->first + phase / apart;
     int col = k.col * apart + j->first + phase % apart;
-    const float *y = j->y + ((k.n * j->oh + row) * j->ow + col) * j->out + n;
+    const float *y = j->y + ((k.n * j->oh + row) * j->ow + col) * j->y_step + n;
     for (int a = 0; a < j->form.m; a++)
         for (int b = 0; b < j->form.m; b++)
             for (int v = 0; v < width; v += 16)
-                __builtin_prefetch(y + ((int64_t)a * j->ow + b) * apart * j->out + v, 1);
+                __builtin_prefetch(y + ((int64_t)a * j->ow + b) * apart * j->y_step + v, 1);
 }
 
 typedef void output_function(const struct job *j, int phase, const float *sums, int64_t step,
@@ -352,18 +369,18 @@ static void run(const struct job *j, void *scratch, int threads)
 }
 
 void GX_TIERED(winograd_y)(const struct gx_conv_sizes *s, const float *x, const float *w,
-                           const float *bias, float *y, void *scratch, int threads)
+                           const struct gx_after *after, float *y, void *scratch, int threads)
 {
     struct job j = job_of(s, true);
-    j.tiles.x = x, j.w = w, j.bias = bias, j.y = y;
+    j.tiles.x = x, j.w = w, j.after = after, j.y = y;
     run(&j, scratch, threads);
 }
 
 void GX_TIERED(winograd_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
-                            const float *bias, float *dx, void *scratch, int threads)
+                            const struct gx_after *after, float *dx, void *scratch, int threads)
 {
     struct job j = job_of(s, false);
-    j.tiles.x = g, j.w = w, j.bias = bias, j.y = dx;
+    j.tiles.x = g, j.w = w, j.after = after, j.y = dx;
     run(&j, scratch, threads);
 }
 

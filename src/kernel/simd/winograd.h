@@ -148,6 +148,7 @@ struct gx_tiles {
     const float *x;
     int h, w, c, stride, oy, ox, side, step;
     int down, across; /* tiles of one picture */
+    int pixel;        /* floats from a pixel to the next; 0: c */
 };
 
 struct gx_corner {
