@@ -54,6 +54,11 @@ static inline struct gx_after gx_after_bias(const float *bias)
 
 enum gx_conv_product { GX_CONV_Y, GX_CONV_DX, GX_CONV_DW };
 
+/* Pooling: x (n,h,w,c), windows of k x k pixels -> y (n,oh,ow,c). */
+struct gx_pool_sizes {
+    int n, h, w, c, k, stride, pad, oh, ow;
+};
+
 /* How the convolution is done: as a product of matrices, or by the method of Winograd 1980, Lavin
  * and Gray 2016 with its fewer multiplications. */
 enum gx_conv_method { GX_CONV_GEMM, GX_CONV_WINOGRAD };
@@ -174,6 +179,14 @@ struct gx_kernels {
     void (*average)(float *average, const float *w, int64_t n, float decay, int threads);
     /* Sum of squares in double; not finite if any element is not. */
     double (*sum_squares)(const float *x, int64_t n, int threads);
+
+    /* y = u where x has the maximum of its window, the first one in reading order when several are
+     * equal; a value that is not a number wins, the last one when there are several. u may be x. */
+    void (*max_pool)(const struct gx_pool_sizes *s, const float *u, const float *x, float *y,
+                     int threads);
+    /* Its transpose: dx (n,h,w,c) = each g (n,oh,ow,c) where its window of x has its maximum. */
+    void (*max_pool_scatter)(const struct gx_pool_sizes *s, const float *g, const float *x,
+                             float *dx, int threads);
 };
 
 extern const struct gx_kernels gx_kernels_reference;

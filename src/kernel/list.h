@@ -32,6 +32,10 @@
     X(average)                                                                                     \
     X(sum_squares)
 
+#define GX_KERNELS_MOVE(X)                                                                         \
+    X(max_pool)                                                                                    \
+    X(max_pool_scatter)
+
 /* The function type behind a member. */
 #define GX_KERNEL_TYPE(member) __typeof__(*((struct gx_kernels *)0)->member)
 

@@ -9,8 +9,6 @@
  * parity: torch.nn.MaxPool2d, exact; gradients 2e-6 of max|dx| */
 #include "op/pool.h"
 
-#include <string.h>
-
 struct gx_node *gx_max_pool(struct gx_graph *g, struct gx_node *x, int k, int stride, int pad)
 {
     struct pool attr = {.k = k, .stride = stride, .pad = pad};
@@ -67,101 +65,29 @@ static void gather_gradient(struct gx_graph *g, struct gx_node *y, struct gx_nod
         dx[0] = gx_graph_add(g, &gx_op_max_pool_scatter, in, 2, y->attr);
 }
 
-/* The maximum of `count` channels over a window of one image, and its pixel's index; as in torch, a
- * value that is not a number wins. */
-static void window_max(const float *image, struct gx_shape s, struct range rows, struct range cols,
-                       int count, float *best, int64_t *pixel)
-{
-    const int64_t first = rows.from * s.w + cols.from;
-    for (int i = 0; i < count; i++) {
-        best[i] = image[first * s.c + i];
-        pixel[i] = first;
-    }
-    for (int64_t h = rows.from; h < rows.to; h++)
-        for (int64_t w = cols.from; w < cols.to; w++) {
-            const int64_t at = h * s.w + w;
-            const float *x = image + at * s.c;
-            for (int i = 0; i < count; i++) {
-                const bool wins = x[i] > best[i] || x[i] != x[i];
-                best[i] = wins ? x[i] : best[i];
-                pixel[i] = wins ? at : pixel[i];
-            }
-        }
-}
-
-/* max_pool, and max_pool_gather where `u` is another picture than x. */
-static void pool_rows(const struct gx_call *call, const float *u, const float *x,
-                      struct gx_shape in)
+static struct gx_pool_sizes sizes_of(const struct gx_call *call, struct gx_shape x,
+                                     struct gx_shape y)
 {
     const struct pool *p = call->node->attr;
-    const struct gx_shape s = call->node->shape;
-    const int64_t rows = (int64_t)s.n * s.h, image = (int64_t)in.h * in.w * in.c;
-#pragma omp parallel for num_threads(move_threads(call, gx_count(in))) schedule(static)
-    for (int64_t row = 0; row < rows; row++) {
-        const int64_t start = row / s.h * image;
-        const struct range v = pool_window(p, row % s.h, in.h);
-        float best[POOL_CHUNK], *y = call->y + row * s.w * s.c;
-        int64_t pixel[POOL_CHUNK];
-        for (int w = 0; w < s.w; w++, y += s.c)
-            for (int c = 0; c < s.c; c += POOL_CHUNK) {
-                const int count = s.c - c < POOL_CHUNK ? s.c - c : POOL_CHUNK;
-                window_max(x + start + c, in, v, pool_window(p, w, in.w), count, best, pixel);
-                for (int i = 0; i < count; i++)
-                    y[c + i] = u == x ? best[i] : u[start + pixel[i] * in.c + c + i];
-            }
-    }
+    return (struct gx_pool_sizes){x.n, x.h, x.w, x.c, p->k, p->stride, p->pad, y.h, y.w};
 }
 
 static void max_pool_forward(const struct gx_call *call)
 {
-    pool_rows(call, call->x[0], call->x[0], call->node->in[0]->shape);
+    const struct gx_pool_sizes s = sizes_of(call, call->node->in[0]->shape, call->node->shape);
+    call->kernels->max_pool(&s, call->x[0], call->x[0], call->y, call->threads);
 }
 
 static void gather_forward(const struct gx_call *call)
 {
-    pool_rows(call, call->x[0], call->x[1], call->node->in[1]->shape);
-}
-
-/* Rows of the picture that one task owns: windows on its border are searched by both neighbours. */
-enum { BAND = 16 };
-
-/* Adds to the pixels [rows) of one image the values whose window has its maximum there. */
-static void scatter_band(const struct pool *p, const float *g, const float *x, float *y,
-                         struct gx_shape s, struct gx_shape pooled, struct range rows)
-{
-    const struct range touching = pool_touching(p, rows, pooled.h);
-    float best[POOL_CHUNK];
-    int64_t pixel[POOL_CHUNK];
-    for (int64_t h = touching.from; h < touching.to; h++)
-        for (int64_t w = 0; w < pooled.w; w++)
-            for (int c = 0; c < s.c; c += POOL_CHUNK) {
-                const int count = s.c - c < POOL_CHUNK ? s.c - c : POOL_CHUNK;
-                const float *from = g + (h * pooled.w + w) * s.c + c;
-                window_max(x + c, s, pool_window(p, h, s.h), pool_window(p, w, s.w), count, best,
-                           pixel);
-                for (int i = 0; i < count; i++)
-                    if (pixel[i] >= rows.from * s.w && pixel[i] < rows.to * s.w)
-                        y[pixel[i] * s.c + c + i] += from[i];
-            }
+    const struct gx_pool_sizes s = sizes_of(call, call->node->in[1]->shape, call->node->shape);
+    call->kernels->max_pool(&s, call->x[0], call->x[1], call->y, call->threads);
 }
 
 static void scatter_forward(const struct gx_call *call)
 {
-    const struct gx_shape s = call->node->shape, pooled = call->node->in[0]->shape;
-    const int64_t bands = (s.h + BAND - 1) / BAND;
-    const int64_t image = (int64_t)s.h * s.w * s.c;
-#pragma omp parallel for num_threads(move_threads(call, gx_count(s))) schedule(static)
-    for (int64_t task = 0; task < s.n * bands; task++) {
-        const int64_t n = task / bands;
-        struct range rows = {task % bands * BAND, (task % bands + 1) * BAND};
-        if (rows.to > s.h)
-            rows.to = s.h;
-        float *y = call->y + n * image;
-        memset(y + rows.from * s.w * s.c, 0,
-               (size_t)((rows.to - rows.from) * s.w * s.c) * sizeof *y);
-        scatter_band(call->node->attr, call->x[0] + n * pooled.h * pooled.w * pooled.c,
-                     call->x[1] + n * image, y, s, pooled, rows);
-    }
+    const struct gx_pool_sizes s = sizes_of(call, call->node->shape, call->node->in[0]->shape);
+    call->kernels->max_pool_scatter(&s, call->x[0], call->x[1], call->y, call->threads);
 }
 
 const struct gx_op gx_op_max_pool = {

@@ -7,6 +7,7 @@
 #define GX_DECLARE(member) GX_KERNEL_TYPE(member) gx_ref_##member;
 GX_KERNELS_CONV(GX_DECLARE)
 GX_KERNELS_POINT(GX_DECLARE)
+GX_KERNELS_MOVE(GX_DECLARE)
 #undef GX_DECLARE
 
 /* What `after` (NULL: nothing) makes of the sum for a channel of a pixel. */

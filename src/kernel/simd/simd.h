@@ -29,6 +29,7 @@ typedef int32_t vi __attribute__((vector_size(GX_VECTOR_BYTES), aligned(4), may_
 #define GX_DECLARE(member) GX_KERNEL_TYPE(member) GX_TIERED(member);
 GX_KERNELS_CONV(GX_DECLARE)
 GX_KERNELS_POINT(GX_DECLARE)
+GX_KERNELS_MOVE(GX_DECLARE)
 #undef GX_DECLARE
 
 extern const struct gx_kernels GX_TIERED(kernels);

@@ -3,5 +3,5 @@
 
 #define ROW(member) .member = GX_TIERED(member),
 
-const struct gx_kernels GX_TIERED(kernels) = {.name = GX_TEXT(GX_TIER),
-                                              GX_KERNELS_CONV(ROW) GX_KERNELS_POINT(ROW)};
+const struct gx_kernels GX_TIERED(kernels) = {
+    .name = GX_TEXT(GX_TIER), GX_KERNELS_CONV(ROW) GX_KERNELS_POINT(ROW) GX_KERNELS_MOVE(ROW)};
