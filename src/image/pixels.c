@@ -30,6 +30,12 @@ void gx_samples_to_floats(const struct gx_scale *s, const struct gx_facts *facts
 {
     int colours = facts->channels, bands = colours + facts->alpha;
     int wanted = channels <= 2 ? 1 : 3;
+    if (s->bits == 8 && bands == channels && colours == wanted && !facts->alpha) {
+        const uint8_t *from = samples;
+        for (size_t i = 0; i < pixels * (size_t)channels; i++)
+            to[i] = s->table[from[i]];
+        return;
+    }
     for (size_t i = 0; i < pixels; i++, to += channels) {
         size_t at = i * bands;
         float v[3] = {value(s, samples, at)};

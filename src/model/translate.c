@@ -158,6 +158,7 @@ static int translate_as_it_is(struct gx_model *model, const float *in, int w, in
 
 static void clip(float *x, int64_t count, float low, float high)
 {
+#pragma omp simd
     for (int64_t i = 0; i < count; i++)
         x[i] = x[i] < low ? low : x[i] > high ? high : x[i];
 }
