@@ -51,50 +51,91 @@ size_t GX_TIERED(reduce_scratch)(int64_t outer, int64_t rows, int64_t cols, int 
     return k.row_parts == 1 ? 0 : (size_t)(outer * k.tiles * k.row_parts) * sizeof(struct sums_of);
 }
 
-/* Adds rows of `width` channels, `stride` floats apart. Four rows at a time, so that the sums are
- * loaded and stored once for four. */
+typedef double vd __attribute__((vector_size(GX_VECTOR_BYTES)));
+
+enum {
+    DOUBLES = GX_LANES / 2,
+    WIDE = GX_VECTOR_BYTES == 64 ? 8 : 4, /* vectors whose sums and shifts fit the registers */
+    STRIP = 4096                          /* floats of some rows, that stay in the first cache */
+};
+
+/* Floats as doubles: spelt out, since gcc 12 makes one instruction of this and several of others. */
+static inline vd widen(const float *p)
+{
+#if GX_VECTOR_BYTES == 64
+    return (vd){p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]};
+#elif GX_VECTOR_BYTES == 32
+    return (vd){p[0], p[1], p[2], p[3]};
+#else
+    return (vd){p[0], p[1]};
+#endif
+}
+
+/* Adds `rows` rows of `vectors` vectors of channels, which are constants where it is called. */
+static inline __attribute__((always_inline)) void
+add_vectors(enum sums kind, const int vectors, const float *x, const float *g, const double *shift,
+            int64_t rows, int64_t stride, double *first, double *second)
+{
+    vd one[WIDE], two[WIDE], from[WIDE];
+    for (int v = 0; v < vectors; v++) {
+        memcpy(&one[v], first + v * DOUBLES, sizeof(vd));
+        memcpy(&two[v], second + v * DOUBLES, sizeof(vd));
+        memcpy(&from[v], shift + v * DOUBLES, sizeof(vd));
+    }
+    for (int64_t r = 0; r < rows; r++, x += stride, g += stride)
+        for (int v = 0; v < vectors; v++) {
+            const vd a = widen(x + v * DOUBLES);
+            const vd d = kind == SQUARES ? a - from[v] : kind == SUM ? a : widen(g + v * DOUBLES);
+            one[v] += d;
+            if (kind != SUM)
+                two[v] += d * (kind == SQUARES ? d : a - from[v]);
+        }
+    for (int v = 0; v < vectors; v++) {
+        memcpy(first + v * DOUBLES, &one[v], sizeof(vd));
+        memcpy(second + v * DOUBLES, &two[v], sizeof(vd));
+    }
+}
+
+/* The same for any number of channels. */
+static inline __attribute__((always_inline)) void add_channels(enum sums kind, const float *x,
+                                                               const float *g, const double *shift,
+                                                               int64_t rows, int64_t stride,
+                                                               int width, struct sums_of *s)
+{
+    double *first = s->first, *second = s->second;
+    int c = 0;
+    for (; c + WIDE * DOUBLES <= width; c += WIDE * DOUBLES)
+        add_vectors(kind, WIDE, x + c, g + c, shift + c, rows, stride, first + c, second + c);
+    for (; c + WIDE / 2 * DOUBLES <= width; c += WIDE / 2 * DOUBLES)
+        add_vectors(kind, WIDE / 2, x + c, g + c, shift + c, rows, stride, first + c, second + c);
+    for (; c + DOUBLES <= width; c += DOUBLES)
+        add_vectors(kind, 1, x + c, g + c, shift + c, rows, stride, first + c, second + c);
+    for (; c < width; c++)
+        for (int64_t r = 0; r < rows; r++) {
+            const double a = (double)x[r * stride + c];
+            const double d = kind == SQUARES ? a - shift[c] : kind == SUM ? a : g[r * stride + c];
+            first[c] += d;
+            if (kind != SUM)
+                second[c] += d * (kind == SQUARES ? d : a - shift[c]);
+        }
+}
+
+/* Adds rows of `width` channels, `stride` floats apart. The sums of a few vectors of channels stay
+ * in registers over some rows, and those rows in the first cache until all channels had their turn.
+ */
 static void add_rows(const struct work *k, const float *x, const float *g, const double *shift,
                      int64_t rows, int64_t stride, int width, struct sums_of *s)
 {
-    double *restrict first = s->first, *restrict second = s->second;
-    for (int64_t r = 0; r < rows; r += 4) {
-        const int four = rows - r < 4 ? (int)(rows - r) : 4;
-        const int64_t step = stride;
-        const float *px = x + r * stride, *pg = g + r * stride;
-#define ADD(count)                                                                                 \
-    do {                                                                                           \
-        if (k->kind == SUM) {                                                                      \
-            _Pragma("omp simd") for (int c = 0; c < width; c++)                                    \
-            {                                                                                      \
-                for (int j = 0; j < (count); j++)                                                  \
-                    first[c] += (double)px[j * step + c];                                          \
-            }                                                                                      \
-        } else if (k->kind == SQUARES) {                                                           \
-            _Pragma("omp simd") for (int c = 0; c < width; c++)                                    \
-            {                                                                                      \
-                for (int j = 0; j < (count); j++) {                                                \
-                    const double d = (double)px[j * step + c] - shift[c];                          \
-                    first[c] += d;                                                                 \
-                    second[c] += d * d;                                                            \
-                }                                                                                  \
-            }                                                                                      \
-        } else {                                                                                   \
-            _Pragma("omp simd") for (int c = 0; c < width; c++)                                    \
-            {                                                                                      \
-                for (int j = 0; j < (count); j++) {                                                \
-                    const double d = (double)pg[j * step + c];                                     \
-                    first[c] += d;                                                                 \
-                    second[c] += d * ((double)px[j * step + c] - shift[c]);                        \
-                }                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-    } while (0)
-        if (four == 4)
-            ADD(4);
+    int64_t strip = width <= WIDE * DOUBLES ? rows : STRIP / width;
+    strip = strip ? strip : 1;
+    for (int64_t r = 0; r < rows; r += strip, x += strip * stride, g += strip * stride) {
+        const int64_t some = rows - r < strip ? rows - r : strip;
+        if (k->kind == SUM)
+            add_channels(SUM, x, g, shift, some, stride, width, s);
+        else if (k->kind == SQUARES)
+            add_channels(SQUARES, x, g, shift, some, stride, width, s);
         else
-            for (int row = 0; row < four; row++, px += stride, pg += stride)
-                ADD(1);
-#undef ADD
+            add_channels(PRODUCT, x, g, shift, some, stride, width, s);
     }
 }
 
