@@ -28,7 +28,7 @@ OPT      := -O0 -g
 endif
 CFLAGS   ?= -g
 OPENMP   ?= -fopenmp
-override CFLAGS += -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) $(OPENMP) -fno-math-errno -MMD -MP -Iinclude -Isrc \
+override CFLAGS += -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) $(OPENMP) -fno-math-errno -fno-trapping-math -MMD -MP -Iinclude -Isrc \
                    -DGX_VERSION='"$(VERSION)"' -DGX_PREFIX='"$(PREFIX)"' \
                    $(shell pkg-config --cflags $(PACKAGES) | sed 's/-I/-isystem /g')
 LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -lm $(OPENMP)

@@ -7,7 +7,7 @@
 
 enum {
     LINE = 64 / sizeof(float), /* floats in the unit that a tensor starts on */
-    SQUARE = 16 /* of the reordering: one cache line of floats each way */
+    SQUARE = 16                /* of the reordering: one cache line of floats each way */
 };
 
 static int64_t padded(int64_t count)

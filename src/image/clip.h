@@ -5,7 +5,8 @@
 /* The nearest value in 0..1; NaN becomes 0. */
 static inline float gx_clip(float v)
 {
-    return v > 0 ? v < 1 ? v : 1 : 0;
+    float above = v > 0 ? v : 0;
+    return above < 1 ? above : 1;
 }
 
 #endif
