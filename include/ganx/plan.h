@@ -4,7 +4,8 @@
  *   gx_plan_new -> gx_plan_facts (a dry run stops here) -> gx_plan_allocate -> for each step:
  *   write the inputs (gx_plan_value), gx_plan_run(phase) for each phase in order, read outputs.
  *
- * Unless it is for inference, a plan saves memory where that costs next to nothing: nodes run in
+ * What a convolution's result goes through next is done while it is written (fusion), so nodes that
+ * are not kept may never have a value of their own. Unless it is for inference, a plan saves memory where that costs next to nothing: nodes run in
  * the order that needs least, and cheap values are made again instead of kept. With max_memory it
  * also trades time for memory, down to that many bytes or as far as it can. Results are the same
  * bits in any case. */
@@ -20,7 +21,7 @@ struct gx_plan_settings {
     int threads;                      /* 0: all that this process may use */
     bool inference;           /* parameters never change: what depends on them alone runs once */
     uint64_t repeated_phases; /* bit k: phase k may run several times in a step (n_critic) */
-    bool as_written;          /* in the graph's own order, and nothing is made again */
+    bool as_written;          /* in the graph's own order, nothing fused, nothing made again */
     int64_t max_memory;       /* bytes for the arena; 0: no limit */
     const char *temp_folder;  /* an arena beyond max_memory lies in a file here; NULL: refused */
     int64_t max_temp;         /* bytes for that file; 0: no limit */

@@ -71,17 +71,23 @@ static bool shape_sound(struct gx_shape s)
     return s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0 && (double)s.n * s.h * s.w * s.c < 0x1p40;
 }
 
+void gx_graph_replace(struct gx_graph *graph, struct gx_node *y, const struct gx_op *op,
+                      struct gx_node *const *in, int inputs, const void *attr)
+{
+    y->op = op;
+    y->attr = op->attr_size ? gx_arena_copy(&graph->arena, attr, op->attr_size) : NULL;
+    y->inputs = inputs;
+    for (int i = 0; i < inputs; i++)
+        y->in[i] = in[i];
+}
+
 struct gx_node *gx_graph_add(struct gx_graph *graph, const struct gx_op *op,
                              struct gx_node *const *in, int inputs, const void *attr)
 {
     struct gx_node *y = gx_arena_alloc(&graph->arena, sizeof *y);
-    y->op = op;
-    y->attr = op->attr_size ? gx_arena_copy(&graph->arena, attr, op->attr_size) : NULL;
-    y->inputs = inputs;
+    gx_graph_replace(graph, y, op, in, inputs, attr);
     y->phase = graph->phase;
     y->id = graph->count;
-    for (int i = 0; i < inputs; i++)
-        y->in[i] = in[i];
     if (graph->count == graph->capacity) {
         graph->capacity = graph->capacity ? 2 * graph->capacity : 256;
         graph->node = gx_grow(graph->node, (size_t)graph->capacity * sizeof *graph->node);

@@ -46,4 +46,9 @@ struct gx_op {
     double (*flops)(const struct gx_node *y); /* NULL: counts as moving memory only */
 };
 
+/* Makes an evaluated `node` the value of another operator, which must have its shape: its readers
+ * read that. For passes over a graph that nothing differentiates any more. */
+void gx_graph_replace(struct gx_graph *graph, struct gx_node *node, const struct gx_op *op,
+                      struct gx_node *const *in, int inputs, const void *attr);
+
 #endif

@@ -98,6 +98,7 @@ enum gx_binary_kind {
     GX_MAX,
     GX_GREATER,    /* 1 where x > y, 1/2 where equal, else 0: the derivative of max */
     GX_LEAKY_GATE, /* y > 0 ? x : a x: the derivative of leaky_relu, y its input or output */
+    GX_MUL_BELOW,  /* y < 0 ? x y : 0: the derivative of prelu in its slope, y its input */
     GX_BINARY_KINDS
 };
 
@@ -146,6 +147,10 @@ struct gx_kernels {
     void (*binary)(enum gx_binary_kind kind, const float *x, struct gx_walk wx, const float *y,
                    struct gx_walk wy, float *z, int64_t outer, int64_t rows, int64_t cols, float a,
                    int threads);
+    /* y = sign > 0 ? x : slope x, rows of c; slopes (c), or one for all unless `each`. sign may be x;
+     * in place allowed. */
+    void (*prelu)(const float *x, const float *sign, const float *slopes, bool each, float *y,
+                  int64_t rows, int64_t c, int threads);
 
     /* Sums over the middle dimension: x (outer,rows,cols) -> y (outer,cols). In double inside. */
     void (*sum_rows)(const float *x, float *y, int64_t outer, int64_t rows, int64_t cols,

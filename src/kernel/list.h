@@ -20,6 +20,7 @@
 #define GX_KERNELS_POINT(X)                                                                        \
     X(unary)                                                                                       \
     X(binary)                                                                                      \
+    X(prelu)                                                                                       \
     X(sum_rows)                                                                                    \
     X(moments)                                                                                     \
     X(norm)                                                                                        \

@@ -73,6 +73,11 @@ static void binary_gradient(struct gx_graph *g, struct gx_node *z, struct gx_nod
     case GX_LEAKY_GATE:
         dx = need[0] ? gx_leaky_gate(g, dz, y, op->a) : NULL;
         break;
+    case GX_MUL_BELOW:
+        dx = need[0] ? gx_mul_below(g, dz, y) : NULL;
+        dy = need[1] ? gx_mul(g, dz, x) : NULL;
+        dy = dy ? gx_sub(g, dy, gx_leaky_gate(g, dy, y, 0)) : NULL;
+        break;
     case GX_GREATER:
     case GX_BINARY_KINDS:
         break;
@@ -125,8 +130,16 @@ struct gx_node *gx_leaky_gate(struct gx_graph *g, struct gx_node *x, struct gx_n
     return apply(g, GX_LEAKY_GATE, x, y, slope);
 }
 
-struct gx_node *gx_prelu(struct gx_graph *g, struct gx_node *x, struct gx_node *slope)
+struct gx_node *gx_mul_below(struct gx_graph *g, struct gx_node *x, struct gx_node *y)
 {
-    struct gx_node *below = gx_relu(g, gx_scale(g, x, -1));
-    return gx_sub(g, gx_relu(g, x), gx_mul(g, below, slope));
+    return apply(g, GX_MUL_BELOW, x, y, 0);
+}
+
+bool gx_binary_is(const struct gx_node *node, enum gx_binary_kind kind, float *a)
+{
+    const struct binary *op = node->attr;
+    if (node->op != &gx_op_binary || op->kind != kind)
+        return false;
+    *a = op->a;
+    return true;
 }

@@ -2,6 +2,7 @@
  * conv2d_dx: g(n,oh,ow,o), w -> x's shape (+ b(i)): the transpose in x, so also the transposed
  *            convolution of torch.nn.ConvTranspose2d, whose output padding only enlarges the shape
  * conv2d_dw: x, g -> w's shape: the transpose in w
+ * conv2d_then, conv2d_dx_then: the first two, going on as struct gx_then says; made by plans
  * gradient: the three are closed under differentiation; with <a,b> the sum of products,
  *   <u, conv2d(x,w)> = <conv2d_dx(u,w), x> = <conv2d_dw(x,u), w>.
  * plan: GX_E_SHAPE if channels differ or the kernel is larger than the padded picture
@@ -11,6 +12,13 @@
 struct conv2d {
     int stride, pad;
     int h, w; /* what cannot be told from the inputs: dx's picture, dw's kernel */
+};
+
+struct conv2d_then {
+    struct conv2d conv;
+    bool bias, slopes, gate, residual; /* which of them are inputs, in this order behind the two */
+    bool gated;
+    float slope, scale;
 };
 
 static int out_size(int in, int k, int stride, int pad)
@@ -51,7 +59,8 @@ static int check(struct gx_shape x, struct gx_shape w, const struct conv2d *a, s
 
 static int check_bias(const struct gx_node *y, struct gx_err *err)
 {
-    if (y->inputs == 3 && gx_count(y->in[2]->shape) != y->shape.c)
+    bool bias = y->inputs == 3 && (y->op == &gx_op_conv2d || y->op == &gx_op_conv2d_dx);
+    if (bias && gx_count(y->in[2]->shape) != y->shape.c)
         return gx_fail(err, GX_E_SHAPE, "a bias of %d for %d channels",
                        (int)gx_count(y->in[2]->shape), y->shape.c);
     return 0;
@@ -66,9 +75,9 @@ struct work {
 static struct work work_of(const struct gx_node *y)
 {
     struct gx_shape a = y->in[0]->shape, b = y->in[1]->shape;
-    if (y->op == &gx_op_conv2d)
+    if (y->op == &gx_op_conv2d || y->op == &gx_op_conv2d_then)
         return (struct work){GX_CONV_Y, sizes_of(a, b, y->shape, y->attr)};
-    if (y->op == &gx_op_conv2d_dx)
+    if (y->op == &gx_op_conv2d_dx || y->op == &gx_op_conv2d_dx_then)
         return (struct work){GX_CONV_DX, sizes_of(y->shape, b, a, y->attr)};
     return (struct work){GX_CONV_DW, sizes_of(a, y->shape, b, y->attr)};
 }
@@ -78,9 +87,11 @@ static bool by_winograd(const struct work *w, const struct gx_kernels *k)
     return k->conv2d_method(&w->sizes, w->product) == GX_CONV_WINOGRAD;
 }
 
+static void forward(const struct gx_call *call);
+
 bool gx_conv2d_by_winograd(const struct gx_node *y, const struct gx_kernels *kernels)
 {
-    if (y->op != &gx_op_conv2d && y->op != &gx_op_conv2d_dx && y->op != &gx_op_conv2d_dw)
+    if (y->op->forward != forward)
         return false;
     struct work w = work_of(y);
     return by_winograd(&w, kernels);
@@ -93,21 +104,44 @@ static size_t scratch(const struct gx_node *y, const struct gx_kernels *k, int t
                                                                           threads);
 }
 
+/* What comes after the sums of the node. */
+static struct gx_after after_of(const struct gx_call *call)
+{
+    const struct gx_node *y = call->node;
+    const float *const *x = call->x + 2;
+    if (y->op == &gx_op_conv2d || y->op == &gx_op_conv2d_dx)
+        return gx_after_bias(y->inputs == 3 ? *x : NULL);
+    const struct conv2d_then *t = y->attr;
+    struct gx_after after = gx_after_bias(t->bias ? *x++ : NULL);
+    after.gated = t->gated;
+    after.slope = t->slope;
+    if (t->slopes && gx_count(y->in[x - call->x]->shape) == 1)
+        after.slope = **x++;
+    else if (t->slopes)
+        after.slopes = *x++;
+    after.gate.x = t->gate ? *x++ : NULL;
+    after.scale = t->scale;
+    after.residual.x = t->residual ? *x++ : NULL;
+    return after;
+}
+
 static void forward(const struct gx_call *call)
 {
     const struct gx_kernels *k = call->kernels;
     struct work w = work_of(call->node);
     bool winograd = by_winograd(&w, k);
     const float *a = call->x[0], *b = call->x[1];
-    const struct gx_after after = gx_after_bias(call->node->inputs == 3 ? call->x[2] : NULL);
+    if (w.product == GX_CONV_DW) {
+        (winograd ? k->winograd_dw : k->conv2d_dw)(&w.sizes, a, b, call->y, call->scratch,
+                                                   call->threads);
+        return;
+    }
+    const struct gx_after after = after_of(call);
     if (w.product == GX_CONV_Y)
         (winograd ? k->winograd_y : k->conv2d)(&w.sizes, a, b, &after, call->y, call->scratch,
                                                call->threads);
-    else if (w.product == GX_CONV_DX)
-        (winograd ? k->winograd_dx : k->conv2d_dx)(&w.sizes, a, b, &after, call->y, call->scratch,
-                                                   call->threads);
     else
-        (winograd ? k->winograd_dw : k->conv2d_dw)(&w.sizes, a, b, call->y, call->scratch,
+        (winograd ? k->winograd_dx : k->conv2d_dx)(&w.sizes, a, b, &after, call->y, call->scratch,
                                                    call->threads);
 }
 
@@ -285,4 +319,50 @@ static struct gx_node *add_dw(struct gx_graph *g, struct gx_node *x, struct gx_n
 {
     struct conv2d attr = {a->stride, a->pad, kh, kw};
     return gx_graph_add(g, &gx_op_conv2d_dw, (struct gx_node *[]){x, dy}, 2, &attr);
+}
+
+/* ---- conv2d_then, conv2d_dx_then ---- */
+
+const struct gx_op gx_op_conv2d_then = {
+    .name = "conv2d_then",
+    .attr_size = sizeof(struct conv2d_then),
+    .shape = conv2d_shape,
+    .scratch = scratch,
+    .forward = forward,
+    .flops = flops,
+};
+
+const struct gx_op gx_op_conv2d_dx_then = {
+    .name = "conv2d_dx_then",
+    .attr_size = sizeof(struct conv2d_then),
+    .shape = conv2d_dx_shape,
+    .scratch = scratch,
+    .forward = forward,
+    .flops = flops,
+};
+
+bool gx_conv2d_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *conv,
+                      const struct gx_then *then)
+{
+    struct conv2d_then a = {.conv = *(const struct conv2d *)conv->attr,
+                            .bias = conv->inputs == 3,
+                            .slopes = then->slopes,
+                            .gate = then->gate,
+                            .residual = then->residual,
+                            .gated = then->gated,
+                            .slope = then->slope,
+                            .scale = then->scale};
+    struct gx_node *const more[] = {a.bias ? conv->in[2] : NULL, then->slopes, then->gate,
+                                    then->residual};
+    struct gx_node *in[GX_INPUTS_MAX + 1] = {conv->in[0], conv->in[1]};
+    int inputs = 2;
+    for (int i = 0; i < 4; i++)
+        if (more[i] && inputs++ < GX_INPUTS_MAX)
+            in[inputs - 1] = more[i];
+    if (inputs > GX_INPUTS_MAX)
+        return false;
+    bool forwards = conv->op == &gx_op_conv2d;
+    gx_graph_replace(g, node, forwards ? &gx_op_conv2d_then : &gx_op_conv2d_dx_then, in, inputs,
+                     &a);
+    return true;
 }

@@ -18,6 +18,26 @@ struct gx_node *gx_sum_to(struct gx_graph *g, struct gx_node *x, struct gx_shape
 struct gx_node *gx_greater(struct gx_graph *g, struct gx_node *x, struct gx_node *y);
 struct gx_node *gx_leaky_gate(struct gx_graph *g, struct gx_node *x, struct gx_node *y,
                               float slope);
+/* x y where y < 0, else 0. */
+struct gx_node *gx_mul_below(struct gx_graph *g, struct gx_node *x, struct gx_node *y);
+
+/* Whether a node is this function of one or two inputs, and its settings. */
+bool gx_unary_is(const struct gx_node *node, enum gx_unary_kind kind, float *a, float *b);
+bool gx_binary_is(const struct gx_node *node, enum gx_binary_kind kind, float *a);
+
+/* What a convolution does with its sums besides adding a bias: struct gx_after as nodes. slopes
+ * (1,1,1,c) or one for all; gate and residual have the result's shape. */
+struct gx_then {
+    bool gated;
+    float slope, scale;
+    struct gx_node *slopes, *gate, *residual; /* NULL: none */
+};
+
+/* Makes `node` the convolution `conv` (a conv2d or conv2d_dx) that goes on as told, under its
+ * readers' eyes; false where that takes too many inputs. Such a node has no gradient: only a plan
+ * makes it (plan/fuse.h). */
+bool gx_conv2d_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *conv,
+                      const struct gx_then *then);
 
 /* Whether these kernels do a conv2d, conv2d_dx or conv2d_dw by Winograd's method; false for others. */
 bool gx_conv2d_by_winograd(const struct gx_node *node, const struct gx_kernels *kernels);

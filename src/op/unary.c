@@ -86,6 +86,16 @@ const struct gx_op gx_op_unary = {
     .forward = unary_forward,
 };
 
+bool gx_unary_is(const struct gx_node *node, enum gx_unary_kind kind, float *a, float *b)
+{
+    const struct unary *u = node->attr;
+    if (node->op != &gx_op_unary || u->kind != kind)
+        return false;
+    *a = u->a;
+    *b = u->b;
+    return true;
+}
+
 struct gx_node *gx_affine(struct gx_graph *g, struct gx_node *x, float a, float b)
 {
     return apply(g, GX_AFFINE, x, a, b);

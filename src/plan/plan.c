@@ -1,6 +1,7 @@
 /* A plan: program (what must run, in order), storage, placement, and the arena they lie in. */
 #include "ganx/plan.h"
 
+#include "plan/fuse.h"
 #include "plan/order.h"
 #include "plan/recompute.h"
 #include "plan/storage.h"
@@ -53,6 +54,8 @@ static void make_program(struct gx_plan *plan)
     int count = gx_graph_nodes(plan->graph);
     bool *live = gx_new((size_t)count);
     mark_live(plan, live);
+    if (!plan->settings.as_written)
+        gx_fuse(plan->graph, live);
     struct gx_program *program = &plan->program;
     program->capacity = count + 16;
     program->node = gx_new((size_t)program->capacity * sizeof *program->node);

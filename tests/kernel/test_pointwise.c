@@ -100,8 +100,8 @@ static void finite_far_out(void **state)
         }
 }
 
-static const char *const binary_names[GX_BINARY_KINDS] = {"add", "sub",     "mul",       "div",
-                                                          "max", "greater", "leaky_gate"};
+static const char *const binary_names[GX_BINARY_KINDS] = {
+    "add", "sub", "mul", "div", "max", "greater", "leaky_gate", "mul_below"};
 
 struct box {
     int64_t outer, rows, cols;
@@ -187,6 +187,32 @@ static void binary_strided(void **state)
     free(y);
 }
 
+static void prelu(void **state)
+{
+    (void)state;
+    const int64_t channels[] = {1, 3, 64, 70, 1025};
+    const struct gx_kernels *k;
+    for (int i = 0; i < 10; i++) {
+        int64_t c = channels[i / 2], rows = i % 2 ? 40000 / c : 7, count = rows * c;
+        size_t bytes = (size_t)count * sizeof(float);
+        float *x = random_floats(count, 1), *sign = random_floats(count, 2);
+        float *slopes = random_floats(c, 3), *want = gx_new(bytes), *y = gx_new(bytes);
+        for (int way = 0; way < 4; way++) {
+            const float *by = way / 2 ? sign : x;
+            gx_kernels_reference.prelu(x, by, slopes, way % 2, want, rows, c, 1);
+            for (int tier = 1; (k = gx_kernels_at(tier)); tier++)
+                for (int threads = 1; threads <= 3; threads++) {
+                    k->prelu(x, by, slopes, way % 2, y, rows, c, threads);
+                    assert_memory_equal(y, want, bytes);
+                    memcpy(y, x, bytes);
+                    k->prelu(y, way / 2 ? sign : y, slopes, way % 2, y, rows, c, threads);
+                    assert_memory_equal(y, want, bytes);
+                }
+        }
+        free(x), free(sign), free(slopes), free(want), free(y);
+    }
+}
+
 static void max_keeps_nan(void **state)
 {
     (void)state;
@@ -203,10 +229,10 @@ static void max_keeps_nan(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unary_sizes),   cmocka_unit_test(powers),
-        cmocka_unit_test(whole_line),    cmocka_unit_test(finite_far_out),
-        cmocka_unit_test(binary_walks),  cmocka_unit_test(binary_strided),
-        cmocka_unit_test(max_keeps_nan),
+        cmocka_unit_test(unary_sizes),  cmocka_unit_test(powers),
+        cmocka_unit_test(whole_line),   cmocka_unit_test(finite_far_out),
+        cmocka_unit_test(binary_walks), cmocka_unit_test(binary_strided),
+        cmocka_unit_test(prelu),        cmocka_unit_test(max_keeps_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

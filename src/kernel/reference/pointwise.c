@@ -63,6 +63,8 @@ static float binary_one(enum gx_binary_kind kind, float x, float y, float a)
         return x > y ? 1.0f : x == y ? 0.5f : 0.0f;
     case GX_LEAKY_GATE:
         return y > 0 ? x : a * x;
+    case GX_MUL_BELOW:
+        return y < 0 ? x * y : 0;
     case GX_BINARY_KINDS:
         break;
     }
@@ -80,4 +82,12 @@ void gx_ref_binary(enum gx_binary_kind kind, const float *x, struct gx_walk wx, 
                 z[(o * rows + r) * cols + c] =
                     binary_one(kind, x[o * wx.outer + r * wx.row + c * wx.col],
                                y[o * wy.outer + r * wy.row + c * wy.col], a);
+}
+
+void gx_ref_prelu(const float *x, const float *sign, const float *slopes, bool each, float *y,
+                  int64_t rows, int64_t c, int threads)
+{
+    (void)threads;
+    for (int64_t i = 0; i < rows * c; i++)
+        y[i] = sign[i] > 0 ? x[i] : slopes[each ? i % c : 0] * x[i];
 }

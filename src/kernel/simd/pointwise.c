@@ -135,6 +135,9 @@ static void binary(enum gx_binary_kind kind, const float *x, const float *y, flo
     case GX_LEAKY_GATE:
         LOOP(v > 0.0f ? u : a * u);
         break;
+    case GX_MUL_BELOW:
+        LOOP(v < 0.0f ? u * v : 0.0f);
+        break;
     case GX_BINARY_KINDS:
         break;
     }

@@ -1,0 +1,114 @@
+#include "plan/fuse.h"
+
+#include "op/op.h"
+#include "util/arena.h"
+
+#include <stdlib.h>
+
+struct fusion {
+    struct gx_graph *graph;
+    bool *live;
+    struct reading {
+        struct gx_node *by; /* the last reader */
+        int count;
+    } * reading; /* by node id */
+};
+
+static void find_readers(struct fusion *f)
+{
+    int count = gx_graph_nodes(f->graph);
+    f->reading = gx_new((size_t)count * sizeof *f->reading);
+    for (int id = 0; id < count; id++) {
+        struct gx_node *node = gx_graph_node(f->graph, id);
+        for (int j = 0; f->live[id] && j < node->inputs; j++) {
+            f->reading[node->in[j]->id].by = node;
+            f->reading[node->in[j]->id].count++;
+        }
+    }
+}
+
+/* The node that alone reads x, and may take its place; NULL: there is none. */
+static struct gx_node *sole_reader(const struct fusion *f, const struct gx_node *x)
+{
+    const struct reading *r = &f->reading[x->id];
+    bool fits = r->count == 1 && !x->keep && !x->gradient_of && !r->by->gradient_of &&
+                r->by->phase == x->phase && gx_shape_equal(r->by->shape, x->shape);
+    return fits ? r->by : NULL;
+}
+
+/* A value of x's shape that is there before x, and so need not wait for it. */
+static bool beside(const struct gx_node *value, const struct gx_node *x)
+{
+    return gx_shape_equal(value->shape, x->shape) &&
+           (value->id < x->id || value->op->flags & GX_OP_LEAF);
+}
+
+/* Whether `next` can be done to x, which begins at `start`; adds it to what was done before. */
+static bool goes_on(const struct gx_node *start, const struct gx_node *x,
+                    const struct gx_node *next, struct gx_then *then)
+{
+    bool fresh = !then->gated && then->scale == 1 && !then->residual;
+    float a, b;
+    if (fresh && gx_unary_is(next, GX_LEAKY_RELU, &then->slope, &b)) {
+        then->gated = true;
+    } else if (fresh && next->op == &gx_op_prelu && next->in[0] == x) {
+        then->gated = true;
+        then->slopes = next->in[1];
+    } else if (fresh && gx_binary_is(next, GX_LEAKY_GATE, &a) && next->in[0] == x &&
+               beside(next->in[1], start)) {
+        then->gated = true;
+        then->slope = a;
+        then->gate = next->in[1];
+    } else if (fresh && next->op == &gx_op_prelu_gate && next->in[0] == x &&
+               beside(next->in[1], start)) {
+        then->gated = true;
+        then->gate = next->in[1];
+        then->slopes = next->in[2];
+    } else if (!then->residual && gx_unary_is(next, GX_AFFINE, &a, &b) && b == 0) {
+        then->scale *= a;
+    } else if (!then->residual && gx_binary_is(next, GX_ADD, &a) &&
+               beside(next->in[next->in[0] == x], start)) {
+        then->residual = next->in[next->in[0] == x];
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Whether a state is changed between the two: then what the first reads may be another by the
+ * second. */
+static bool state_moves(const struct fusion *f, const struct gx_node *from,
+                        const struct gx_node *to)
+{
+    for (int id = from->id; id < to->id; id++)
+        if (f->live[id] && gx_graph_node(f->graph, id)->op->flags & GX_OP_EFFECT)
+            return true;
+    return false;
+}
+
+static void fuse_from(struct fusion *f, struct gx_node *start)
+{
+    struct gx_node *end = start, *next;
+    struct gx_then then = {.scale = 1};
+    while ((next = sole_reader(f, end)) && !state_moves(f, end, next) &&
+           goes_on(start, end, next, &then))
+        end = next;
+    if (end == start || !gx_conv2d_become(f->graph, end, start, &then))
+        return;
+    if (start->name && !end->name)
+        end->name = start->name;
+    for (struct gx_node *x = start; x != end; x = f->reading[x->id].by)
+        f->live[x->id] = false;
+}
+
+void gx_fuse(struct gx_graph *graph, bool *live)
+{
+    struct fusion f = {graph, live};
+    find_readers(&f);
+    for (int id = 0; id < gx_graph_nodes(graph); id++) {
+        struct gx_node *node = gx_graph_node(graph, id);
+        if (live[id] && (node->op == &gx_op_conv2d || node->op == &gx_op_conv2d_dx))
+            fuse_from(&f, node);
+    }
+    free(f.reading);
+}

@@ -1,0 +1,19 @@
+/* Fusion: what a value goes through on its way to its one reader is done while it is written.
+ *
+ * Runs on the graph of a plan, when nothing will be differentiated any more. The last node of such a
+ * chain becomes the whole of it (its readers, name, place in the order and what is kept of it stay),
+ * and the others are read by nobody. A chain begins with a convolution, and goes on with an activation
+ * or the gate of an activation's gradient, a factor, and a sum with a value of the same shape that
+ * was there before: in this order, each at most once.
+ *
+ * What a gradient reads unfused has a second reader and so stays as it is: leaky_relu is fused in
+ * training too, since its gradient needs its result alone, prelu only where nothing is trained. */
+#ifndef GX_PLAN_FUSE_H
+#define GX_PLAN_FUSE_H
+
+#include "ganx/graph.h"
+
+/* `live`, by node id: what will run, before and after. */
+void gx_fuse(struct gx_graph *graph, bool *live);
+
+#endif

@@ -1,0 +1,231 @@
+/* Fusion: what is fused and what must not be, by how many nodes run; and the same numbers as the
+ * graph gives as it is written, node by node and through whole networks. */
+#include "../test.h"
+#include "ganx/network.h"
+#include "ganx/plan.h"
+#include "util/random.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void fill(float *to, int64_t count, uint64_t key)
+{
+    struct gx_random r = gx_random_at(3, GX_STREAM_TEST, key);
+    for (int64_t i = 0; i < count; i++)
+        to[i] = gx_random_uniform(&r) - 0.5F;
+}
+
+static struct gx_plan *plan_of(struct gx_graph *g, bool as_written, bool inference)
+{
+    struct gx_plan *plan;
+    struct gx_err err = {""};
+    struct gx_plan_settings settings = {
+        .threads = 2, .as_written = as_written, .inference = inference};
+    if (gx_plan_new(&plan, g, &settings, &err) || gx_plan_allocate(plan, &err))
+        fail_msg("%s", err.text);
+    return plan;
+}
+
+/* ---- small graphs ---- */
+
+enum { INPUTS = 5 };
+static const struct gx_shape picture = {2, 9, 7, 16}, weights = {3, 3, 16, 16}, row = {1, 1, 1, 16};
+
+struct small { /* the node that each case ends in, and how many nodes run */
+    struct gx_graph *g;
+    struct gx_node *x, *y, *w, *bias, *slopes;
+};
+
+static struct gx_node *conv(const struct small *s)
+{
+    return gx_conv2d(s->g, s->x, s->w, s->bias, (struct gx_conv){1, 1, 0});
+}
+
+static struct gx_node *activated(const struct small *s)
+{
+    return gx_leaky_relu(s->g, conv(s), 0.2F);
+}
+
+static struct gx_node *residual(const struct small *s)
+{
+    return gx_add(s->g, gx_scale(s->g, gx_prelu(s->g, conv(s), s->slopes), 0.2F), s->y);
+}
+
+static struct gx_node *transposed(const struct small *s)
+{
+    struct gx_node *up = gx_conv2d_transposed(s->g, s->x, s->w, NULL, (struct gx_conv){1, 1, 0});
+    return gx_relu(s->g, up);
+}
+
+/* Its gradient's gate is that of the first convolution's activation. */
+static struct gx_node *gradient(const struct small *s)
+{
+    struct gx_node *y = activated(s), *dx;
+    y = gx_conv2d(s->g, y, s->w, NULL, (struct gx_conv){1, 1, 0});
+    gx_gradients(s->g, gx_sum(s->g, y, GX_AXES_ALL), NULL, (struct gx_node *[]){s->x}, 1, &dx);
+    return dx;
+}
+
+static struct gx_node *two_readers(const struct small *s)
+{
+    struct gx_node *y = conv(s);
+    return gx_mul(s->g, gx_relu(s->g, y), y);
+}
+
+static struct gx_node *kept(const struct small *s)
+{
+    return gx_relu(s->g, gx_keep(conv(s)));
+}
+
+static struct gx_node *later_phase(const struct small *s)
+{
+    struct gx_node *y = conv(s);
+    gx_graph_phase(s->g);
+    return gx_relu(s->g, y);
+}
+
+/* The sum's other part comes after the convolution, and is larger than what that reads. */
+static struct gx_node *not_there_yet(const struct small *s)
+{
+    struct gx_node *y = conv(s);
+    return gx_add(s->g, y, gx_exp(s->g, s->y));
+}
+
+static struct gx_node *broadcast(const struct small *s)
+{
+    return gx_add(s->g, conv(s), s->slopes);
+}
+
+static struct gx_node *wrong_order(const struct small *s)
+{
+    return gx_relu(s->g, gx_add(s->g, conv(s), s->y)); /* the sum is fused */
+}
+
+static struct gx_node *shifted(const struct small *s)
+{
+    return gx_affine(s->g, conv(s), 2, 1);
+}
+
+static const struct {
+    struct gx_node *(*build)(const struct small *s);
+    int nodes;
+} small_cases[] = {{activated, 1},   {residual, 1},    {transposed, 1},  {gradient, -1},
+                   {two_readers, 3}, {kept, 2},        {later_phase, 2}, {not_there_yet, 3},
+                   {broadcast, 2},   {wrong_order, 2}, {shifted, 2}};
+
+static float *run_small(int which, bool as_written, int *nodes, int64_t *count)
+{
+    struct small s = {.g = gx_graph_new()};
+    s.x = gx_input(s.g, picture, "x");
+    s.y = gx_input(s.g, picture, "y");
+    s.w = gx_input(s.g, weights, "w");
+    s.bias = gx_input(s.g, row, "bias");
+    s.slopes = gx_input(s.g, row, "slopes");
+    struct gx_node *out = gx_keep(small_cases[which].build(&s));
+    struct gx_node *in[INPUTS] = {s.x, s.y, s.w, s.bias, s.slopes};
+    struct gx_plan *plan = plan_of(s.g, as_written, true);
+    for (int i = 0; i < INPUTS; i++)
+        fill(gx_plan_value(plan, in[i]), gx_count(in[i]->shape), (uint64_t)i);
+    gx_plan_run(plan, 0, 0, 0);
+    gx_plan_run(plan, 1, 0, 0);
+    *nodes = gx_plan_facts(plan).nodes;
+    *count = gx_count(out->shape);
+    size_t bytes = (size_t)*count * sizeof(float);
+    float *values = memcpy(malloc(bytes), gx_plan_value(plan, out), bytes);
+    gx_plan_free(&plan);
+    gx_graph_free(&s.g);
+    return values;
+}
+
+static void expect_same(const char *what, const float *a, const float *b, int64_t count)
+{
+    double most = 0, largest = 1e-30;
+    for (int64_t i = 0; i < count; i++) {
+        double d = fabs((double)a[i] - b[i]);
+        most = d > most || isnan(d) ? d : most;
+        largest = fabs(b[i]) > largest ? fabs(b[i]) : largest;
+    }
+    if (!(most <= 1e-6 * largest))
+        fail_msg("%s: fused differs by %g of %g", what, most, largest);
+}
+
+static void small_graphs(void **state)
+{
+    (void)state;
+    for (int i = 0; i < (int)(sizeof small_cases / sizeof *small_cases); i++) {
+        int plain, fused;
+        int64_t count;
+        float *want = run_small(i, true, &plain, &count);
+        float *got = run_small(i, false, &fused, &count);
+        char what[16];
+        snprintf(what, sizeof what, "case %d", i);
+        expect_same(what, got, want, count);
+        if (small_cases[i].nodes > 0)
+            assert_int_equal(fused, small_cases[i].nodes);
+        else
+            assert_int_equal(fused, plain - 2); /* both gates */
+        free(want), free(got);
+    }
+}
+
+/* ---- networks ---- */
+
+static float *run_network(const char *name, const char *size, int value, bool as_written,
+                          int *nodes, int64_t *count)
+{
+    struct gx_network_spec spec;
+    struct gx_params params;
+    struct gx_err err = {""};
+    gx_params_init(&params);
+    assert_int_equal(gx_spec_from_name(&spec, name, &err), 0);
+    assert_int_equal(gx_spec_set(&spec, size, value, &err), 0);
+    assert_int_equal(gx_network_declare(&spec, &params, &err), 0);
+    assert_int_equal(gx_params_allocate(&params, &err), 0);
+    fill(params.data, params.total, 7);
+    struct gx_graph *g = gx_graph_new();
+    struct gx_node *x = gx_input(g, (struct gx_shape){1, 32, 32, 3}, "x"), *out[GX_OUTPUTS_MAX];
+    struct gx_build b = {.graph = g, .params = &params, .spec = &spec};
+    spec.network->build(&b, x, NULL, out);
+    gx_keep(out[0]);
+    struct gx_plan *plan = plan_of(g, as_written, true);
+    fill(gx_plan_value(plan, x), gx_count(x->shape), 8);
+    gx_plan_run(plan, 0, 0, 0);
+    *nodes = gx_plan_facts(plan).nodes;
+    *count = gx_count(out[0]->shape);
+    size_t bytes = (size_t)*count * sizeof(float);
+    float *values = memcpy(malloc(bytes), gx_plan_value(plan, out[0]), bytes);
+    gx_plan_free(&plan);
+    gx_graph_free(&g);
+    gx_params_clear(&params);
+    return values;
+}
+
+static void networks(void **state)
+{
+    (void)state;
+    const struct {
+        const char *name, *size;
+        int value;
+    } rows[] = {{"rrdbnet", "nb", 1},  {"srvgg", "nconv", 3},  {"msrresnet", "nb", 2},
+                {"srresnet", "nb", 2}, {"unet_32", "ngf", 16}, {"basic", "ndf", 16}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int plain, fused;
+        int64_t count;
+        float *want = run_network(rows[i].name, rows[i].size, rows[i].value, true, &plain, &count);
+        float *got = run_network(rows[i].name, rows[i].size, rows[i].value, false, &fused, &count);
+        expect_same(rows[i].name, got, want, count);
+        assert_true(fused < plain);
+        free(want), free(got);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(small_graphs),
+        cmocka_unit_test(networks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
