@@ -55,7 +55,8 @@ enum { GX_OUTPUTS_MAX = 8 };
 
 struct gx_network {
     const char *name, *help;
-    bool generator;                   /* picture to picture */
+    bool generator; /* picture to picture */
+    bool apart;     /* what it makes of a picture never depends on the others of the batch */
     const struct gx_size_rule *sizes; /* ends with a NULL name */
     /* Builds it once more over x; label (n,1,1,c) or NULL. Gives the number of outputs. */
     int (*build)(const struct gx_build *b, struct gx_node *x, struct gx_node *label,

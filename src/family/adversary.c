@@ -150,6 +150,31 @@ static struct gx_node *penalty(struct gx_game *game, struct gx_graph *g, int net
     return gx_scale(g, p, (float)c->loss.gp);
 }
 
+/* Whether D may see generated and real pictures as one batch: it must do with each what it would do
+ * with it alone and keep no state that moves, and no penalty may ask for one half's gradient. */
+static bool as_one_batch(const struct gx_game *game, int net)
+{
+    const struct gx_network_spec *spec = &game->net[net].spec;
+    enum place place = penalised(game->config);
+    return spec->network->apart && !gx_spec_get(spec, "spectral") && place != REAL && place != FAKE;
+}
+
+/* D's outputs on both. In one batch each weight is read once for the two and has one gradient, not
+ * two to be added: where it has more of them than pixels to apply them to, that is most of the work.
+ */
+static void see_both(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *real,
+                     struct gx_node *fake, struct gx_verdict *v)
+{
+    struct gx_node *out[GX_OUTPUTS_MAX] = {NULL};
+    gx_game_apply(game, g, net, gx_concat(g, fake, real, GX_AXIS_N), NULL, true, out);
+    for (int i = 0; i < GX_OUTPUTS_MAX && out[i]; i++) {
+        struct gx_shape half = out[i]->shape;
+        half.n /= 2;
+        v->fake[i] = gx_slice(g, out[i], (struct gx_shape){0, 0, 0, 0}, half);
+        v->real[i] = gx_slice(g, out[i], (struct gx_shape){half.n, 0, 0, 0}, half);
+    }
+}
+
 void gx_judge(struct gx_game *game, struct gx_graph *g, int net, struct gx_node *real,
               struct gx_node *fake, struct gx_verdict *v)
 {
@@ -158,9 +183,14 @@ void gx_judge(struct gx_game *game, struct gx_graph *g, int net, struct gx_node 
     *v = (struct gx_verdict){.penalty = NULL};
     /* As the reference: generated pictures first, the order in which running statistics move. */
     fake = seen(game, g, gx_stop_gradient(g, fake));
-    gx_game_apply(game, g, net, fake, NULL, true, v->fake);
-    real = seen(game, g, real);
-    gx_game_apply(game, g, net, real, NULL, true, v->real);
+    if (as_one_batch(game, net)) {
+        real = seen(game, g, real);
+        see_both(game, g, net, real, fake, v);
+    } else {
+        gx_game_apply(game, g, net, fake, NULL, true, v->fake);
+        real = seen(game, g, real);
+        gx_game_apply(game, g, net, real, NULL, true, v->real);
+    }
     gx_adversarial_judge(objective(c), &targets, g, v->real[0], v->fake[0], &v->d_real, &v->d_fake);
     v->loss = gx_scale(g, gx_add(g, v->d_real, v->d_fake), (float)c->loss.d);
     v->penalty = penalty(game, g, net, real, fake, v);

@@ -64,6 +64,7 @@ static const struct gx_size_rule sizes[] = {
 const struct gx_network gx_network_star_discriminator = {
     .name = "star_discriminator",
     .help = "StarGAN's discriminator and classifier",
+    .apart = true,
     .sizes = sizes,
     .build = build,
     .infer = infer,
