@@ -192,6 +192,14 @@ struct gx_kernels {
     /* Its transpose: dx (n,h,w,c) = each g (n,oh,ow,c) where its window of x has its maximum. */
     void (*max_pool_scatter)(const struct gx_pool_sizes *s, const float *g, const float *x,
                              float *dx, int threads);
+    /* x (rows,cols,c r r) -> y (rows r,cols r,c), y[h r + i, w r + j, k] = x[h, w, (k r + i) r + j];
+     * or back, from y to x. */
+    void (*pixel_shuffle)(const float *from, float *to, int64_t rows, int64_t cols, int64_t c,
+                          int r, bool back, int threads);
+    /* y = 0 where the element's random word is less than `below`, else scale x; in place allowed.
+     * Element 4 k + j has word j of block index + k of (seed, stream) (util/random.h). */
+    void (*dropout)(const float *x, float *y, int64_t count, uint64_t seed, uint64_t stream,
+                    uint64_t index, uint32_t below, float scale, int threads);
 };
 
 extern const struct gx_kernels gx_kernels_reference;

@@ -35,7 +35,9 @@
 
 #define GX_KERNELS_MOVE(X)                                                                         \
     X(max_pool)                                                                                    \
-    X(max_pool_scatter)
+    X(max_pool_scatter)                                                                            \
+    X(pixel_shuffle)                                                                               \
+    X(dropout)
 
 /* The function type behind a member. */
 #define GX_KERNEL_TYPE(member) __typeof__(*((struct gx_kernels *)0)->member)

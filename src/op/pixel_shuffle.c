@@ -63,35 +63,17 @@ static void unshuffle_gradient(struct gx_graph *g, struct gx_node *y, struct gx_
 static void shuffle_forward(const struct gx_call *call)
 {
     const int r = ((const struct shuffle *)call->node->attr)->r;
-    const struct gx_shape s = call->node->shape, in = call->node->in[0]->shape;
-    const int64_t rows = (int64_t)s.n * s.h;
-#pragma omp parallel for num_threads(move_threads(call, gx_count(s))) schedule(static)
-    for (int64_t row = 0; row < rows; row++) {
-        /* n h + row / r of x: an image has a whole number of blocks */
-        const float *x = call->x[0] + row / r * in.w * in.c + row % r * r;
-        float *y = call->y + row * s.w * s.c;
-        for (int w = 0; w < in.w; w++, x += in.c)
-            for (int dx = 0; dx < r; dx++, y += s.c)
-                for (int64_t c = 0; c < s.c; c++)
-                    y[c] = x[c * r * r + dx];
-    }
+    const struct gx_shape x = call->node->in[0]->shape;
+    call->kernels->pixel_shuffle(call->x[0], call->y, (int64_t)x.n * x.h, x.w, call->node->shape.c,
+                                 r, false, call->threads);
 }
 
 static void unshuffle_forward(const struct gx_call *call)
 {
     const int r = ((const struct shuffle *)call->node->attr)->r;
-    const struct gx_shape s = call->node->shape, in = call->node->in[0]->shape;
-    const int64_t rows = (int64_t)s.n * s.h;
-#pragma omp parallel for num_threads(move_threads(call, gx_count(s))) schedule(static)
-    for (int64_t row = 0; row < rows; row++)
-        for (int dy = 0; dy < r; dy++) {
-            const float *x = call->x[0] + (row * r + dy) * in.w * in.c;
-            float *y = call->y + row * s.w * s.c + dy * r;
-            for (int w = 0; w < s.w; w++, y += s.c)
-                for (int dx = 0; dx < r; dx++, x += in.c)
-                    for (int64_t c = 0; c < in.c; c++)
-                        y[c * r * r + dx] = x[c];
-        }
+    const struct gx_shape x = call->node->shape;
+    call->kernels->pixel_shuffle(call->x[0], call->y, (int64_t)x.n * x.h, x.w,
+                                 call->node->in[0]->shape.c, r, true, call->threads);
 }
 
 const struct gx_op gx_op_pixel_shuffle = {

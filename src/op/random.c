@@ -96,17 +96,9 @@ static int dropout_shape(struct gx_node *y, struct gx_err *err)
 static void dropout_forward(const struct gx_call *call)
 {
     const struct dropout *a = call->node->attr;
-    int64_t count = gx_count(call->node->shape), blocks = (count + 3) / 4;
-    uint64_t stream = stream_of(a->draw);
-    uint32_t below = (uint32_t)((double)a->p * 0x1p32);
-    float scale = 1 / (1 - a->p);
-#pragma omp parallel for num_threads(call->threads) if (blocks > 4096)
-    for (int64_t k = 0; k < blocks; k++) {
-        uint32_t word[4];
-        gx_random_block(call->seed, stream, block_of(call->step, 4 * k), word);
-        for (int j = 0; j < 4 && 4 * k + j < count; j++)
-            call->y[4 * k + j] = word[j] < below ? 0 : call->x[0][4 * k + j] * scale;
-    }
+    call->kernels->dropout(call->x[0], call->y, gx_count(call->node->shape), call->seed,
+                           stream_of(a->draw), block_of(call->step, 0),
+                           (uint32_t)((double)a->p * 0x1p32), 1 / (1 - a->p), call->threads);
 }
 
 static void dropout_gradient(struct gx_graph *g, struct gx_node *y, struct gx_node *dy,

@@ -108,8 +108,8 @@ static void add(float *y, const float *x, int64_t count)
         y[i] += x[i];
 }
 
-/* A row of dx gathers the rows of dy that show it; inside the row each pixel of dy adds to its own.
- * One thread owns a row, so the order of the sums is fixed. */
+/* A row of dx gathers the rows of dy that show it, of which there is one for most; inside the row
+ * each pixel of dy adds to its own. One thread owns a row, so the order of the sums is fixed. */
 static void reflect_dx_forward(const struct gx_call *call)
 {
     const struct gx_pad p = *(const struct gx_pad *)call->node->attr;
@@ -119,13 +119,18 @@ static void reflect_dx_forward(const struct gx_call *call)
     for (int64_t row = 0; row < rows; row++) {
         const int64_t n = row / s.h, index = row % s.h;
         float *dx = call->y + row * s.w * s.c;
-        memset(dx, 0, (size_t)s.w * s.c * sizeof *dx);
+        bool empty = true;
         for (int64_t at = first_showing(index, s.h, -(int64_t)p.top); at < end;
              at = first_showing(index, s.h, at + 1)) {
             const float *dy = call->x[0] + (n * in.h + at + p.top) * in.w * in.c;
+            const float *middle = dy + (int64_t)p.left * s.c;
+            if (empty)
+                memcpy(dx, middle, (size_t)s.w * s.c * sizeof *dx);
+            else
+                add(dx, middle, (int64_t)s.w * s.c);
+            empty = false;
             for (int64_t w = 0; w < p.left; w++)
                 add(dx + mirror(w - p.left, s.w) * s.c, dy + w * s.c, s.c);
-            add(dx, dy + (int64_t)p.left * s.c, (int64_t)s.w * s.c);
             for (int64_t w = (int64_t)p.left + s.w; w < in.w; w++)
                 add(dx + mirror(w - p.left, s.w) * s.c, dy + w * s.c, s.c);
         }

@@ -41,27 +41,39 @@ static void dx_gradient(struct gx_graph *g, struct gx_node *y, struct gx_node *d
         dx[0] = gx_upsample_bilinear(g, dy, y->in[0]->shape.h, y->in[0]->shape.w);
 }
 
+/* A side: its small size, and how it becomes the large one. */
+struct side {
+    int small;
+    int whole; /* the factor, where it is whole: else 0 */
+    float scale;
+};
+
+static struct side side_of(int small, int large)
+{
+    return (struct side){.small = small,
+                         .whole = large % small == 0 ? large / small : 0,
+                         .scale = (float)small / (float)large};
+}
+
 /* Position `at` of the large side lies between pixels i0 and i1 of the small one. */
 struct tap {
     int i0, i1;
     float w0, w1;
 };
 
-static struct tap tap_at(int at, int small, int large)
+static struct tap tap_at(int at, const struct side *s)
 {
-    const float scale = (float)small / (float)large;
     /* Whole factors have the same weights at every pixel, so that a tile gets those of its picture:
      * then only the place within the pixel is computed in float. */
-    const int whole = large % small == 0 ? at / (large / small) : 0;
-    const int part = large % small == 0 ? at % (large / small) : at;
-    const float source = scale * ((float)part + 0.5f) - 0.5f;
+    const int whole = s->whole ? at / s->whole : 0, part = s->whole ? at % s->whole : at;
+    const float source = s->scale * ((float)part + 0.5f) - 0.5f;
     const int below = source < 0; /* it lies between the pixel before and this one */
     struct tap t = {.i0 = whole + (int)source - below, .w1 = source - (float)((int)source - below)};
     if (t.i0 < 0)
         t = (struct tap){.i0 = 0};
-    if (t.i0 > small - 1)
-        t.i0 = small - 1;
-    t.i1 = t.i0 < small - 1 ? t.i0 + 1 : t.i0;
+    if (t.i0 > s->small - 1)
+        t.i0 = s->small - 1;
+    t.i1 = t.i0 < s->small - 1 ? t.i0 + 1 : t.i0;
     t.w0 = 1 - t.w1;
     return t;
 }
@@ -69,15 +81,16 @@ static struct tap tap_at(int at, int small, int large)
 static void forward(const struct gx_call *call)
 {
     const struct gx_shape s = call->node->shape, in = call->node->in[0]->shape;
+    const struct side high = side_of(in.h, s.h), wide = side_of(in.w, s.w);
     const int64_t rows = (int64_t)s.n * s.h, length = (int64_t)in.w * in.c;
 #pragma omp parallel for num_threads(move_threads(call, gx_count(s))) schedule(static)
     for (int64_t row = 0; row < rows; row++) {
-        const struct tap v = tap_at((int)(row % s.h), in.h, s.h);
+        const struct tap v = tap_at((int)(row % s.h), &high);
         const float *image = call->x[0] + row / s.h * in.h * length;
         const float *top = image + v.i0 * length, *bottom = image + v.i1 * length;
         float *y = call->y + row * s.w * s.c;
         for (int w = 0; w < s.w; w++, y += s.c) {
-            const struct tap u = tap_at(w, in.w, s.w);
+            const struct tap u = tap_at(w, &wide);
             const int64_t a = (int64_t)u.i0 * s.c, b = (int64_t)u.i1 * s.c;
             for (int64_t c = 0; c < s.c; c++)
                 y[c] = v.w0 * (u.w0 * top[a + c] + u.w1 * top[b + c]) +
@@ -87,10 +100,11 @@ static void forward(const struct gx_call *call)
 }
 
 /* dx += weight * (the transpose of interpolating this row) dy. */
-static void spread_row(const float *dy, float weight, float *dx, int small, int large, int64_t c)
+static void spread_row(const float *dy, float weight, float *dx, const struct side *wide, int large,
+                       int64_t c)
 {
     for (int w = 0; w < large; w++, dy += c) {
-        const struct tap u = tap_at(w, small, large);
+        const struct tap u = tap_at(w, wide);
         float *left = dx + u.i0 * c, *right = dx + u.i1 * c;
         for (int64_t i = 0; i < c; i++)
             left[i] += weight * u.w0 * dy[i];
@@ -104,6 +118,7 @@ static void spread_row(const float *dy, float weight, float *dx, int small, int 
 static void dx_forward(const struct gx_call *call)
 {
     const struct gx_shape s = call->node->shape, in = call->node->in[0]->shape;
+    const struct side high = side_of(s.h, in.h), wide = side_of(s.w, in.w);
     const int64_t rows = (int64_t)s.n * s.h;
 #pragma omp parallel for num_threads(move_threads(call, gx_count(in))) schedule(static)
     for (int64_t row = 0; row < rows; row++) {
@@ -112,12 +127,12 @@ static void dx_forward(const struct gx_call *call)
         float *dx = call->y + row * s.w * s.c;
         memset(dx, 0, (size_t)s.w * s.c * sizeof *dx);
         for (int at = first > 0 ? (int)first : 0; at < in.h; at++) {
-            const struct tap v = tap_at(at, s.h, in.h);
+            const struct tap v = tap_at(at, &high);
             const float weight = (v.i0 == h ? v.w0 : 0) + (v.i1 == h ? v.w1 : 0);
             if (v.i0 > h)
                 break;
             if (weight != 0)
-                spread_row(call->x[0] + (row / s.h * in.h + at) * in.w * in.c, weight, dx, s.w,
+                spread_row(call->x[0] + (row / s.h * in.h + at) * in.w * in.c, weight, dx, &wide,
                            in.w, s.c);
         }
     }

@@ -54,10 +54,58 @@ static void pool(void **state)
                 check_pool(k, &pools[i], threads);
 }
 
+static void shuffle(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t rows, cols, c;
+        int r;
+    } sizes[] = {{1, 1, 1, 2},  {7, 5, 3, 2}, {9, 31, 64, 2}, {4, 6, 37, 2},
+                 {5, 3, 17, 3}, {2, 4, 8, 1}, {3, 2, 4, 4}};
+    const struct gx_kernels *k;
+    for (int i = 0; i < 7; i++)
+        for (int tier = 0; (k = gx_kernels_at(tier)); tier++)
+            for (int threads = 1; threads <= 3; threads++) {
+                const int64_t rows = sizes[i].rows, cols = sizes[i].cols, c = sizes[i].c;
+                const int64_t count = rows * cols * c * sizes[i].r * sizes[i].r;
+                float *x = random_floats(count, 1), *y = random_floats(count, 2);
+                float *want = random_floats(count, 3), *back = random_floats(count, 4);
+                gx_kernels_reference.pixel_shuffle(x, want, rows, cols, c, sizes[i].r, false, 1);
+                k->pixel_shuffle(x, y, rows, cols, c, sizes[i].r, false, threads);
+                expect_same("pixel_shuffle", k->name, y, want, count);
+                k->pixel_shuffle(y, back, rows, cols, c, sizes[i].r, true, threads);
+                expect_same("pixel_shuffle back", k->name, back, x, count);
+                free(x), free(y), free(want), free(back);
+            }
+}
+
+static void dropout(void **state)
+{
+    (void)state;
+    static const int64_t counts[] = {1, 7, 256, 1003, 40001};
+    const struct gx_kernels *k;
+    for (int i = 0; i < 5; i++)
+        for (int tier = 0; (k = gx_kernels_at(tier)); tier++)
+            for (int threads = 1; threads <= 3; threads++) {
+                /* a counter that passes 2^32 on the way */
+                const uint64_t seed = 0x123456789abcdef, stream = 4ULL << 56 | 7, at = 0x5fffffff0;
+                float *x = random_floats(counts[i], 1), *y = random_floats(counts[i], 2);
+                float *want = random_floats(counts[i], 3);
+                gx_kernels_reference.dropout(x, want, counts[i], seed, stream, at, 1U << 31, 2, 1);
+                k->dropout(x, y, counts[i], seed, stream, at, 1U << 31, 2, threads);
+                expect_same("dropout", k->name, y, want, counts[i]);
+                k->dropout(x, x, counts[i], seed, stream, at, 1U << 31, 2, threads);
+                expect_same("dropout in place", k->name, x, want, counts[i]);
+                free(x), free(y), free(want);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pool),
+        cmocka_unit_test(shuffle),
+        cmocka_unit_test(dropout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
