@@ -23,6 +23,12 @@ enum gx_model_stats {
 };
 enum gx_model_dropout { GX_MODEL_DROPOUT_OWN, GX_MODEL_DROPOUT_ON, GX_MODEL_DROPOUT_OFF };
 
+/* Weights of convolutions that are kept and read in 16 bits. Arithmetic is float32's; but with
+ * GX_MODEL_BF16, where the processor multiplies bfloat16 numbers faster (AMX), pictures are rounded
+ * to them on the way into a convolution, and their products summed in float32. The first and the
+ * last convolution of a network stay float32 throughout. */
+enum gx_model_precision { GX_MODEL_F32, GX_MODEL_F16, GX_MODEL_BF16 };
+
 struct gx_model_settings { /* all zero: the model's own ways, all threads, any family */
     const char *family;    /* a model of another one is refused; NULL or "": any */
     const char *direction; /* "AtoB" or "BtoA": which of a two-way model's generators; NULL or "":
@@ -35,6 +41,7 @@ struct gx_model_settings { /* all zero: the model's own ways, all threads, any f
     int threads;                   /* 0: all that this process may use */
     const char *domains;           /* "a,b,c": other names for the domains; NULL: the file's own */
     const char *kernels;           /* "v3", ... as `ganx version` names them; NULL: the best */
+    enum gx_model_precision precision;
     int64_t max_memory; /* bytes for weights and values; 0: most of what the machine has free */
     const char *temp_folder; /* values beyond it lie in a file here; NULL: such work is refused */
     int64_t max_temp;        /* bytes for that file; 0: no limit */

@@ -9,6 +9,7 @@
 #ifndef GANX_PARAMS_H
 #define GANX_PARAMS_H
 
+#include "ganx/dtype.h"
 #include "ganx/graph.h"
 
 enum gx_param_kind {
@@ -28,10 +29,11 @@ struct gx_param {
     char *name; /* the reference state_dict's key, without a network prefix */
     enum gx_param_kind kind;
     struct gx_shape shape;
-    int64_t offset; /* in floats, in gx_params.data; and .grad when trained */
-    float *data;    /* NULL until gx_params_allocate */
-    float *grad;    /* NULL until gx_params_allocate_gradients, and for statistics */
-    bool small;     /* of a residual branch: initialisation "sr" starts it near zero */
+    int64_t offset;      /* in floats, in gx_params.data; and .grad when trained */
+    float *data;         /* NULL until gx_params_allocate; see dtype */
+    float *grad;         /* NULL until gx_params_allocate_gradients, and for statistics */
+    enum gx_dtype dtype; /* GX_F32; GX_F16, GX_BF16: `data` holds numbers of 16 bits instead */
+    bool small;          /* of a residual branch: initialisation "sr" starts it near zero */
 };
 
 static inline bool gx_param_trained(const struct gx_param *p)
@@ -60,13 +62,22 @@ void gx_params_layout(struct gx_params *params);
 GX_MUST_CHECK int gx_params_allocate(struct gx_params *params, struct gx_err *err);
 GX_MUST_CHECK int gx_params_allocate_gradients(struct gx_params *params, struct gx_err *err);
 
+/* Makes weights of convolutions GX_F16 or GX_BF16: for inference, where they take half the memory,
+ * and half the time to be read. Those that read or write fewer than GX_HALF_LEAST channels, the
+ * first and the last ones of most networks, stay float32: they are small, and what they round off
+ * shows most. Before gx_params_allocate, or after it, when the weights are rounded (-GX_E_NOMEM). */
+enum { GX_HALF_LEAST = 16 };
+GX_MUST_CHECK int gx_params_halve(struct gx_params *params, enum gx_dtype dtype,
+                                  struct gx_err *err);
+
 /* Sizes on disk, in PyTorch's order; gives the rank (1, 2 or 4). */
 int gx_param_dims(const struct gx_param *param, int64_t dims[4]);
-/* Copies between the disk's order and memory's; both hold gx_count(param->shape) floats. */
+/* Copies between the disk's order and memory's; both hold gx_count(param->shape) floats, or numbers
+ * of 16 bits where rows from the disk are for such a parameter. */
 void gx_param_from_disk(const struct gx_param *param, const float *disk, float *memory);
 void gx_param_to_disk(const struct gx_param *param, const float *memory, float *disk);
 /* The first copy for some rows of the disk's first dimension; `disk` holds these rows alone. */
 void gx_param_rows_from_disk(const struct gx_param *param, int64_t first, int64_t rows,
-                             const float *disk, float *memory);
+                             const void *disk, void *memory);
 
 #endif

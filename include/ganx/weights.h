@@ -10,12 +10,11 @@
 #ifndef GANX_WEIGHTS_H
 #define GANX_WEIGHTS_H
 
+#include "ganx/dtype.h"
 #include "ganx/error.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum gx_dtype { GX_F32, GX_F16, GX_BF16, GX_F64, GX_I64, GX_I32, GX_I16, GX_I8, GX_U8, GX_BOOL };
 
 const char *gx_dtype_name(enum gx_dtype dtype); /* safetensors' spelling: "F32" ... */
 int gx_dtype_bytes(enum gx_dtype dtype);
@@ -54,6 +53,9 @@ GX_MUST_CHECK int gx_weights_read(struct gx_weights *w, int i, float *to, struct
 /* Reads a part: `count` elements from element `from` on; for F32 files a plain pread. */
 GX_MUST_CHECK int gx_weights_read_part(struct gx_weights *w, int i, int64_t from, int64_t count,
                                        float *to, struct gx_err *err);
+/* The same without conversion: `count` elements of the tensor's own type. */
+GX_MUST_CHECK int gx_weights_read_own(struct gx_weights *w, int i, int64_t from, int64_t count,
+                                      void *to, struct gx_err *err);
 /* Checks the whole file against its checksums: in safetensors the metadata "ganx.crc32" (the writer
  * below puts it there: zlib's CRC-32 of the file with those eight digits as zeros, so that header
  * and data are covered; whoever relies on it checks first that the key is there), in zip files

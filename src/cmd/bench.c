@@ -3,6 +3,7 @@
  * planned memory. Weights are random, or a model's. */
 #include "cmd/cmd.h"
 
+#include "cmd/pictures.h"
 #include "cmd/profile.h"
 #include "family/family.h"
 #include "ganx/plan.h"
@@ -209,14 +210,20 @@ static int choose_net(struct bench *b, bool judge, struct subject *s, struct gx_
                          .params = &net->params,
                          .stats = GX_STATS_BATCH,
                          .dropout = b->config->net.dropout};
-    return give_weights(net, err);
+    int code = give_weights(net, err);
+    return code ? code
+                : gx_params_halve(&net->params, gx_model_dtype(gx_pictures_precision(b->config)),
+                                  err);
 }
 
 static int open_model(struct bench *b, struct subject *s, struct gx_err *err)
 {
     const struct gx_config *c = b->config;
-    struct gx_model_settings settings = {
-        .family = c->family, .threads = b->threads, .kernels = c->cpu, .max_memory = c->max_memory};
+    struct gx_model_settings settings = {.family = c->family,
+                                         .threads = b->threads,
+                                         .kernels = c->cpu,
+                                         .precision = gx_pictures_precision(c),
+                                         .max_memory = c->max_memory};
     char *path = NULL;
     int code = gx_model_find(c->bench.model, &path, err);
     if (!code)
@@ -306,14 +313,15 @@ static void print_json(const struct bench *b, const struct result *r)
     struct gx_cpu_facts cpu;
     gx_cpu_describe(&cpu);
     json_t *o = json_pack(
-        "{ss ss si si si ss sf sf sf sf sf sI sI sf sf si sI sI ss ss}", "what", r->what, "network",
-        r->network, "size", b->w, "batch", c->bench.batch, "threads", b->threads, "kernels",
-        b->kernels->name, "ms", r->median * 1e3, "ms_low", r->low * 1e3, "ms_high", r->high * 1e3,
-        "gflop", r->facts.flops * 1e-9, "gflops", r->facts.flops / r->median * 1e-9, "arena_bytes",
-        (json_int_t)r->facts.arena, "weight_bytes", (json_int_t)(r->weights * 4),
+        "{ss ss si si si ss sf sf sf sf sf sI sI sf sf si sI sI ss ss ss}", "what", r->what,
+        "network", r->network, "size", b->w, "batch", c->bench.batch, "threads", b->threads,
+        "kernels", b->kernels->name, "ms", r->median * 1e3, "ms_low", r->low * 1e3, "ms_high",
+        r->high * 1e3, "gflop", r->facts.flops * 1e-9, "gflops", r->facts.flops / r->median * 1e-9,
+        "arena_bytes", (json_int_t)r->facts.arena, "weight_bytes", (json_int_t)(r->weights * 4),
         "recomputed_gflop", r->facts.recomputed * 1e-9, "recompute_cost", r->facts.recompute_cost,
         "height", b->h, "moved_bytes", (json_int_t)r->traffic, "peak_bytes",
-        (json_int_t)gx_memory_peak(), "family", c->family, "cpu", cpu.model);
+        (json_int_t)gx_memory_peak(), "family", c->family, "cpu", cpu.model, "precision",
+        c->precision);
     char *text = json_dumps(o, JSON_REAL_PRECISION(9));
     puts(text);
     free(text);
@@ -339,6 +347,8 @@ static int check_flags(const struct gx_config *c, struct gx_err *err)
 {
     if (c->operands)
         return gx_fail(err, GX_E_USAGE, "'bench' takes no operand");
+    if (c->bench.training && gx_pictures_precision(c) != GX_MODEL_F32)
+        return gx_fail(err, GX_E_USAGE, "--precision is for inference, and --training is not");
     if (*c->bench.model && (c->bench.training || *c->bench.network || c->bench.width))
         return gx_fail(err, GX_E_USAGE, "%s and -m exclude each other: a model has its own network",
                        c->bench.training    ? "--training"

@@ -56,6 +56,13 @@ int gx_pictures_plan(struct gx_jobs *jobs, const struct gx_config *c, struct gx_
                          *c->translate.files_from ? c->translate.files_from : c->operand[0]);
 }
 
+enum gx_model_precision gx_pictures_precision(const struct gx_config *config)
+{
+    return !strcmp(config->precision, "f16")    ? GX_MODEL_F16
+           : !strcmp(config->precision, "bf16") ? GX_MODEL_BF16
+                                                : GX_MODEL_F32;
+}
+
 struct gx_model_settings gx_pictures_model_settings(const struct gx_config *c)
 {
     const char *temp = getenv("TMPDIR"), *stats = c->translate.norm_stats;
@@ -74,6 +81,7 @@ struct gx_model_settings gx_pictures_model_settings(const struct gx_config *c)
         .size = c->translate.size,
         .threads = c->threads,
         .kernels = c->cpu,
+        .precision = gx_pictures_precision(c),
         .max_memory = c->max_memory,
         /* not /tmp, which often lies in memory itself */
         .temp_folder = temp && *temp ? temp : "/var/tmp",

@@ -19,6 +19,9 @@ GX_MUST_CHECK int gx_pictures_plan(struct gx_jobs *jobs, const struct gx_config 
                                    struct gx_report *report, const char *const *variant,
                                    int variants, enum gx_stage *stage, struct gx_err *err);
 
+/* What --precision says. */
+enum gx_model_precision gx_pictures_precision(const struct gx_config *config);
+
 /* What models are opened with, from the options of `translate`. */
 struct gx_model_settings gx_pictures_model_settings(const struct gx_config *config);
 

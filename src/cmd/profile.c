@@ -25,8 +25,11 @@ double gx_traffic(const struct gx_node *node)
     if (node->op->flags & (GX_OP_VIEW | GX_OP_LEAF))
         return 0;
     double floats = (double)gx_count(node->shape);
-    for (int i = 0; i < node->inputs; i++)
-        floats += (double)gx_count(node->in[i]->shape);
+    for (int i = 0; i < node->inputs; i++) {
+        const struct gx_param *param = node->in[i]->param;
+        bool half = param && param->dtype != GX_F32;
+        floats += (double)gx_count(node->in[i]->shape) * (half ? 0.5 : 1);
+    }
     return floats * sizeof(float);
 }
 

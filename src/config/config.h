@@ -233,9 +233,10 @@ struct gx_config {
     } manual;
 
     /* every command */
-    int threads;        /* 0: as many as this process may use */
-    int64_t max_memory; /* bytes; 0: no limit */
-    const char *cpu;    /* kernel tier; "auto" */
+    int threads;           /* 0: as many as this process may use */
+    int64_t max_memory;    /* bytes; 0: no limit */
+    const char *cpu;       /* kernel tier; "auto" */
+    const char *precision; /* --precision f32|f16|bf16, of inference */
     bool json, quiet, dry_run, help;
     const char *config; /* --config FILE */
 };

@@ -27,7 +27,8 @@ enum gx_op_flags {
     GX_OP_INPLACE_0 = 4, /* y may be written over in[0] when that dies here (same count) */
     GX_OP_INPLACE_1 = 8, /* likewise in[1] */
     GX_OP_EFFECT = 16,   /* changes a parameter: must run, once, even if nothing reads it */
-    GX_OP_RANDOM = 32    /* another value at every step */
+    GX_OP_RANDOM = 32,   /* another value at every step */
+    GX_OP_HALF_1 = 64    /* in[1] may be a parameter of 16 bits (params.h) */
 };
 
 struct gx_op {

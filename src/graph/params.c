@@ -1,4 +1,5 @@
 #include "ganx/params.h"
+#include "kernel/kernel.h"
 #include "util/arena.h"
 #include "util/memory.h"
 
@@ -13,6 +14,13 @@ enum {
 static int64_t padded(int64_t count)
 {
     return (count + LINE - 1) / LINE * LINE;
+}
+
+/* Room for a parameter in the block. */
+static int64_t floats_of(const struct gx_param *param)
+{
+    int64_t count = gx_count(param->shape);
+    return padded(param->dtype == GX_F32 ? count : (count + 1) / 2);
 }
 
 void gx_params_init(struct gx_params *params)
@@ -67,7 +75,7 @@ void gx_params_layout(struct gx_params *params)
             if (gx_param_trained(param) != trained)
                 continue;
             param->offset = end;
-            end += padded(gx_count(param->shape));
+            end += floats_of(param);
         }
         if (trained)
             params->trained = end;
@@ -97,6 +105,50 @@ int gx_params_allocate(struct gx_params *params, struct gx_err *err)
     return 0;
 }
 
+static bool convolution(const struct gx_param *param)
+{
+    return param->kind == GX_PARAM_CONV || param->kind == GX_PARAM_CONV_TRANSPOSED;
+}
+
+/* Copies the weights of a block where all are float32 into the present one. */
+static void round_weights(struct gx_params *params, const float *block)
+{
+    const struct gx_kernels *kernels = gx_kernels_best();
+    int64_t at = 0;
+    for (int trained = 1; trained >= 0; trained--)
+        for (int i = 0; i < params->count; i++) {
+            const struct gx_param *param = params->param[i];
+            int64_t count = gx_count(param->shape);
+            if (gx_param_trained(param) != trained)
+                continue;
+            if (param->dtype == GX_F32)
+                memcpy(param->data, block + at, (size_t)count * sizeof *block);
+            else
+                kernels->halve(param->dtype, block + at, param->data, count, 1);
+            at += padded(count);
+        }
+}
+
+int gx_params_halve(struct gx_params *params, enum gx_dtype dtype, struct gx_err *err)
+{
+    float *block = params->data;
+    size_t bytes = (size_t)params->total * sizeof *block;
+    for (int i = 0; i < params->count; i++) {
+        struct gx_param *param = params->param[i];
+        if (convolution(param) && param->shape.w >= GX_HALF_LEAST &&
+            param->shape.c >= GX_HALF_LEAST)
+            param->dtype = dtype;
+    }
+    if (!block || dtype == GX_F32)
+        return 0;
+    params->data = NULL;
+    int code = gx_params_allocate(params, err);
+    if (!code)
+        round_weights(params, block);
+    gx_block_free(block, bytes);
+    return code;
+}
+
 int gx_params_allocate_gradients(struct gx_params *params, struct gx_err *err)
 {
     if (params->grad)
@@ -109,11 +161,6 @@ int gx_params_allocate_gradients(struct gx_params *params, struct gx_err *err)
         if (gx_param_trained(params->param[i]))
             params->param[i]->grad = params->grad + params->param[i]->offset;
     return 0;
-}
-
-static bool convolution(const struct gx_param *param)
-{
-    return param->kind == GX_PARAM_CONV || param->kind == GX_PARAM_CONV_TRANSPOSED;
 }
 
 int gx_param_dims(const struct gx_param *param, int64_t dims[4])
@@ -138,39 +185,45 @@ int gx_param_dims(const struct gx_param *param, int64_t dims[4])
 /* On disk a convolution is (o, i, taps), in memory (taps, i, o). What lies at `from` are o (to
  * memory) or taps (to disk) from `first` up to `last`. It passes through a small square, so that
  * each side is read and written a whole cache line at a time: strides are mostly powers of two, and
- * lines that are touched in turns would push one another out of the cache. */
-static void reorder(const struct gx_param *param, int64_t first, int64_t last, const float *from,
-                    float *to, bool to_disk)
+ * lines that are touched in turns would push one another out of the cache. Elements have 4 bytes or
+ * 2. */
+static inline __attribute__((always_inline)) void reorder(const struct gx_param *param,
+                                                          int64_t first, int64_t last,
+                                                          const char *from, char *to, bool to_disk,
+                                                          const size_t bytes)
 {
     int64_t taps = (int64_t)param->shape.n * param->shape.h;
     int64_t in = param->shape.w, out = param->shape.c;
     int64_t row = to_disk ? out : taps, column = to_disk ? taps : out; /* contiguous: from, to */
     int64_t skip = to_disk ? in * out : in * taps, step = to_disk ? in * taps : in * out;
-    float square[SQUARE][SQUARE];
+    char square[SQUARE][SQUARE * sizeof(float)];
     for (int64_t c0 = first; c0 < last; c0 += SQUARE)
         for (int64_t i = 0; i < in; i++)
             for (int64_t r0 = 0; r0 < row; r0 += SQUARE) {
                 int64_t rows = row - r0 < SQUARE ? row - r0 : SQUARE;
                 int64_t columns = last - c0 < SQUARE ? last - c0 : SQUARE;
                 for (int64_t c = 0; c < columns; c++)
-                    memcpy(square[c], from + (c0 - first + c) * skip + i * row + r0,
-                           (size_t)rows * sizeof(float));
+                    memcpy(square[c], from + ((c0 - first + c) * skip + i * row + r0) * bytes,
+                           (size_t)rows * bytes);
                 for (int64_t r = 0; r < rows; r++)
                     for (int64_t c = 0; c < columns; c++)
-                        to[(r0 + r) * step + i * column + c0 + c] = square[c][r];
+                        memcpy(to + ((r0 + r) * step + i * column + c0 + c) * bytes,
+                               square[c] + r * bytes, bytes);
             }
 }
 
 void gx_param_rows_from_disk(const struct gx_param *param, int64_t first, int64_t rows,
-                             const float *disk, float *memory)
+                             const void *disk, void *memory)
 {
     int64_t dims[4];
     gx_param_dims(param, dims);
     int64_t row = gx_count(param->shape) / dims[0];
-    if (convolution(param))
-        reorder(param, first, first + rows, disk, memory, false);
+    if (convolution(param) && param->dtype == GX_F32)
+        reorder(param, first, first + rows, disk, memory, false, sizeof(float));
+    else if (convolution(param))
+        reorder(param, first, first + rows, disk, memory, false, sizeof(uint16_t));
     else
-        memcpy(memory + first * row, disk, (size_t)(rows * row) * sizeof(float));
+        memcpy((float *)memory + first * row, disk, (size_t)(rows * row) * sizeof(float));
 }
 
 void gx_param_from_disk(const struct gx_param *param, const float *disk, float *memory)
@@ -183,7 +236,8 @@ void gx_param_from_disk(const struct gx_param *param, const float *disk, float *
 void gx_param_to_disk(const struct gx_param *param, const float *memory, float *disk)
 {
     if (convolution(param))
-        reorder(param, 0, (int64_t)param->shape.n * param->shape.h, memory, disk, true);
+        reorder(param, 0, (int64_t)param->shape.n * param->shape.h, (const char *)memory,
+                (char *)disk, true, sizeof(float));
     else
         memcpy(disk, memory, (size_t)gx_count(param->shape) * sizeof(float));
 }

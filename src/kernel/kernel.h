@@ -5,7 +5,7 @@
  * written with vector extensions; cpu.c picks the best that this machine runs, or the one that
  * --cpu names. Tests hold every tier against the reference.
  *
- * Conventions. Tensors are NHWC float32, dense. Weights are (kh,kw,i,o). y never overlaps an input
+ * Conventions. Tensors are NHWC float32, dense. Weights are (kh,kw,i,o), and may be of 16 bits. y never overlaps an input
  * unless it says "in place". Threads are OpenMP threads inside the call; the split of the work is a
  * function of the sizes and `threads` alone, so results are bit-identical for the same tier and
  * thread count. `scratch` is 64-byte aligned and holds what the matching _scratch function said.
@@ -13,6 +13,7 @@
 #ifndef GX_KERNEL_KERNEL_H
 #define GX_KERNEL_KERNEL_H
 
+#include "ganx/dtype.h"
 #include "ganx/error.h"
 
 #include <stdbool.h>
@@ -24,7 +25,8 @@
  * The steps are for winograd_y alone, which reads and writes channels of wider pictures. */
 struct gx_conv_sizes {
     int n, h, w, i, o, kh, kw, stride, pad, oh, ow;
-    int x_step, y_step; /* floats from a pixel to the next; 0: as many as it has channels */
+    int x_step, y_step;  /* floats from a pixel to the next; 0: as many as it has channels */
+    enum gx_dtype dtype; /* of w where it is read: GX_F32; GX_F16 or GX_BF16, which are widened */
 };
 
 /* A picture beside the one that is written, pixel by pixel. */
@@ -111,10 +113,10 @@ struct gx_kernels {
     const char *name; /* "reference", "generic", "v3", "v4" */
 
     /* y = after(conv(x, w)), c = o; after may be NULL. */
-    void (*conv2d)(const struct gx_conv_sizes *s, const float *x, const float *w,
+    void (*conv2d)(const struct gx_conv_sizes *s, const float *x, const void *w,
                    const struct gx_after *after, float *y, void *scratch, int threads);
     /* dx = after(transpose of conv in x applied to g (n,oh,ow,o)), c = i; after may be NULL. */
-    void (*conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
+    void (*conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
                       const struct gx_after *after, float *dx, void *scratch, int threads);
     /* dw (kh,kw,i,o) = transpose of conv in w: sum over pixels of x and g (n,oh,ow,o). */
     void (*conv2d_dw)(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw,
@@ -123,9 +125,9 @@ struct gx_kernels {
                              int threads);
 
     /* The same by Winograd's method, for what gx_winograd_does. Scratch is as winograd_scratch. */
-    void (*winograd_y)(const struct gx_conv_sizes *s, const float *x, const float *w,
+    void (*winograd_y)(const struct gx_conv_sizes *s, const float *x, const void *w,
                        const struct gx_after *after, float *y, void *scratch, int threads);
-    void (*winograd_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
+    void (*winograd_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
                         const struct gx_after *after, float *dx, void *scratch, int threads);
     void (*winograd_dw)(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw,
                         void *scratch, int threads);
@@ -151,6 +153,10 @@ struct gx_kernels {
      * in place allowed. */
     void (*prelu)(const float *x, const float *sign, const float *slopes, bool each, float *y,
                   int64_t rows, int64_t c, int threads);
+
+    /* to (16 bits each: dtype GX_F16 or GX_BF16) = from, rounded to the nearest; `to` may be `from`
+     * where threads is 1. */
+    void (*halve)(enum gx_dtype dtype, const float *from, void *to, int64_t count, int threads);
 
     /* Sums over the middle dimension: x (outer,rows,cols) -> y (outer,cols). In double inside. */
     void (*sum_rows)(const float *x, float *y, int64_t outer, int64_t rows, int64_t cols,

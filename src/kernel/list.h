@@ -21,6 +21,7 @@
     X(unary)                                                                                       \
     X(binary)                                                                                      \
     X(prelu)                                                                                       \
+    X(halve)                                                                                       \
     X(sum_rows)                                                                                    \
     X(moments)                                                                                     \
     X(norm)                                                                                        \

@@ -2,6 +2,7 @@
 
 #include "kernel/kernel.h"
 #include "model/find.h"
+#include "util/half.h"
 #include "util/memory.h"
 
 #include <stdio.h>
@@ -113,6 +114,11 @@ static int set_budget(struct gx_model *model, struct gx_err *err)
     return 0;
 }
 
+enum gx_dtype gx_model_dtype(enum gx_model_precision precision)
+{
+    return precision == GX_MODEL_F16 ? GX_F16 : precision == GX_MODEL_BF16 ? GX_BF16 : GX_F32;
+}
+
 static int load(struct gx_model *model, struct gx_weights *file, const char *path,
                 struct gx_err *err)
 {
@@ -121,7 +127,8 @@ static int load(struct gx_model *model, struct gx_weights *file, const char *pat
         (code = gx_card_choose(&model->card, model->settings.direction, err)) ||
         (code = gx_network_declare(&model->card.spec, &model->params, err)) ||
         (code = settle(model, file, err)) || (code = read_domains(model, err)) ||
-        (code = gx_params_fit(&model->params, file, model->card.prefix, err)))
+        (code = gx_params_fit(&model->params, file, model->card.prefix, err)) ||
+        (code = gx_params_halve(&model->params, gx_model_dtype(model->settings.precision), err)))
         return code;
     gx_params_layout(&model->params);
     if ((code = set_budget(model, err)) || (code = gx_params_allocate(&model->params, err)))
@@ -195,6 +202,23 @@ static bool same_network(const struct gx_model *a, const struct gx_model *b)
            !memcmp(a->card.spec.size, b->card.spec.size, sizeof a->card.spec.size);
 }
 
+static void blend(const struct gx_param *param, double keep, const struct gx_param *other,
+                  double share)
+{
+    uint16_t *half = (uint16_t *)param->data;
+    const uint16_t *half2 = (const uint16_t *)other->data;
+    for (int64_t i = 0; i < gx_count(param->shape); i++) {
+        if (param->dtype == GX_F32)
+            param->data[i] = (float)(keep * param->data[i] + share * other->data[i]);
+        else if (param->dtype == GX_F16)
+            half[i] = gx_float_to_half(
+                (float)(keep * gx_half_to_float(half[i]) + share * gx_half_to_float(half2[i])));
+        else
+            half[i] = gx_float_to_bfloat(
+                (float)(keep * gx_bfloat_to_float(half[i]) + share * gx_bfloat_to_float(half2[i])));
+    }
+}
+
 int gx_model_blend(struct gx_model *model, double keep, const char *path, double share,
                    struct gx_err *err)
 {
@@ -202,10 +226,9 @@ int gx_model_blend(struct gx_model *model, double keep, const char *path, double
     int code = gx_model_open(&other, path, &model->settings, err);
     if (code)
         return code;
-    if (same_network(model, other)) { /* and so the parameters lie in the same places */
-        for (int64_t i = 0; i < model->params.total; i++)
-            model->params.data[i] =
-                (float)(keep * model->params.data[i] + share * other->params.data[i]);
+    if (same_network(model, other)) { /* and so the parameters are the same */
+        for (int i = 0; i < model->params.count; i++)
+            blend(model->params.param[i], keep, other->params.param[i], share);
         gx_model_forget(model);
     } else {
         code = gx_fail(err, GX_E_FORMAT,

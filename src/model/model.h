@@ -39,6 +39,9 @@ GX_MUST_CHECK int gx_model_prepare(struct gx_model *model, int w, int h,
 /* Whether none of them is infinite or not a number. */
 bool gx_all_finite(const float *x, int64_t count);
 
+/* The type of the weights that it is about. */
+enum gx_dtype gx_model_dtype(enum gx_model_precision precision);
+
 /* Frees every plan. */
 void gx_model_forget(struct gx_model *model);
 

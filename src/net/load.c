@@ -1,6 +1,7 @@
 /* Weight files and networks: which network a file holds, and moving weights in and out. */
 #include "net/net.h"
 
+#include "kernel/kernel.h"
 #include "util/arena.h"
 
 #include <math.h>
@@ -255,6 +256,40 @@ static int64_t rows_at_once(const struct gx_param *param, const struct gx_weight
     return some < dims[0] && !strcmp(gx_weights_format(file), "safetensors") ? some : dims[0];
 }
 
+/* Of numbers of 16 bits: infinite ones and those that are none have all bits of the exponent. */
+static bool all_finite_half(enum gx_dtype dtype, const uint16_t *x, int64_t count)
+{
+    uint16_t exponent = dtype == GX_F16 ? 0x7c00 : 0x7f80;
+    int bad = 0;
+    for (int64_t i = 0; i < count; i++)
+        bad |= (x[i] & exponent) == exponent;
+    return !bad;
+}
+
+/* Elements from .. from + count of a tensor, of the parameter's type. */
+static int read_some(const struct gx_param *param, struct gx_weights *file, int at, int64_t from,
+                     int64_t count, float *to, struct gx_err *err)
+{
+    const struct gx_tensor_info *info = gx_weights_info(file, at);
+    bool own = info->dtype == param->dtype;
+    int r = own ? gx_weights_read_own(file, at, from, count, to, err)
+                : gx_weights_read_part(file, at, from, count, to, err);
+    if (r)
+        return r;
+    if (param->dtype == GX_F32)
+        return all_finite(to, count)
+                   ? 0
+                   : gx_fail(err, GX_E_FORMAT, "tensor '%s' holds values that are not finite",
+                             info->name);
+    if (!own)
+        gx_kernels_best()->halve(param->dtype, to, to, count, 1);
+    if (!all_finite_half(param->dtype, (uint16_t *)to, count))
+        return gx_fail(err, GX_E_FORMAT,
+                       "tensor '%s' holds values that are not finite, or too large for %s",
+                       info->name, gx_dtype_name(param->dtype));
+    return 0;
+}
+
 static int read_one(const struct gx_param *param, float *to, struct gx_weights *file, int at,
                     float *scratch, struct gx_err *err)
 {
@@ -263,14 +298,9 @@ static int read_one(const struct gx_param *param, float *to, struct gx_weights *
     int64_t row = all / dims[0];
     for (int64_t first = 0; first < dims[0]; first += rows) {
         int64_t now = dims[0] - first < rows ? dims[0] - first : rows;
-        int r = now == dims[0]
-                    ? gx_weights_read(file, at, scratch, err)
-                    : gx_weights_read_part(file, at, first * row, now * row, scratch, err);
+        int r = read_some(param, file, at, first * row, now * row, scratch, err);
         if (r)
             return r;
-        if (!all_finite(scratch, now * row))
-            return gx_fail(err, GX_E_FORMAT, "tensor '%s' holds values that are not finite",
-                           gx_weights_info(file, at)->name);
         gx_param_rows_from_disk(param, first, now, scratch, to);
     }
     return 0;

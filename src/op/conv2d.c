@@ -26,6 +26,12 @@ static int out_size(int in, int k, int stride, int pad)
     return in + 2 * pad < k ? 0 : (in + 2 * pad - k) / stride + 1;
 }
 
+/* The type of what a node's memory holds: a parameter's own. */
+static enum gx_dtype dtype_of(const struct gx_node *w)
+{
+    return w->op == &gx_op_parameter ? w->param->dtype : GX_F32;
+}
+
 /* The sizes of the forward convolution that these pictures and weights belong to. */
 static struct gx_conv_sizes sizes_of(struct gx_shape x, struct gx_shape w, struct gx_shape y,
                                      const struct conv2d *a)
@@ -75,11 +81,15 @@ struct work {
 static struct work work_of(const struct gx_node *y)
 {
     struct gx_shape a = y->in[0]->shape, b = y->in[1]->shape;
+    struct work w = {GX_CONV_DW};
     if (y->op == &gx_op_conv2d || y->op == &gx_op_conv2d_then)
-        return (struct work){GX_CONV_Y, sizes_of(a, b, y->shape, y->attr)};
-    if (y->op == &gx_op_conv2d_dx || y->op == &gx_op_conv2d_dx_then)
-        return (struct work){GX_CONV_DX, sizes_of(y->shape, b, a, y->attr)};
-    return (struct work){GX_CONV_DW, sizes_of(a, y->shape, b, y->attr)};
+        w = (struct work){GX_CONV_Y, sizes_of(a, b, y->shape, y->attr)};
+    else if (y->op == &gx_op_conv2d_dx || y->op == &gx_op_conv2d_dx_then)
+        w = (struct work){GX_CONV_DX, sizes_of(y->shape, b, a, y->attr)};
+    else
+        w.sizes = sizes_of(a, y->shape, b, y->attr);
+    w.sizes.dtype = w.product == GX_CONV_DW ? GX_F32 : dtype_of(y->in[1]);
+    return w;
 }
 
 static bool by_winograd(const struct work *w, const struct gx_kernels *k)
@@ -130,7 +140,7 @@ static void forward(const struct gx_call *call)
     const struct gx_kernels *k = call->kernels;
     struct work w = work_of(call->node);
     bool winograd = by_winograd(&w, k);
-    const float *a = call->x[0], *b = call->x[1];
+    const float *a = call->x[0], *b = call->x[1]; /* b: as sizes.dtype says */
     if (w.product == GX_CONV_DW) {
         (winograd ? k->winograd_dw : k->conv2d_dw)(&w.sizes, a, b, call->y, call->scratch,
                                                    call->threads);
@@ -196,6 +206,7 @@ static void conv2d_gradient(struct gx_graph *g, struct gx_node *y, struct gx_nod
 const struct gx_op gx_op_conv2d = {
     .name = "conv2d",
     .attr_size = sizeof(struct conv2d),
+    .flags = GX_OP_HALF_1,
     .shape = conv2d_shape,
     .gradient = conv2d_gradient,
     .scratch = scratch,
@@ -253,6 +264,7 @@ static void conv2d_dx_gradient(struct gx_graph *g, struct gx_node *y, struct gx_
 const struct gx_op gx_op_conv2d_dx = {
     .name = "conv2d_dx",
     .attr_size = sizeof(struct conv2d),
+    .flags = GX_OP_HALF_1,
     .shape = conv2d_dx_shape,
     .gradient = conv2d_dx_gradient,
     .scratch = scratch,
@@ -326,6 +338,7 @@ static struct gx_node *add_dw(struct gx_graph *g, struct gx_node *x, struct gx_n
 const struct gx_op gx_op_conv2d_then = {
     .name = "conv2d_then",
     .attr_size = sizeof(struct conv2d_then),
+    .flags = GX_OP_HALF_1,
     .shape = conv2d_shape,
     .scratch = scratch,
     .forward = forward,
@@ -335,6 +348,7 @@ const struct gx_op gx_op_conv2d_then = {
 const struct gx_op gx_op_conv2d_dx_then = {
     .name = "conv2d_dx_then",
     .attr_size = sizeof(struct conv2d_then),
+    .flags = GX_OP_HALF_1,
     .shape = conv2d_dx_shape,
     .scratch = scratch,
     .forward = forward,

@@ -1,5 +1,5 @@
-/* The types that weight files hold, and their conversion to and from float32. Half and bfloat16 are
- * done in integers, so that the result is the same with every compiler and processor. */
+/* The types that weight files hold, and their conversion to and from float32. */
+#include "util/half.h"
 #include "weights/weights.h"
 
 #include <assert.h>
@@ -27,53 +27,6 @@ int gx_dtype_bytes(enum gx_dtype dtype)
     return types[dtype].bytes;
 }
 
-static float from_bits(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static uint32_t to_bits(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static float half_to_float(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31;
-    uint32_t fraction = half & 0x3ff;
-    if (exponent == 0) /* zero and the subnormal ones: fraction * 2^-24, exact in float32 */
-        return from_bits(sign | to_bits((float)fraction * 0x1p-24f));
-    exponent = exponent == 31 ? 255 : exponent + 112;
-    return from_bits(sign | exponent << 23 | fraction << 13);
-}
-
-static uint16_t float_to_half(float value)
-{
-    uint32_t bits = to_bits(value), magnitude = bits & 0x7fffffff;
-    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-    if (magnitude > 0x7f800000) /* not a number: stay one */
-        return sign | 0x7e00;
-    if (magnitude >= 0x47800000) /* 65536 and above */
-        return sign | 0x7c00;
-    if (magnitude < 0x38800000) /* below 2^-14: steps of 2^-24; rintf rounds ties to even */
-        return sign | (uint16_t)rintf(from_bits(magnitude) * 0x1p24f);
-    magnitude -= 112u << 23;
-    magnitude += 0xfff + (magnitude >> 13 & 1); /* may carry into the exponent, up to infinity */
-    return sign | (uint16_t)(magnitude >> 13);
-}
-
-static uint16_t float_to_bfloat(float value)
-{
-    uint32_t bits = to_bits(value);
-    if ((bits & 0x7fffffff) > 0x7f800000)
-        return (uint16_t)(bits >> 16 | 0x40);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 static int64_t float_to_integer(float value)
 {
     if (!(value < 0x1p63f)) /* too large, or not a number */
@@ -98,10 +51,10 @@ void gx_to_float(enum gx_dtype dtype, const void *from, int64_t count, float *to
         memcpy(to, from, (size_t)count * sizeof *to);
         break;
     case GX_F16:
-        EACH(uint16_t, half_to_float(v));
+        EACH(uint16_t, gx_half_to_float(v));
         break;
     case GX_BF16:
-        EACH(uint16_t, from_bits((uint32_t)v << 16));
+        EACH(uint16_t, gx_bfloat_to_float(v));
         break;
     case GX_F64:
         EACH(double, v);
@@ -135,9 +88,9 @@ void gx_from_float(enum gx_dtype dtype, const float *from, int64_t count, void *
         memcpy(to, from, (size_t)count * sizeof *from);
     for (int64_t i = 0; i < count && dtype != GX_F32; i++) {
         if (dtype == GX_F16)
-            half[i] = float_to_half(from[i]);
+            half[i] = gx_float_to_half(from[i]);
         else if (dtype == GX_BF16)
-            half[i] = float_to_bfloat(from[i]);
+            half[i] = gx_float_to_bfloat(from[i]);
         else if (dtype == GX_I64)
             integer[i] = float_to_integer(from[i]);
     }

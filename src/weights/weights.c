@@ -315,21 +315,23 @@ void gx_weights_metadata_at(const struct gx_weights *w, int i, const char **key,
 
 /* ---- reading tensors ---- */
 
+/* As floats, or as they lie in the file (`own`). */
 static int read_contiguous(const struct gx_weights *w, const struct gx_tensor_record *t,
-                           int64_t from, int64_t count, float *to, struct gx_err *err)
+                           int64_t from, int64_t count, bool own, void *to, struct gx_err *err)
 {
     char buffer[32768];
     int width = gx_dtype_bytes(t->info.dtype);
     bool whole = t->has_crc && from == 0 && count == t->info.count;
     uint32_t crc = 0;
-    /* The CRC is taken while the bytes are in the cache; float32 needs no buffer between. */
+    /* The CRC is taken while the bytes are in the cache; what is not converted needs no buffer
+     * between. */
     int64_t most = (int64_t)sizeof buffer / width;
     for (int64_t done = 0; done < count;) {
         int64_t part = count - done < most ? count - done : most;
-        bool direct = t->info.dtype == GX_F32;
+        bool direct = own || t->info.dtype == GX_F32;
         if (direct && !whole)
             part = count - done;
-        void *bytes = direct ? (void *)(to + done) : buffer;
+        void *bytes = direct ? (char *)to + done * width : buffer;
         int result = gx_weights_pread(w, t->offset + (from + done) * width, bytes,
                                       (size_t)(part * width), err);
         if (result)
@@ -337,7 +339,7 @@ static int read_contiguous(const struct gx_weights *w, const struct gx_tensor_re
         if (whole)
             crc = (uint32_t)crc32(crc, bytes, (uInt)(part * width));
         if (!direct)
-            gx_to_float(t->info.dtype, buffer, part, to + done);
+            gx_to_float(t->info.dtype, buffer, part, (float *)to + done);
         done += part;
     }
     if (whole && crc != t->crc)
@@ -348,7 +350,7 @@ static int read_contiguous(const struct gx_weights *w, const struct gx_tensor_re
 /* A view with strides: the bytes that it spans (part of one storage, so part of the file) are read
  * at once, then gathered in row-major order. */
 static int read_strided(const struct gx_weights *w, const struct gx_tensor_record *t, int64_t from,
-                        int64_t count, float *to, struct gx_err *err)
+                        int64_t count, bool own, void *to, struct gx_err *err)
 {
     const struct gx_tensor_info *info = &t->info;
     int64_t last = 0, index[GX_RANK_MAX] = {0}, rest = from;
@@ -367,7 +369,10 @@ static int read_strided(const struct gx_weights *w, const struct gx_tensor_recor
         int64_t at = 0;
         for (int d = 0; d < info->rank; d++)
             at += index[d] * t->stride[d];
-        gx_to_float(info->dtype, bytes + at * width, 1, to + i);
+        if (own)
+            memcpy((char *)to + i * width, bytes + at * width, (size_t)width);
+        else
+            gx_to_float(info->dtype, bytes + at * width, 1, (float *)to + i);
         for (int d = info->rank - 1; d >= 0 && ++index[d] == info->dims[d]; d--)
             index[d] = 0;
     }
@@ -375,8 +380,8 @@ static int read_strided(const struct gx_weights *w, const struct gx_tensor_recor
     return result;
 }
 
-int gx_weights_read_part(struct gx_weights *w, int i, int64_t from, int64_t count, float *to,
-                         struct gx_err *err)
+static int read_part(struct gx_weights *w, int i, int64_t from, int64_t count, bool own, void *to,
+                     struct gx_err *err)
 {
     const struct gx_tensor_record *t = &w->tensor[i];
     if (from < 0 || count < 0 || from > t->info.count || count > t->info.count - from)
@@ -384,10 +389,22 @@ int gx_weights_read_part(struct gx_weights *w, int i, int64_t from, int64_t coun
                        t->info.name, (long long)count, (long long)from);
     if (count == 0)
         return 0;
-    int result = t->contiguous ? read_contiguous(w, t, from, count, to, err)
-                               : read_strided(w, t, from, count, to, err);
+    int result = t->contiguous ? read_contiguous(w, t, from, count, own, to, err)
+                               : read_strided(w, t, from, count, own, to, err);
     return result ? gx_context(err, result, "cannot load '%s': tensor '%s'", w->path, t->info.name)
                   : 0;
+}
+
+int gx_weights_read_part(struct gx_weights *w, int i, int64_t from, int64_t count, float *to,
+                         struct gx_err *err)
+{
+    return read_part(w, i, from, count, false, to, err);
+}
+
+int gx_weights_read_own(struct gx_weights *w, int i, int64_t from, int64_t count, void *to,
+                        struct gx_err *err)
+{
+    return read_part(w, i, from, count, true, to, err);
 }
 
 int gx_weights_read(struct gx_weights *w, int i, float *to, struct gx_err *err)

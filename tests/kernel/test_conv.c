@@ -56,6 +56,15 @@ static bool within(const struct room *r)
     return true;
 }
 
+/* Some weights, and the same numbers in 16 bits. */
+static float *weights(size_t count, enum gx_dtype dtype)
+{
+    float *w = numbers(count, 2);
+    if (dtype != GX_F32)
+        gx_kernels_reference.halve(dtype, w, w, (int64_t)count, 1);
+    return w;
+}
+
 static struct gx_conv_sizes sizes(int n, int h, int w, int i, int o, int k, int stride, int pad)
 {
     struct gx_conv_sizes s = {n, h, w, i, o, k, k, stride, pad, 0, 0};
@@ -140,7 +149,8 @@ static void compare(const struct gx_kernels *k, const struct gx_conv_sizes *s, c
 }
 
 struct operands {
-    const float *x, *w, *g;
+    const float *x, *g;
+    const void *w;
     const struct gx_after *after;
 };
 
@@ -184,21 +194,23 @@ static void check(const struct gx_conv_sizes *s, const int *threads)
     const struct gx_kernels *k, *r = &gx_kernels_reference;
     size_t count[3] = {(size_t)s->n * s->oh * s->ow * s->o, (size_t)s->n * s->h * s->w * s->i,
                        (size_t)s->kh * s->kw * s->i * s->o};
-    float *x = numbers(count[1], 1), *w = numbers(count[2], 2), *g = numbers(count[0], 3);
-    float *row = numbers((size_t)2 * CHANNELS, 4), *want[3];
+    struct gx_conv_sizes typed = *s;
+    typed.dtype = (enum gx_dtype)((s->h + s->o + s->pad) % 3);
+    float *x = numbers(count[1], 1), *w = weights(count[2], typed.dtype);
+    float *g = numbers(count[0], 3), *row = numbers((size_t)2 * CHANNELS, 4), *want[3];
     float *beside = numbers(count[0] + count[1], 6);
     for (; *threads; threads++) {
         int way = (s->h + s->i + *threads) % (WAYS + 1);
         struct gx_after after = after_of(way, row, beside);
-        struct operands a = {x, w, g, way == WAYS ? NULL : &after};
+        struct operands a = {x, g, w, way == WAYS ? NULL : &after};
         for (int p = 0; p < 3; p++)
             want[p] = numbers(count[p], 5);
-        r->conv2d(s, x, w, a.after, want[0], NULL, 1);
-        r->conv2d_dx(s, g, w, a.after, want[1], NULL, 1);
+        r->conv2d(&typed, x, w, a.after, want[0], NULL, 1);
+        r->conv2d_dx(&typed, g, w, a.after, want[1], NULL, 1);
         r->conv2d_dw(s, x, g, want[2], NULL, 1);
         for (int t = 1; (k = gx_kernels_at(t)); t++)
             for (int p = 0; p < 3; p++)
-                check_product(k, s, (enum gx_conv_product)p, &a, *threads, want[p], count[p]);
+                check_product(k, &typed, (enum gx_conv_product)p, &a, *threads, want[p], count[p]);
         for (int p = 0; p < 3; p++)
             free(want[p]);
     }
@@ -287,24 +299,27 @@ static void check_winograd(const struct gx_conv_sizes *s, enum gx_conv_product p
     size_t count[3] = {(size_t)s->n * s->oh * s->ow * s->o, (size_t)s->n * s->h * s->w * s->i,
                        (size_t)s->kh * s->kw * s->i * s->o};
     bool small = (double)s->n * s->h * s->w * s->i * s->o < 4e4; /* enough for the reference's */
-    float *x = numbers(count[1], 1), *w = numbers(count[2], 2), *g = numbers(count[0], 3);
-    float *row = numbers((size_t)2 * CHANNELS, 4), *want = numbers(count[product], 5);
+    struct gx_conv_sizes typed = *s;
+    typed.dtype = (enum gx_dtype)((s->h + s->o + s->pad) % 3);
+    float *x = numbers(count[1], 1), *w = weights(count[2], typed.dtype);
+    float *g = numbers(count[0], 3), *want = numbers(count[product], 5);
+    float *row = numbers((size_t)2 * CHANNELS, 4);
     float *beside = numbers(count[0] + count[1], 6);
     struct gx_after after = after_of((s->h + s->o + s->pad) % WAYS, row, beside);
     const struct gx_after *b = threads == 2 && s->pad ? NULL : &after;
     if (product == GX_CONV_Y)
-        r->conv2d(s, x, w, b, want, NULL, 1);
+        r->conv2d(&typed, x, w, b, want, NULL, 1);
     else if (product == GX_CONV_DX)
-        r->conv2d_dx(s, g, w, b, want, NULL, 1);
+        r->conv2d_dx(&typed, g, w, b, want, NULL, 1);
     else
         r->conv2d_dw(s, x, g, want, NULL, 1);
     for (int t = small ? 0 : 1; (k = gx_kernels_at(t)); t++) {
         struct room got = room_of(count[product] * sizeof *x);
         struct room scratch = room_of(k->winograd_scratch(s, product, threads));
         if (product == GX_CONV_Y)
-            k->winograd_y(s, x, w, b, floats(&got), scratch.start, threads);
+            k->winograd_y(&typed, x, w, b, floats(&got), scratch.start, threads);
         else if (product == GX_CONV_DX)
-            k->winograd_dx(s, g, w, b, floats(&got), scratch.start, threads);
+            k->winograd_dx(&typed, g, w, b, floats(&got), scratch.start, threads);
         else
             k->winograd_dw(s, x, g, floats(&got), scratch.start, threads);
         compare(k, s, names[product], threads, &got, &scratch, want, winograd_limit[product]);
@@ -390,6 +405,35 @@ static void winograd_threads(void **state)
     free(x), free(g);
 }
 
+/* Rounded to the nearest, ties to even: the same bits from every tier; large numbers, tiny ones and
+ * those that are none too. */
+static void halving(void **state)
+{
+    (void)state;
+    enum { COUNT = 1003 };
+    const struct gx_kernels *k;
+    float *x = numbers(COUNT, 1);
+    uint16_t want[COUNT], got[COUNT + 1];
+    const float odd[] = {
+        0,      -0.0F, 1,      65504,    65519,        65520,        7e4F,        -1e30F,     6e-5F,
+        -6e-8F, 2e-8F, 1e-40F, INFINITY, 1 + 0x1p-11F, 1 + 0x3p-11F, 1 + 0x1p-8F, 1 + 0x3p-8F};
+    memcpy(x + 500, odd, sizeof odd);
+    for (enum gx_dtype dtype = GX_F16; dtype <= GX_BF16; dtype++) {
+        gx_kernels_reference.halve(dtype, x, want, COUNT, 1);
+        if (dtype == GX_F16) /* 1.0 in half precision; ties */
+            assert_true(want[502] == 0x3c00 && want[513] == 0x3c00 && want[514] == 0x3c02);
+        else
+            assert_true(want[502] == 0x3f80 && want[515] == 0x3f80 && want[516] == 0x3f82);
+        for (int t = 1; (k = gx_kernels_at(t)); t++) {
+            got[COUNT] = 7;
+            k->halve(dtype, x, got, COUNT, 1 + t);
+            assert_memory_equal(got, want, sizeof want);
+            assert_int_equal(got[COUNT], 7);
+        }
+    }
+    free(x);
+}
+
 /* The method must not depend on the picture's size, and Winograd only where it is possible. */
 static void methods(void **state)
 {
@@ -422,6 +466,7 @@ int main(void)
         cmocka_unit_test(chosen_shapes),    cmocka_unit_test(steady),
         cmocka_unit_test(winograd),         cmocka_unit_test(winograd_steps),
         cmocka_unit_test(winograd_threads), cmocka_unit_test(methods),
+        cmocka_unit_test(halving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@ wrong=$(find src include -name '*.[ch]' -exec awk '
             rank[pair[1]] = pair[2]
         }
         # public headers, by the folder that implements them
-        split("error:util image:image weights:weights graph:graph params:graph plan:plan " \
+        split("error:util dtype:util image:image weights:weights graph:graph params:graph plan:plan " \
               "network:net loss:loss model:model", pairs, " ")
         for (i in pairs) {
             split(pairs[i], pair, ":")

@@ -2,6 +2,8 @@
  * double. Threads are not used. */
 #include "kernel/reference/reference.h"
 
+#include "util/half.h"
+
 /* The element of an NHWC picture, or 0 outside of it. */
 static float at(const float *x, int h, int w, int c, int n, int y, int col, int channel)
 {
@@ -24,7 +26,24 @@ float gx_ref_after(const struct gx_after *a, double sum, int64_t pixel, int chan
     return r->x ? v + r->x[pixel * (r->step ? r->step : channels) + channel] : v;
 }
 
-void gx_ref_conv2d(const struct gx_conv_sizes *s, const float *x, const float *w,
+float gx_ref_weight(const struct gx_conv_sizes *s, const void *w, int ky, int kx, int i, int o)
+{
+    size_t at = (((size_t)ky * s->kw + kx) * s->i + i) * s->o + o;
+    if (s->dtype == GX_F32)
+        return ((const float *)w)[at];
+    uint16_t half = ((const uint16_t *)w)[at];
+    return s->dtype == GX_F16 ? gx_half_to_float(half) : gx_bfloat_to_float(half);
+}
+
+void gx_ref_halve(enum gx_dtype dtype, const float *from, void *to, int64_t count, int threads)
+{
+    uint16_t *half = to;
+    (void)threads;
+    for (int64_t j = 0; j < count; j++)
+        half[j] = dtype == GX_F16 ? gx_float_to_half(from[j]) : gx_float_to_bfloat(from[j]);
+}
+
+void gx_ref_conv2d(const struct gx_conv_sizes *s, const float *x, const void *w,
                    const struct gx_after *after, float *y, void *scratch, int threads)
 {
     (void)scratch, (void)threads;
@@ -40,13 +59,13 @@ void gx_ref_conv2d(const struct gx_conv_sizes *s, const float *x, const float *w
                                 sum += (double)at(x, s->h, s->w, s->i, n,
                                                   row * s->stride + ky - s->pad,
                                                   col * s->stride + kx - s->pad, i) *
-                                       w[(((size_t)ky * s->kw + kx) * s->i + i) * s->o + o];
+                                       gx_ref_weight(s, w, ky, kx, i, o);
                     *y++ = gx_ref_after(after, sum, pixel, o, s->o);
                 }
 }
 
 /* One element of dx: the taps whose stride lands on (row, col). */
-static double dx_element(const struct gx_conv_sizes *s, const float *g, const float *w, int n,
+static double dx_element(const struct gx_conv_sizes *s, const float *g, const void *w, int n,
                          int row, int col, int i)
 {
     double sum = 0;
@@ -57,12 +76,12 @@ static double dx_element(const struct gx_conv_sizes *s, const float *g, const fl
                 continue;
             for (int o = 0; o < s->o; o++)
                 sum += (double)at(g, s->oh, s->ow, s->o, n, y / s->stride, x / s->stride, o) *
-                       w[(((size_t)ky * s->kw + kx) * s->i + i) * s->o + o];
+                       gx_ref_weight(s, w, ky, kx, i, o);
         }
     return sum;
 }
 
-void gx_ref_conv2d_dx(const struct gx_conv_sizes *s, const float *g, const float *w,
+void gx_ref_conv2d_dx(const struct gx_conv_sizes *s, const float *g, const void *w,
                       const struct gx_after *after, float *dx, void *scratch, int threads)
 {
     (void)scratch, (void)threads;

@@ -58,9 +58,9 @@ static void read_tile(const float *x, int h, int w, int c, int row, int col, int
     }
 }
 
-/* G w G' of a phase, or of its taps in reverse order. */
-static void read_taps(const struct gx_conv_sizes *s, const float *w, int phase, bool reverse,
-                      double *u)
+/* G w G' of a phase of a pair of channels, or of its taps in reverse order. */
+static void read_taps(const struct gx_conv_sizes *s, const void *w, int i, int o, int phase,
+                      bool reverse, double *u)
 {
     int r = s->kh / s->stride;
     double g[24], tap[16];
@@ -68,13 +68,13 @@ static void read_taps(const struct gx_conv_sizes *s, const float *w, int phase, 
         int from = reverse ? r * r - 1 - t : t;
         int ky = from / r * s->stride + phase / s->stride;
         int kx = from % r * s->stride + phase % s->stride;
-        tap[t] = w[((size_t)ky * s->kw + kx) * s->i * s->o];
+        tap[t] = gx_ref_weight(s, w, ky, kx, i, o);
     }
     powers(r, true, false, g);
     sandwich(6, r, g, tap, u);
 }
 
-void gx_ref_winograd_y(const struct gx_conv_sizes *s, const float *x, const float *w,
+void gx_ref_winograd_y(const struct gx_conv_sizes *s, const float *x, const void *w,
                        const struct gx_after *after, float *y, void *scratch, int threads)
 {
     (void)scratch, (void)threads;
@@ -94,7 +94,7 @@ void gx_ref_winograd_y(const struct gx_conv_sizes *s, const float *x, const floa
                 read_tile(x + i, s->h, s->w, x_step, row * s->stride + phase / s->stride - s->pad,
                           col * s->stride + phase % s->stride - s->pad, s->stride, 6, d);
                 sandwich(6, 6, &B[0][0], d, v);
-                read_taps(s, w + (size_t)i * s->o + o, phase, false, u);
+                read_taps(s, w, i, o, phase, false, u);
                 for (int t = 0; t < 36; t++)
                     sum[t] += u[t] * v[t];
             }
@@ -108,7 +108,7 @@ void gx_ref_winograd_y(const struct gx_conv_sizes *s, const float *x, const floa
 }
 
 /* Pixel stride e + phase - pad of dx comes from g at e - r + 1 .. e. */
-void gx_ref_winograd_dx(const struct gx_conv_sizes *s, const float *g, const float *w,
+void gx_ref_winograd_dx(const struct gx_conv_sizes *s, const float *g, const void *w,
                         const struct gx_after *after, float *dx, void *scratch, int threads)
 {
     (void)scratch, (void)threads;
@@ -127,7 +127,7 @@ void gx_ref_winograd_dx(const struct gx_conv_sizes *s, const float *g, const flo
             for (int o = 0; o < s->o; o++) {
                 read_tile(g + o, s->oh, s->ow, s->o, row - r + 1, col - r + 1, 1, 6, d);
                 sandwich(6, 6, &B[0][0], d, v);
-                read_taps(s, w + (size_t)i * s->o + o, phase, true, u);
+                read_taps(s, w, i, o, phase, true, u);
                 for (int t = 0; t < 36; t++)
                     sum[t] += u[t] * v[t];
             }

@@ -10,6 +10,7 @@
  * Threads share out positions, columns or both, whichever copies less: never a sum. So a result
  * does not depend on their number. Scratch is one block and one slab a thread. */
 #include "kernel/simd/after.h"
+#include "kernel/simd/half.h"
 #include "kernel/simd/narrow.h"
 
 enum {
@@ -81,17 +82,18 @@ static void product(const struct gx_windows *windows, const struct gx_target *to
 }
 
 struct plain {
-    const float *w;
+    struct gx_weight w;
     int o;
 };
 
 static void pack_plain(const void *matrix, int k, int depth, int n, int cols, float *slab)
 {
     const struct plain *p = matrix;
-    GX_TIERED(pack)(p->w + (int64_t)k * p->o + n, p->o, depth, cols, slab);
+    GX_TIERED(pack_weights)
+    (gx_weight_at(p->w, (int64_t)k * p->o + n), p->o, depth, cols, slab);
 }
 
-void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const float *w,
+void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const void *w,
                        const struct gx_after *after, float *y, void *scratch, int threads)
 {
     if (GX_TIERED(narrow_is)(s, GX_CONV_Y)) {
@@ -101,7 +103,7 @@ void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const floa
     struct gx_windows windows = {x,         s->h,    s->w,    s->i,  s->kh, s->kw,
                                  s->stride, -s->pad, -s->pad, s->oh, s->ow};
     struct gx_target to = {y, (int64_t)s->oh * s->ow * s->o, (int64_t)s->ow * s->o, s->o, y, s->o};
-    struct plain matrix = {w, s->o};
+    struct plain matrix = {{w, s->dtype}, s->o};
     int64_t m = (int64_t)s->n * s->oh * s->ow;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++)
@@ -114,7 +116,7 @@ void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const floa
 /* The taps of one class: kernel rows ky, ky - stride, ... and the same of columns, so that the rows
  * of g that they meet ascend. */
 struct taps {
-    const float *w;
+    struct gx_weight w;
     int kw, i, o, stride, ky, kx, across;
 };
 
@@ -125,8 +127,9 @@ static void pack_taps(const void *matrix, int k, int depth, int n, int cols, flo
         int tap = (k + done) / t->o, skip = (k + done) % t->o;
         int part = gx_least(t->o - skip, depth - done);
         int ky = t->ky - tap / t->across * t->stride, kx = t->kx - tap % t->across * t->stride;
-        const float *from = t->w + ((int64_t)(ky * t->kw + kx) * t->i + n) * t->o + skip;
-        GX_TIERED(pack_transposed)(from, t->o, done, part, depth, cols, slab);
+        struct gx_weight from =
+            gx_weight_at(t->w, ((int64_t)(ky * t->kw + kx) * t->i + n) * t->o + skip);
+        GX_TIERED(pack_weights_transposed)(from, t->o, done, part, depth, cols, slab);
         done += part;
     }
 }
@@ -148,7 +151,7 @@ static struct line line_of(int remainder, int size, int k, int stride, int pad)
     return l;
 }
 
-static void dx_class(const struct gx_conv_sizes *s, int ry, int rx, const float *g, const float *w,
+static void dx_class(const struct gx_conv_sizes *s, int ry, int rx, const float *g, const void *w,
                      const struct gx_after *after, float *dx, int id, int threads,
                      struct gx_work work)
 {
@@ -162,14 +165,14 @@ static void dx_class(const struct gx_conv_sizes *s, int ry, int rx, const float 
                            (int64_t)s->stride * s->i,
                            dx,
                            s->i};
-    struct taps matrix = {w, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps};
+    struct taps matrix = {{w, s->dtype}, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps};
     int64_t m = (int64_t)s->n * y.count * x.count;
     if (m)
         product(&windows, &to, GX_TIERED(split)(m, s->i, id, threads), pack_taps, &matrix, after,
                 work);
 }
 
-void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
+void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
                           const struct gx_after *after, float *dx, void *scratch, int threads)
 {
     if (GX_TIERED(narrow_is)(s, GX_CONV_DX)) {

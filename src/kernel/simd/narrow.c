@@ -2,6 +2,7 @@
 #include "kernel/simd/narrow.h"
 
 #include "kernel/simd/after.h"
+#include "kernel/simd/half.h"
 
 enum { DW_DEPTH = GX_DEPTH / 2 };
 
@@ -18,7 +19,8 @@ bool GX_TIERED(narrow_is)(const struct gx_conv_sizes *s, enum gx_conv_product pr
 /* A convolution as source pixels (n,h,width,c) that each add a (kh,kw,out) patch to y
  * (n,yh,yw,out): pixel (row, col) from row step - top, col step - left on. */
 struct spread {
-    const float *x, *w;
+    const float *x;
+    struct gx_weight w;
     const struct gx_after *after;
     float *y;
     int h, width, c, yh, yw, out, kh, kw, step, top, left;
@@ -30,8 +32,9 @@ static void pack_kernel(const struct spread *s, int k, int depth, int ky, int co
 {
     int last = s->kh * s->kw - 1 - ky * s->kw;
     if (!s->mirrored) {
-        GX_TIERED(pack_transposed)
-        (s->w + (int64_t)ky * s->kw * s->out * s->c + k, s->c, 0, depth, depth, columns, slab);
+        GX_TIERED(pack_weights_transposed)
+        (gx_weight_at(s->w, (int64_t)ky * s->kw * s->out * s->c + k), s->c, 0, depth, depth,
+         columns, slab);
         return;
     }
     for (int n = 0; n < columns;) {
@@ -39,9 +42,10 @@ static void pack_kernel(const struct spread *s, int k, int depth, int ky, int co
         for (int j = 0; j < width; j++) {
             bool real = n + j < columns;
             int tap = real ? last - (n + j) / s->out : 0;
-            const float *from = s->w + ((int64_t)tap * s->c + k) * s->out + (n + j) % s->out;
+            struct gx_weight from =
+                gx_weight_at(s->w, ((int64_t)tap * s->c + k) * s->out + (n + j) % s->out);
             for (int q = 0; q < depth; q++)
-                slab[(int64_t)q * width + j] = real ? from[(int64_t)q * s->out] : 0;
+                slab[(int64_t)q * width + j] = real ? gx_weight_one(from, (int64_t)q * s->out) : 0;
         }
         n += width;
         slab += (int64_t)depth * width;
@@ -125,11 +129,11 @@ static void run(const struct spread *s, int n, void *scratch, int threads)
     }
 }
 
-void GX_TIERED(narrow_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
+void GX_TIERED(narrow_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
                           const struct gx_after *after, float *dx, void *scratch, int threads)
 {
     struct spread spread = {.x = g,
-                            .w = w,
+                            .w = {w, s->dtype},
                             .after = after,
                             .y = dx,
                             .h = s->oh,
@@ -146,11 +150,11 @@ void GX_TIERED(narrow_dx)(const struct gx_conv_sizes *s, const float *g, const f
     run(&spread, s->n, scratch, threads);
 }
 
-void GX_TIERED(narrow_y)(const struct gx_conv_sizes *s, const float *x, const float *w,
+void GX_TIERED(narrow_y)(const struct gx_conv_sizes *s, const float *x, const void *w,
                          const struct gx_after *after, float *y, void *scratch, int threads)
 {
     struct spread spread = {.x = x,
-                            .w = w,
+                            .w = {w, s->dtype},
                             .after = after,
                             .y = y,
                             .h = s->h,

@@ -10,6 +10,7 @@
 #include "kernel/simd/winograd.h"
 
 #include "kernel/simd/after.h"
+#include "kernel/simd/half.h"
 
 enum {
     CHUNK = 128, /* input channels whose weights are transformed at once; GX_DEPTH is a multiple */
@@ -23,7 +24,7 @@ enum {
 struct job {
     struct gx_winograd form;
     struct gx_tiles tiles;
-    const float *w;
+    struct gx_weight w;
     const struct gx_after *after;
     float *y;
     int y_step;    /* floats from a pixel of y to the next */
@@ -177,23 +178,27 @@ struct taps {
     int64_t row;
 };
 
-/* The taps of inputs k .. k + inputs and outputs n .. n + width of a phase of the kernel: in place,
- * or for dx, which reads them turned and with inputs along rows, transposed into `copy`. */
+/* The taps of inputs k .. k + inputs and outputs n .. n + width of a phase of the kernel: in place
+ * or widened into `copy`; or for dx, which reads them turned and with inputs along rows, transposed
+ * into it. */
 static struct taps taps_of(const struct job *j, int phase, int k, int inputs, int n, int width,
                            float *copy)
 {
     int r = j->form.r, step = j->form.stride, padded = width > GX_LANES ? GX_COLS : GX_LANES;
     int p = j->rotated ? phase : k / j->in, c = j->rotated ? k : k % j->in;
-    struct taps taps = {.row = j->rotated ? padded : j->wo};
+    bool in_place = !j->rotated && j->w.dtype == GX_F32;
+    struct taps taps = {.row = in_place ? j->wo : padded};
     for (int t = 0; t < r * r; t++) {
         int a = j->rotated ? r - 1 - t / r : t / r, b = j->rotated ? r - 1 - t % r : t % r;
-        int ky = a * step + p / step, kx = b * step + p % step;
-        const float *w = j->w + (int64_t)(ky * j->k + kx) * j->wi * j->wo;
+        int64_t at = (int64_t)((a * step + p / step) * j->k + b * step + p % step) * j->wi * j->wo;
+        at += j->rotated ? (int64_t)n * j->wo + c : (int64_t)c * j->wo + n;
+        struct gx_weight w = gx_weight_at(j->w, at);
         float *to = copy + (int64_t)t * GROUP * GX_COLS;
-        taps.tap[t] = j->rotated ? to : w + (int64_t)c * j->wo + n;
+        taps.tap[t] = in_place ? w.at : to;
         if (j->rotated)
-            GX_TIERED(pack_transposed)
-        (w + (int64_t)n * j->wo + c, j->wo, 0, inputs, inputs, width, to);
+            GX_TIERED(pack_weights_transposed)(w, j->wo, 0, inputs, inputs, width, to);
+        for (int m = 0; m < inputs && !j->rotated && !in_place; m++)
+            GX_TIERED(widen)(gx_weight_at(w, (int64_t)m * j->wo), width, to + m * padded);
     }
     return taps;
 }
@@ -368,19 +373,19 @@ static void run(const struct job *j, void *scratch, int threads)
     }
 }
 
-void GX_TIERED(winograd_y)(const struct gx_conv_sizes *s, const float *x, const float *w,
+void GX_TIERED(winograd_y)(const struct gx_conv_sizes *s, const float *x, const void *w,
                            const struct gx_after *after, float *y, void *scratch, int threads)
 {
     struct job j = job_of(s, true);
-    j.tiles.x = x, j.w = w, j.after = after, j.y = y;
+    j.tiles.x = x, j.w = (struct gx_weight){w, s->dtype}, j.after = after, j.y = y;
     run(&j, scratch, threads);
 }
 
-void GX_TIERED(winograd_dx)(const struct gx_conv_sizes *s, const float *g, const float *w,
+void GX_TIERED(winograd_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
                             const struct gx_after *after, float *dx, void *scratch, int threads)
 {
     struct job j = job_of(s, false);
-    j.tiles.x = g, j.w = w, j.after = after, j.y = dx;
+    j.tiles.x = g, j.w = (struct gx_weight){w, s->dtype}, j.after = after, j.y = dx;
     run(&j, scratch, threads);
 }
 
