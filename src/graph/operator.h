@@ -17,6 +17,8 @@ struct gx_call {
     int threads;
     const float *x[GX_INPUTS_MAX];
     float *y;
+    /* Floats from a pixel to the next; 0: as many as channels. Others only where .steps agrees. */
+    int x_step[GX_INPUTS_MAX], y_step;
     void *scratch;       /* what .scratch asked for, 64-byte aligned; NULL if nothing */
     uint64_t seed, step; /* random operators are keyed by (seed, step, the draw's own number) */
 };
@@ -44,6 +46,9 @@ struct gx_op {
     struct gx_node *(*expand)(struct gx_graph *g, struct gx_node *y);
     size_t (*scratch)(const struct gx_node *y, const struct gx_kernels *kernels, int threads);
     void (*forward)(const struct gx_call *call);
+    /* Whether an input (-1: the result) may be some channels of a wider picture, so that its pixels
+     * lie farther apart. NULL: none. */
+    bool (*steps)(const struct gx_node *y, const struct gx_kernels *kernels, int input);
     double (*flops)(const struct gx_node *y); /* NULL: counts as moving memory only */
 };
 

@@ -36,23 +36,22 @@ struct gx_beside {
 };
 
 /* What becomes of the sums of conv2d, conv2d_dx and their likes on the way to memory, of c channels:
- *   v = sum + bias;  where gated: v = (gate or v) > 0 ? v : slope v;  result = scale v + residual.
+ *   v = sum + bias;  where gated: v = (gate or v) > 0 ? v : slope v;  for each sum: v = scale v + with.
  * A gate apart is that of a gradient: the activation's own result. NULL instead of all: the sum. */
+enum { GX_SUMS = 2 };
+
 struct gx_after {
     const float *bias; /* (c) or NULL */
     bool gated;
     float slope;         /* of all channels, */
     const float *slopes; /* (c), or of each; NULL */
     struct gx_beside gate;
-    float scale;
-    struct gx_beside residual;
+    int sums;
+    struct {
+        float scale;
+        struct gx_beside with;
+    } sum[GX_SUMS];
 };
-
-/* With a bias alone. */
-static inline struct gx_after gx_after_bias(const float *bias)
-{
-    return (struct gx_after){.bias = bias, .scale = 1};
-}
 
 enum gx_conv_product { GX_CONV_Y, GX_CONV_DX, GX_CONV_DW };
 

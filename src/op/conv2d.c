@@ -16,9 +16,8 @@ struct conv2d {
 
 struct conv2d_then {
     struct conv2d conv;
-    bool bias, slopes, gate, residual; /* which of them are inputs, in this order behind the two */
-    bool gated;
-    float slope, scale;
+    bool bias;
+    struct gx_then then;
 };
 
 static int out_size(int in, int k, int stride, int pad)
@@ -118,20 +117,11 @@ static size_t scratch(const struct gx_node *y, const struct gx_kernels *k, int t
 static struct gx_after after_of(const struct gx_call *call)
 {
     const struct gx_node *y = call->node;
-    const float *const *x = call->x + 2;
     if (y->op == &gx_op_conv2d || y->op == &gx_op_conv2d_dx)
-        return gx_after_bias(y->inputs == 3 ? *x : NULL);
+        return (struct gx_after){.bias = y->inputs == 3 ? call->x[2] : NULL};
     const struct conv2d_then *t = y->attr;
-    struct gx_after after = gx_after_bias(t->bias ? *x++ : NULL);
-    after.gated = t->gated;
-    after.slope = t->slope;
-    if (t->slopes && gx_count(y->in[x - call->x]->shape) == 1)
-        after.slope = **x++;
-    else if (t->slopes)
-        after.slopes = *x++;
-    after.gate.x = t->gate ? *x++ : NULL;
-    after.scale = t->scale;
-    after.residual.x = t->residual ? *x++ : NULL;
+    struct gx_after after = gx_then_after(&t->then, call, t->bias ? 3 : 2);
+    after.bias = t->bias ? call->x[2] : NULL;
     return after;
 }
 
@@ -147,12 +137,23 @@ static void forward(const struct gx_call *call)
         return;
     }
     const struct gx_after after = after_of(call);
+    w.sizes.x_step = call->x_step[0];
+    w.sizes.y_step = call->y_step;
     if (w.product == GX_CONV_Y)
         (winograd ? k->winograd_y : k->conv2d)(&w.sizes, a, b, &after, call->y, call->scratch,
                                                call->threads);
     else
         (winograd ? k->winograd_dx : k->conv2d_dx)(&w.sizes, a, b, &after, call->y, call->scratch,
                                                    call->threads);
+}
+
+/* Pictures beside the result may lie anywhere, the others where Winograd's method makes y. */
+static bool steps(const struct gx_node *y, const struct gx_kernels *k, int input)
+{
+    struct work w = work_of(y);
+    if (input >= 2)
+        return gx_shape_equal(y->in[input]->shape, y->shape);
+    return input < 1 && w.product == GX_CONV_Y && by_winograd(&w, k);
 }
 
 /* Counted as the direct method's, so that figures compare. */
@@ -212,6 +213,7 @@ const struct gx_op gx_op_conv2d = {
     .scratch = scratch,
     .forward = forward,
     .flops = flops,
+    .steps = steps,
 };
 
 static struct gx_node *add_conv(struct gx_graph *g, struct gx_node *x, struct gx_node *w,
@@ -343,6 +345,7 @@ const struct gx_op gx_op_conv2d_then = {
     .scratch = scratch,
     .forward = forward,
     .flops = flops,
+    .steps = steps,
 };
 
 const struct gx_op gx_op_conv2d_dx_then = {
@@ -353,26 +356,15 @@ const struct gx_op gx_op_conv2d_dx_then = {
     .scratch = scratch,
     .forward = forward,
     .flops = flops,
+    .steps = steps,
 };
 
 bool gx_conv2d_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *conv,
                       const struct gx_then *then)
 {
-    struct conv2d_then a = {.conv = *(const struct conv2d *)conv->attr,
-                            .bias = conv->inputs == 3,
-                            .slopes = then->slopes,
-                            .gate = then->gate,
-                            .residual = then->residual,
-                            .gated = then->gated,
-                            .slope = then->slope,
-                            .scale = then->scale};
-    struct gx_node *const more[] = {a.bias ? conv->in[2] : NULL, then->slopes, then->gate,
-                                    then->residual};
-    struct gx_node *in[GX_INPUTS_MAX + 1] = {conv->in[0], conv->in[1]};
-    int inputs = 2;
-    for (int i = 0; i < 4; i++)
-        if (more[i] && inputs++ < GX_INPUTS_MAX)
-            in[inputs - 1] = more[i];
+    struct conv2d_then a = {*(const struct conv2d *)conv->attr, conv->inputs == 3, *then};
+    struct gx_node *in[GX_INPUTS_MAX] = {conv->in[0], conv->in[1], conv->in[2]};
+    int inputs = gx_then_inputs(then, in, conv->inputs);
     if (inputs > GX_INPUTS_MAX)
         return false;
     bool forwards = conv->op == &gx_op_conv2d;

@@ -25,13 +25,25 @@ struct gx_node *gx_mul_below(struct gx_graph *g, struct gx_node *x, struct gx_no
 bool gx_unary_is(const struct gx_node *node, enum gx_unary_kind kind, float *a, float *b);
 bool gx_binary_is(const struct gx_node *node, enum gx_binary_kind kind, float *a);
 
-/* What a convolution does with its sums besides adding a bias: struct gx_after as nodes. slopes
- * (1,1,1,c) or one for all; gate and residual have the result's shape. */
+/* What an operator goes on to do with its result before it writes it: struct gx_after as nodes.
+ * slopes (1,1,1,c) or one for all; the others have the result's shape. */
 struct gx_then {
     bool gated;
-    float slope, scale;
-    struct gx_node *slopes, *gate, *residual; /* NULL: none */
+    float slope;
+    struct gx_node *slopes, *gate; /* NULL: none */
+    int sums;
+    struct {
+        float scale;
+        struct gx_node *with; /* NULL: a factor alone */
+    } sum[GX_SUMS];
 };
+
+/* Adds the nodes to an operator's inputs, which are `inputs`, as far as there is room; gives how
+ * many it would have. */
+int gx_then_inputs(const struct gx_then *then, struct gx_node **in, int inputs);
+/* The same of a call whose inputs from `first` on are those nodes. (The operator's settings hold a
+ * copy of `then`, in which only counts whether there is a node.) */
+struct gx_after gx_then_after(const struct gx_then *then, const struct gx_call *call, int first);
 
 /* Makes `node` the convolution `conv` (a conv2d or conv2d_dx) that goes on as told, under its
  * readers' eyes; false where that takes too many inputs. Such a node has no gradient: only a plan

@@ -43,11 +43,27 @@ static bool beside(const struct gx_node *value, const struct gx_node *x)
            (value->id < x->id || value->op->flags & GX_OP_LEAF);
 }
 
+/* Goes on with v scale + with, the two at once where only a factor came before. */
+static bool add_sum(struct gx_then *then, float scale, struct gx_node *with)
+{
+    int last = then->sums - 1;
+    if (last >= 0 && !then->sum[last].with) {
+        then->sum[last].scale *= scale;
+        then->sum[last].with = with;
+        return true;
+    }
+    if (then->sums == GX_SUMS)
+        return false;
+    then->sum[then->sums].scale = scale;
+    then->sum[then->sums++].with = with;
+    return true;
+}
+
 /* Whether `next` can be done to x, which begins at `start`; adds it to what was done before. */
 static bool goes_on(const struct gx_node *start, const struct gx_node *x,
                     const struct gx_node *next, struct gx_then *then)
 {
-    bool fresh = !then->gated && then->scale == 1 && !then->residual;
+    bool fresh = !then->gated && !then->sums;
     float a, b;
     if (fresh && gx_unary_is(next, GX_LEAKY_RELU, &then->slope, &b)) {
         then->gated = true;
@@ -64,11 +80,10 @@ static bool goes_on(const struct gx_node *start, const struct gx_node *x,
         then->gated = true;
         then->gate = next->in[1];
         then->slopes = next->in[2];
-    } else if (!then->residual && gx_unary_is(next, GX_AFFINE, &a, &b) && b == 0) {
-        then->scale *= a;
-    } else if (!then->residual && gx_binary_is(next, GX_ADD, &a) &&
-               beside(next->in[next->in[0] == x], start)) {
-        then->residual = next->in[next->in[0] == x];
+    } else if (gx_unary_is(next, GX_AFFINE, &a, &b) && b == 0) {
+        return add_sum(then, a, NULL);
+    } else if (gx_binary_is(next, GX_ADD, &a) && beside(next->in[next->in[0] == x], start)) {
+        return add_sum(then, 1, next->in[next->in[0] == x]);
     } else {
         return false;
     }
@@ -89,7 +104,7 @@ static bool state_moves(const struct fusion *f, const struct gx_node *from,
 static void fuse_from(struct fusion *f, struct gx_node *start)
 {
     struct gx_node *end = start, *next;
-    struct gx_then then = {.scale = 1};
+    struct gx_then then = {0};
     while ((next = sole_reader(f, end)) && !state_moves(f, end, next) &&
            goes_on(start, end, next, &then))
         end = next;

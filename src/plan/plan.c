@@ -5,6 +5,7 @@
 #include "plan/order.h"
 #include "plan/recompute.h"
 #include "plan/storage.h"
+#include "plan/wide.h"
 #include "util/arena.h"
 #include "util/clock.h"
 
@@ -273,22 +274,44 @@ float *gx_plan_value(const struct gx_plan *plan, const struct gx_node *node)
     int b = place->buffer;
     if (b < 0) /* a view of a parameter */
         return node->op->flags & GX_OP_VIEW ? gx_plan_value(plan, node->in[0]) : NULL;
-    return (float *)(plan->arena + plan->storage.buffer[b].offset);
+    int channel;
+    gx_wide_whole(&plan->storage, node, &channel);
+    return (float *)(plan->arena + plan->storage.buffer[b].offset) + channel;
+}
+
+/* Floats from a pixel of a value to the next; 0: as many as it has channels. */
+static int step_of(const struct gx_plan *plan, const struct gx_node *node)
+{
+    int channel;
+    const struct gx_node *whole = gx_wide_whole(&plan->storage, node, &channel);
+    return whole == node ? 0 : whole->shape.c;
+}
+
+/* A view, or a concatenation whose parts were written into it. */
+static bool nothing_to_do(const struct gx_plan *plan, const struct gx_node *node)
+{
+    const struct gx_place *place = plan->storage.place;
+    return node->op->flags & GX_OP_VIEW ||
+           (node->op == &gx_op_concat && place[node->in[0]->id].into == node &&
+            place[node->in[1]->id].into == node);
 }
 
 static void run_step(struct gx_plan *plan, int i, uint64_t seed, uint64_t step)
 {
     const struct gx_node *node = plan->program.node[i];
-    if (node->op->flags & GX_OP_VIEW)
+    if (nothing_to_do(plan, node))
         return;
     struct gx_call call = {.node = node,
                            .kernels = plan->settings.kernels,
                            .threads = plan->settings.threads,
                            .seed = seed,
                            .step = step,
-                           .y = gx_plan_value(plan, node)};
-    for (int j = 0; j < node->inputs; j++)
+                           .y = gx_plan_value(plan, node),
+                           .y_step = step_of(plan, node)};
+    for (int j = 0; j < node->inputs; j++) {
         call.x[j] = gx_plan_value(plan, node->in[j]);
+        call.x_step[j] = step_of(plan, node->in[j]);
+    }
     int scratch = plan->storage.place[node->id].scratch;
     if (scratch >= 0)
         call.scratch = plan->arena + plan->storage.buffer[scratch].offset;

@@ -1,5 +1,6 @@
 #include "plan/storage.h"
 
+#include "plan/wide.h"
 #include "util/arena.h"
 
 #include <stdlib.h>
@@ -123,7 +124,7 @@ static int buffer_to_overwrite(const struct gx_storage *s, const struct gx_node 
         if (!(node->op->flags & (j ? GX_OP_INPLACE_1 : GX_OP_INPLACE_0)))
             continue;
         int b = s->place[node->in[j]->id].buffer;
-        bool free_here = b >= 0 && s->buffer[b].last == step &&
+        bool free_here = b >= 0 && !s->place[node->in[j]->id].into && s->buffer[b].last == step &&
                          gx_count(node->in[j]->shape) == gx_count(node->shape);
         for (int k = 0; k < node->inputs && free_here; k++)
             free_here = k == j || s->place[node->in[k]->id].buffer != b;
@@ -133,11 +134,26 @@ static int buffer_to_overwrite(const struct gx_storage *s, const struct gx_node 
     return -1;
 }
 
+/* A concatenation's memory is there from its first part on. */
+static void assign_wide(struct gx_storage *s, const struct gx_node *node, int step, int last)
+{
+    int channel;
+    struct gx_place *whole = &s->place[gx_wide_whole(s, node, &channel)->id];
+    if (whole->buffer < 0)
+        whole->buffer =
+            new_buffer(s, gx_count(gx_wide_whole(s, node, &channel)->shape) * 4, step, last);
+    s->place[node->id].buffer = whole->buffer;
+    if (s->buffer[whole->buffer].last < last)
+        s->buffer[whole->buffer].last = last;
+}
+
 static void assign_buffer(struct gx_storage *s, const struct gx_node *node, int step)
 {
     struct gx_place *mine = &s->place[node->id];
     int last = mine->last < step ? step : mine->last;
-    if (node->op->flags & GX_OP_VIEW) {
+    if (mine->into || mine->buffer >= 0) {
+        assign_wide(s, node, step, last);
+    } else if (node->op->flags & GX_OP_VIEW) {
         mine->buffer = s->place[node->in[0]->id].buffer;
     } else if (!mine->grad) {
         int over = mine->once ? -1 : buffer_to_overwrite(s, node, step);
@@ -176,6 +192,8 @@ void gx_storage_assign(struct gx_storage *s, const struct gx_program *program)
     find_steps(s, program);
     mark_once(s, program);
     find_last_uses(s, program);
+    if (s->settings.inference && !s->settings.as_written)
+        gx_wide_find(s, program);
     place_gradients(s, program);
     for (int id = 0; id < gx_graph_nodes(s->graph); id++) {
         const struct gx_node *node = gx_graph_node(s->graph, id);

@@ -1,7 +1,7 @@
 /* Storage: which buffer each value of a program lies in, and from when to when.
  *
- * Several nodes may share one buffer: a view is its input under another shape, and an operator that
- * may write over its input does so when nothing reads that input afterwards. A buffer lives from
+ * Several nodes may share one buffer: a view is its input under another shape, parts of a
+ * concatenation lie in that (wide.h), and an operator that may write over its input does so when nothing reads that input afterwards. A buffer lives from
  * the step that first writes it to the last step that reads any of its nodes.
  *
  * A parameter's gradient is born in the parameter's grad memory; where it is a sum of parts (a
@@ -14,13 +14,15 @@
 
 enum { GX_NOT_RUN = -1 };
 
-struct gx_place {          /* of a node, by its id */
-    int step;              /* in the program; GX_NOT_RUN: dropped, or a leaf */
-    int last;              /* the last step that reads this node or a view of it; keeps: past all */
-    int buffer;            /* whose buffer it lies in; -1: in a parameter or its gradient */
-    int scratch;           /* its scratch buffer; -1: none */
-    struct gx_param *grad; /* the gradient that it is, or becomes a part of; NULL: none */
-    bool once;             /* depends on constant parameters alone: runs in gx_plan_refresh */
+struct gx_place { /* of a node, by its id */
+    int step;     /* in the program; GX_NOT_RUN: dropped, or a leaf */
+    int last;     /* the last step that reads this node or a view of it; keeps: past all */
+    int buffer;   /* whose buffer it lies in; -1: in a parameter or its gradient */
+    int scratch;  /* its scratch buffer; -1: none */
+    int channel;  /* where in that it lies: wide.h */
+    const struct gx_node *into; /* the concatenation in whose memory it lies; NULL: none */
+    struct gx_param *grad;      /* the gradient that it is, or becomes a part of; NULL: none */
+    bool once;                  /* depends on constant parameters alone: runs in gx_plan_refresh */
 };
 
 struct gx_storage {

@@ -81,14 +81,15 @@ static void by_hand(void **state)
     const float x[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, w[4] = {1, 0, 0, -2}, bias[1] = {10};
     const float want_y[4] = {1, 0, -2, -3}; /* x[0] - 2 x[4] + 10, ... */
     float y[9];
-    struct gx_after after = gx_after_bias(bias);
+    struct gx_after after = {.bias = bias};
     r->conv2d(&s, x, w, &after, y, NULL, 1);
     for (int j = 0; j < 4; j++)
         assert_true(y[j] == want_y[j]);
     /* gated by themselves; then by others; then doubled, and added to x */
     const float want_gated[] = {1, 0, -1, -1.5F}, want_by[] = {.5F, 0, -2, -1.5F};
     const float sign[] = {0, 5, 1, -1}, want_more[] = {1 + 1, 0 + 2, -4 + 3, -3 + 4};
-    after = (struct gx_after){.bias = bias, .gated = true, .slope = 0.5F, .scale = 1};
+    after.gated = true;
+    after.slope = 0.5F;
     r->conv2d(&s, x, w, &after, y, NULL, 1);
     for (int j = 0; j < 4; j++)
         assert_true(y[j] == want_gated[j]);
@@ -96,8 +97,9 @@ static void by_hand(void **state)
     r->conv2d(&s, x, w, &after, y, NULL, 1);
     for (int j = 0; j < 4; j++)
         assert_true(y[j] == want_by[j]);
-    after.scale = 2;
-    after.residual.x = x;
+    after.sums = 1;
+    after.sum[0].scale = 2;
+    after.sum[0].with.x = x;
     r->conv2d(&s, x, w, &after, y, NULL, 1);
     for (int j = 0; j < 4; j++)
         assert_true(y[j] == want_more[j]);
@@ -159,13 +161,16 @@ enum { CHANNELS = 1024, WAYS = 7 };
 /* A way to go on after the sums; row (2, CHANNELS), and beside, at least as large as the result. */
 static struct gx_after after_of(int way, const float *row, const float *beside)
 {
-    struct gx_after a = {.bias = way != 1 ? row : NULL, .scale = 1};
+    struct gx_after a = {.bias = way != 1 ? row : NULL};
     a.gated = way >= 2 && way != 5;
     a.slope = 0.25F;
     a.slopes = way == 3 || way == 6 ? row + CHANNELS : NULL;
     a.gate.x = way == 4 || way == 6 ? beside : NULL;
-    a.scale = way >= 5 ? 0.2F : 1;
-    a.residual.x = way >= 5 ? beside + 1 : NULL;
+    a.sums = way == 6 ? 2 : way == 5;
+    a.sum[0].scale = 0.2F;
+    a.sum[0].with.x = beside + 1;
+    a.sum[1].scale = -3;
+    a.sum[1].with.x = beside + 2;
     return a;
 }
 
@@ -198,7 +203,7 @@ static void check(const struct gx_conv_sizes *s, const int *threads)
     typed.dtype = (enum gx_dtype)((s->h + s->o + s->pad) % 3);
     float *x = numbers(count[1], 1), *w = weights(count[2], typed.dtype);
     float *g = numbers(count[0], 3), *row = numbers((size_t)2 * CHANNELS, 4), *want[3];
-    float *beside = numbers(count[0] + count[1], 6);
+    float *beside = numbers(count[0] + count[1] + 1, 6);
     for (; *threads; threads++) {
         int way = (s->h + s->i + *threads) % (WAYS + 1);
         struct gx_after after = after_of(way, row, beside);
@@ -304,7 +309,7 @@ static void check_winograd(const struct gx_conv_sizes *s, enum gx_conv_product p
     float *x = numbers(count[1], 1), *w = weights(count[2], typed.dtype);
     float *g = numbers(count[0], 3), *want = numbers(count[product], 5);
     float *row = numbers((size_t)2 * CHANNELS, 4);
-    float *beside = numbers(count[0] + count[1], 6);
+    float *beside = numbers(count[0] + count[1] + 1, 6);
     struct gx_after after = after_of((s->h + s->o + s->pad) % WAYS, row, beside);
     const struct gx_after *b = threads == 2 && s->pad ? NULL : &after;
     if (product == GX_CONV_Y)
@@ -366,7 +371,7 @@ static void winograd_steps(void **state)
         for (size_t p = 0; p < pixels; p++)
             memcpy(narrow + p * i, x + p * WIDE + AT, (size_t)i * sizeof *x);
         s.x_step = s.y_step = WIDE;
-        struct gx_after after = {.scale = 0.5F, .residual = {beside, WIDE}};
+        struct gx_after after = {.sums = 1, .sum = {{0.5F, {beside, WIDE}}}};
         gx_kernels_reference.winograd_y(&dense, narrow, w, &after, want, NULL, 1);
         for (int t = 0; (k = gx_kernels_at(t)); t++) {
             float *y = numbers(pixels * WIDE, 6), *before = numbers(pixels * WIDE, 6);

@@ -3,6 +3,7 @@
 #include "../test.h"
 #include "ganx/network.h"
 #include "ganx/plan.h"
+#include "kernel/kernel.h"
 #include "util/random.h"
 
 #include <math.h>
@@ -17,12 +18,13 @@ static void fill(float *to, int64_t count, uint64_t key)
         to[i] = gx_random_uniform(&r) - 0.5F;
 }
 
-static struct gx_plan *plan_of(struct gx_graph *g, bool as_written, bool inference)
+static struct gx_plan *plan_of(struct gx_graph *g, const struct gx_kernels *kernels,
+                               bool as_written)
 {
     struct gx_plan *plan;
     struct gx_err err = {""};
     struct gx_plan_settings settings = {
-        .threads = 2, .as_written = as_written, .inference = inference};
+        .kernels = kernels, .threads = 2, .as_written = as_written, .inference = true};
     if (gx_plan_new(&plan, g, &settings, &err) || gx_plan_allocate(plan, &err))
         fail_msg("%s", err.text);
     return plan;
@@ -51,6 +53,14 @@ static struct gx_node *activated(const struct small *s)
 static struct gx_node *residual(const struct small *s)
 {
     return gx_add(s->g, gx_scale(s->g, gx_prelu(s->g, conv(s), s->slopes), 0.2F), s->y);
+}
+
+/* As in RRDBNet; a third sum remains. */
+static struct gx_node *residuals(const struct small *s)
+{
+    struct gx_node *y = gx_add(s->g, s->x, gx_scale(s->g, conv(s), 0.2F));
+    y = gx_scale(s->g, gx_scale(s->g, y, 0.5F), 0.4F);
+    return gx_add(s->g, gx_add(s->g, y, s->y), s->x);
 }
 
 static struct gx_node *transposed(const struct small *s)
@@ -103,6 +113,31 @@ static struct gx_node *wrong_order(const struct small *s)
     return gx_relu(s->g, gx_add(s->g, conv(s), s->y)); /* the sum is fused */
 }
 
+/* Each convolution sees all that came before: the concatenations copy nothing, or, where the first
+ * part has a reader who needs it dense, that part alone. */
+static struct gx_node *dense(const struct small *s, bool copied)
+{
+    struct gx_graph *g = s->g;
+    struct gx_conv same = {1, 1, 0};
+    struct gx_node *w2 = gx_concat(g, s->w, s->w, GX_AXIS_W);
+    struct gx_node *w3 = gx_concat(g, w2, s->w, GX_AXIS_W);
+    struct gx_node *a = conv(s), *b = gx_leaky_relu(g, gx_conv2d(g, a, s->w, NULL, same), 0.1F);
+    struct gx_node *two = gx_concat(g, a, b, GX_AXIS_C);
+    struct gx_node *c = gx_add(g, gx_conv2d(g, two, w2, NULL, same), a);
+    struct gx_node *y = gx_conv2d(g, gx_concat(g, two, c, GX_AXIS_C), w3, NULL, same);
+    return copied ? gx_mul(g, y, gx_exp(g, a)) : gx_add(g, y, a);
+}
+
+static struct gx_node *dense_wide(const struct small *s)
+{
+    return dense(s, false);
+}
+
+static struct gx_node *dense_copied(const struct small *s)
+{
+    return dense(s, true);
+}
+
 static struct gx_node *shifted(const struct small *s)
 {
     return gx_affine(s->g, conv(s), 2, 1);
@@ -111,11 +146,13 @@ static struct gx_node *shifted(const struct small *s)
 static const struct {
     struct gx_node *(*build)(const struct small *s);
     int nodes;
-} small_cases[] = {{activated, 1},   {residual, 1},    {transposed, 1},  {gradient, -1},
-                   {two_readers, 3}, {kept, 2},        {later_phase, 2}, {not_there_yet, 3},
-                   {broadcast, 2},   {wrong_order, 2}, {shifted, 2}};
+} small_cases[] = {{activated, 1},     {residual, 1},    {residuals, 2},   {transposed, 1},
+                   {gradient, -1},     {two_readers, 3}, {kept, 2},        {later_phase, 2},
+                   {not_there_yet, 3}, {broadcast, 2},   {wrong_order, 2}, {dense_wide, 8},
+                   {dense_copied, 10}, {shifted, 2}};
 
-static float *run_small(int which, bool as_written, int *nodes, int64_t *count)
+static float *run_small(int which, const struct gx_kernels *k, bool as_written, int *nodes,
+                        int64_t *count)
 {
     struct small s = {.g = gx_graph_new()};
     s.x = gx_input(s.g, picture, "x");
@@ -125,7 +162,7 @@ static float *run_small(int which, bool as_written, int *nodes, int64_t *count)
     s.slopes = gx_input(s.g, row, "slopes");
     struct gx_node *out = gx_keep(small_cases[which].build(&s));
     struct gx_node *in[INPUTS] = {s.x, s.y, s.w, s.bias, s.slopes};
-    struct gx_plan *plan = plan_of(s.g, as_written, true);
+    struct gx_plan *plan = plan_of(s.g, k, as_written);
     for (int i = 0; i < INPUTS; i++)
         fill(gx_plan_value(plan, in[i]), gx_count(in[i]->shape), (uint64_t)i);
     gx_plan_run(plan, 0, 0, 0);
@@ -154,13 +191,15 @@ static void expect_same(const char *what, const float *a, const float *b, int64_
 static void small_graphs(void **state)
 {
     (void)state;
-    for (int i = 0; i < (int)(sizeof small_cases / sizeof *small_cases); i++) {
-        int plain, fused;
+    const struct gx_kernels *k;
+    int cases = sizeof small_cases / sizeof *small_cases, plain, fused;
+    for (int at = 0; (k = gx_kernels_at(at / cases)); at++) {
         int64_t count;
-        float *want = run_small(i, true, &plain, &count);
-        float *got = run_small(i, false, &fused, &count);
-        char what[16];
-        snprintf(what, sizeof what, "case %d", i);
+        int i = at % cases;
+        float *want = run_small(i, k, true, &plain, &count);
+        float *got = run_small(i, k, false, &fused, &count);
+        char what[32];
+        snprintf(what, sizeof what, "%s, case %d", k->name, i);
         expect_same(what, got, want, count);
         if (small_cases[i].nodes > 0)
             assert_int_equal(fused, small_cases[i].nodes);
@@ -172,8 +211,8 @@ static void small_graphs(void **state)
 
 /* ---- networks ---- */
 
-static float *run_network(const char *name, const char *size, int value, bool as_written,
-                          int *nodes, int64_t *count)
+static float *run_network(const char *name, const char *size, int value, const struct gx_kernels *k,
+                          bool as_written, int *nodes, int64_t *count)
 {
     struct gx_network_spec spec;
     struct gx_params params;
@@ -189,7 +228,7 @@ static float *run_network(const char *name, const char *size, int value, bool as
     struct gx_build b = {.graph = g, .params = &params, .spec = &spec};
     spec.network->build(&b, x, NULL, out);
     gx_keep(out[0]);
-    struct gx_plan *plan = plan_of(g, as_written, true);
+    struct gx_plan *plan = plan_of(g, k, as_written);
     fill(gx_plan_value(plan, x), gx_count(x->shape), 8);
     gx_plan_run(plan, 0, 0, 0);
     *nodes = gx_plan_facts(plan).nodes;
@@ -213,11 +252,16 @@ static void networks(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int plain, fused;
         int64_t count;
-        float *want = run_network(rows[i].name, rows[i].size, rows[i].value, true, &plain, &count);
-        float *got = run_network(rows[i].name, rows[i].size, rows[i].value, false, &fused, &count);
-        expect_same(rows[i].name, got, want, count);
-        assert_true(fused < plain);
-        free(want), free(got);
+        const struct gx_kernels *k;
+        for (int tier = 1; (k = gx_kernels_at(tier)); tier++) {
+            float *want =
+                run_network(rows[i].name, rows[i].size, rows[i].value, k, true, &plain, &count);
+            float *got =
+                run_network(rows[i].name, rows[i].size, rows[i].value, k, false, &fused, &count);
+            expect_same(rows[i].name, got, want, count);
+            assert_true(fused < plain);
+            free(want), free(got);
+        }
     }
 }
 

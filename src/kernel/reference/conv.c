@@ -17,13 +17,17 @@ float gx_ref_after(const struct gx_after *a, double sum, int64_t pixel, int chan
     if (!a)
         return (float)sum;
     float v = (float)(sum + (a->bias ? a->bias[channel] : 0));
-    const struct gx_beside *g = &a->gate, *r = &a->residual;
+    const struct gx_beside *g = &a->gate;
     if (a->gated) {
         float sign = g->x ? g->x[pixel * (g->step ? g->step : channels) + channel] : v;
         v *= sign > 0 ? 1 : a->slopes ? a->slopes[channel] : a->slope;
     }
-    v *= a->scale;
-    return r->x ? v + r->x[pixel * (r->step ? r->step : channels) + channel] : v;
+    for (int k = 0; k < a->sums; k++) {
+        const struct gx_beside *with = &a->sum[k].with;
+        int step = with->step ? with->step : channels;
+        v = a->sum[k].scale * v + (with->x ? with->x[pixel * step + channel] : 0);
+    }
+    return v;
 }
 
 float gx_ref_weight(const struct gx_conv_sizes *s, const void *w, int ky, int kx, int i, int o)

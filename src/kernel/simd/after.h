@@ -8,12 +8,17 @@
 /* Whether there is more to do than to add a bias. */
 static inline bool gx_after_more(const struct gx_after *a)
 {
-    return a && (a->gated || a->scale != 1 || a->residual.x);
+    return a && (a->gated || a->sums);
 }
 
 static inline const float *gx_after_bias_of(const struct gx_after *a)
 {
     return a ? a->bias : NULL;
+}
+
+static inline struct gx_beside gx_beside_from(struct gx_beside b, int n, int c)
+{
+    return (struct gx_beside){b.x ? b.x + n : NULL, b.step ? b.step : c};
 }
 
 /* For channels from n on, of a result of c channels: the same without those before. */
@@ -22,9 +27,9 @@ static inline struct gx_after gx_after_from(const struct gx_after *a, int n, int
     struct gx_after b = *a;
     b.bias = a->bias ? a->bias + n : NULL;
     b.slopes = a->slopes ? a->slopes + n : NULL;
-    b.gate = (struct gx_beside){a->gate.x ? a->gate.x + n : NULL, a->gate.step ? a->gate.step : c};
-    b.residual = (struct gx_beside){a->residual.x ? a->residual.x + n : NULL,
-                                    a->residual.step ? a->residual.step : c};
+    b.gate = gx_beside_from(a->gate, n, c);
+    for (int k = 0; k < a->sums; k++)
+        b.sum[k].with = gx_beside_from(a->sum[k].with, n, c);
     return b;
 }
 
@@ -38,9 +43,12 @@ static inline vf gx_after_vector(const struct gx_after *a, vf v, int64_t pixel, 
         vi above = sign > 0;
         v = (vf)((above & (vi)v) | (~above & (vi)(slope * v)));
     }
-    v *= a->scale;
-    if (a->residual.x)
-        v += gx_load_some(a->residual.x + pixel * a->residual.step, count);
+    for (int k = 0; k < a->sums; k++) {
+        const struct gx_beside *with = &a->sum[k].with;
+        v *= a->sum[k].scale;
+        if (with->x)
+            v += gx_load_some(with->x + pixel * with->step, count);
+    }
     return v;
 }
 
