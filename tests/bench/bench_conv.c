@@ -1,5 +1,5 @@
 /* Times the products of convolutions on the best tier of this CPU, or the one named by GANX_CPU:
- *   bench_conv [-t THREADS] [tune | I O K STRIDE PAD H W]
+ *   bench_conv [-t THREADS] [tune | I O K STRIDE PAD H W [N]]
  * A line a shape, and for y, dx and dw milliseconds and GFLOP/s of the direct method, the best of
  * RUNS; where there is Winograd's, how many times faster that is, with a star where
  * conv2d_method chooses it. H and W are of x. Without a shape: those of U-Net 256, PatchGAN 70 and
@@ -100,9 +100,9 @@ static float *some(size_t count)
     return x;
 }
 
-static void shape(const struct gx_kernels *k, int threads, const int v[7])
+static void shape(const struct gx_kernels *k, int threads, const int v[7], int n)
 {
-    struct gx_conv_sizes s = {1, v[5], v[6], v[0], v[1], v[2], v[2], v[3], v[4]};
+    struct gx_conv_sizes s = {n, v[5], v[6], v[0], v[1], v[2], v[2], v[3], v[4]};
     s.oh = (s.h + 2 * s.pad - s.kh) / s.stride + 1;
     s.ow = (s.w + 2 * s.pad - s.kw) / s.stride + 1;
     bool winograd = gx_winograd_does(&s);
@@ -114,12 +114,12 @@ static void shape(const struct gx_kernels *k, int threads, const int v[7])
     }
     struct bench b = {k,
                       s,
-                      some((size_t)s.h * s.w * s.i),
+                      some((size_t)s.n * s.h * s.w * s.i),
                       some((size_t)s.kh * s.kw * s.i * s.o),
-                      some((size_t)s.oh * s.ow * s.o),
+                      some((size_t)s.n * s.oh * s.ow * s.o),
                       some(room / sizeof(float)),
                       threads};
-    printf("%4d %4d k%d s%d p%d %4dx%-4d", s.i, s.o, s.kh, s.stride, s.pad, s.h, s.w);
+    printf("%4d %4d k%d s%d p%d %4dx%-4dx%d", s.i, s.o, s.kh, s.stride, s.pad, s.h, s.w, s.n);
     for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++)
         report(&b, p);
     printf("\n");
@@ -136,7 +136,7 @@ static void tune(const struct gx_kernels *k, int threads)
                     int h = sides[side], kernel = kinds[kind][0], stride = kinds[kind][1];
                     const int v[] = {i, o, kernel, stride, kinds[kind][2], h, h};
                     if ((double)h * h * i * o * kernel * kernel / stride / stride < 5e9)
-                        shape(k, threads, v);
+                        shape(k, threads, v, 1);
                 }
 }
 
@@ -160,18 +160,18 @@ int main(int argc, char **argv)
     const char *name = getenv("GANX_CPU");
     const struct gx_kernels *k = name ? gx_kernels_named(name) : gx_kernels_best();
     bool tuning = argc == 2 && !strcmp(argv[1], "tune");
-    if (!k || threads < 1 || (argc != 1 && argc != 8 && !tuning)) {
-        fprintf(stderr, "bench_conv [-t THREADS] [tune | I O K STRIDE PAD H W]\n");
+    if (!k || threads < 1 || (argc != 1 && argc != 8 && argc != 9 && !tuning)) {
+        fprintf(stderr, "bench_conv [-t THREADS] [tune | I O K STRIDE PAD H W [N]]\n");
         return 2;
     }
     if (tuning) {
         tune(k, threads);
         return 0;
     }
-    int one[7];
+    int one[8] = {[7] = 1};
     for (int j = 1; j < argc; j++)
         one[j - 1] = atoi(argv[j]);
     for (size_t j = 0; j < (argc > 1 ? 1 : sizeof all / sizeof *all); j++)
-        shape(k, threads, argc > 1 ? one : all[j]);
+        shape(k, threads, argc > 1 ? one : all[j], one[7]);
     return 0;
 }

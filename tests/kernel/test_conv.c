@@ -261,6 +261,12 @@ static void chosen_shapes(void **state)
         sizes(2, 12, 11, 40, 90, 4, 2, 1),
         sizes(1, 9, 210, 30, 70, 3, 2, 1),
         sizes(1, 12, 12, 64, 300, 4, 2, 1),
+        /* few pixels, many weights */
+        sizes(1, 4, 4, 128, 128, 4, 2, 1),
+        sizes(1, 2, 2, 144, 160, 4, 2, 1), /* only the inner taps meet pixels */
+        sizes(3, 4, 6, 112, 208, 4, 2, 1),
+        sizes(5, 5, 5, 176, 176, 3, 2, 0),
+        sizes(2, 4, 4, 64, 528, 4, 1, 1),
         /* dx by patches */ sizes(1, 6, 6, 4, 4, 2, 3, 0), /* stride over kernel */
         sizes(1, 3, 3, 600, 3, 1, 1, 0),
         sizes(1, 1, 1, 3, 600, 3, 1, 1),
@@ -389,6 +395,37 @@ static void winograd_steps(void **state)
     }
 }
 
+/* Nor do few pixels' sums depend on the number of threads. */
+static void few_threads(void **state)
+{
+    (void)state;
+    const struct gx_kernels *k;
+    struct gx_conv_sizes s = sizes(2, 4, 6, 128, 144, 4, 2, 1);
+    float *x = numbers(48 * 128, 1), *w = numbers(16 * 128 * 144, 2), *g = numbers(12 * 144, 3);
+    for (int t = 1; (k = gx_kernels_at(t)); t++)
+        for (int threads = 2; threads <= 5; threads++) {
+            const size_t counts[] = {12 * 144, 48 * 128, 16 * 128 * 144};
+            for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++) {
+                struct room got[2];
+                for (int j = 0; j < 2; j++) {
+                    int use = j ? threads : 1;
+                    struct room scratch = room_of(k->conv2d_scratch(&s, p, use));
+                    got[j] = room_of(counts[p] * sizeof *x);
+                    if (p == GX_CONV_Y)
+                        k->conv2d(&s, x, w, NULL, floats(&got[j]), scratch.start, use);
+                    else if (p == GX_CONV_DX)
+                        k->conv2d_dx(&s, g, w, NULL, floats(&got[j]), scratch.start, use);
+                    else
+                        k->conv2d_dw(&s, x, g, floats(&got[j]), scratch.start, use);
+                    free(scratch.start);
+                }
+                assert_memory_equal(got[0].start, got[1].start, got[0].bytes);
+                free(got[0].start), free(got[1].start);
+            }
+        }
+    free(x), free(w), free(g);
+}
+
 /* The weight gradient is the same for every number of threads, bit for bit. */
 static void winograd_threads(void **state)
 {
@@ -471,7 +508,7 @@ int main(void)
         cmocka_unit_test(chosen_shapes),    cmocka_unit_test(steady),
         cmocka_unit_test(winograd),         cmocka_unit_test(winograd_steps),
         cmocka_unit_test(winograd_threads), cmocka_unit_test(methods),
-        cmocka_unit_test(halving),
+        cmocka_unit_test(halving),          cmocka_unit_test(few_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

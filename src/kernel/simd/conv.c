@@ -5,11 +5,13 @@
  *   taps, so each of the stride^2 classes is a convolution of g with stride 1 and a part of the
  *   kernel.
  * dw: the transpose of the gathered picture times g.
- * Where the result has few channels, tiles would be mostly padding: narrow.h.
+ * Where the result has few channels, tiles would be mostly padding: narrow.h. Where there are few
+ * pixels, packing weights would cost more than multiplying them: few.h.
  *
  * Threads share out positions, columns or both, whichever copies less: never a sum. So a result
  * does not depend on their number. Scratch is one block and one slab a thread. */
 #include "kernel/simd/after.h"
+#include "kernel/simd/few.h"
 #include "kernel/simd/half.h"
 #include "kernel/simd/narrow.h"
 
@@ -96,6 +98,10 @@ static void pack_plain(const void *matrix, int k, int depth, int n, int cols, fl
 void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const void *w,
                        const struct gx_after *after, float *y, void *scratch, int threads)
 {
+    if (GX_TIERED(few_is)(s, GX_CONV_Y)) {
+        GX_TIERED(few_y)(s, x, w, after, y, scratch, threads);
+        return;
+    }
     if (GX_TIERED(narrow_is)(s, GX_CONV_Y)) {
         GX_TIERED(narrow_y)(s, x, w, after, y, scratch, threads);
         return;
@@ -175,6 +181,10 @@ static void dx_class(const struct gx_conv_sizes *s, int ry, int rx, const float 
 void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
                           const struct gx_after *after, float *dx, void *scratch, int threads)
 {
+    if (GX_TIERED(few_is)(s, GX_CONV_DX)) {
+        GX_TIERED(few_dx)(s, g, w, after, dx, scratch, threads);
+        return;
+    }
     if (GX_TIERED(narrow_is)(s, GX_CONV_DX)) {
         GX_TIERED(narrow_dx)(s, g, w, after, dx, scratch, threads);
         return;
@@ -191,6 +201,10 @@ void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const v
 void GX_TIERED(conv2d_dw)(const struct gx_conv_sizes *s, const float *x, const float *g, float *dw,
                           void *scratch, int threads)
 {
+    if ((uintptr_t)dw % 64 == 0 && GX_TIERED(few_is)(s, GX_CONV_DW)) {
+        GX_TIERED(few_dw)(s, x, g, dw, scratch, threads);
+        return;
+    }
     if (GX_TIERED(narrow_is)(s, GX_CONV_DW)) {
         GX_TIERED(narrow_dw)(s, x, g, dw, scratch, threads);
         return;

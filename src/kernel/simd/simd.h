@@ -7,6 +7,10 @@
 
 #include "kernel/list.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #define GX_PASTE_(tier, name) gx_##tier##_##name
 #define GX_PASTE(tier, name)  GX_PASTE_(tier, name)
 #define GX_TIERED(name)       GX_PASTE(GX_TIER, name)
@@ -42,6 +46,28 @@ static inline vf gx_load(const float *p)
 static inline void gx_store(float *p, vf v)
 {
     *(vf *)p = v;
+}
+
+/* Stores to memory past the caches, which large results that are not read soon would only flood:
+ * p is a multiple of the vector's bytes. Other threads see them after gx_stream_end. */
+static inline void gx_stream(float *p, vf v)
+{
+#if defined(__AVX512F__)
+    _mm512_stream_ps(p, (__m512)v);
+#elif defined(__AVX__)
+    _mm256_stream_ps(p, (__m256)v);
+#elif defined(__SSE__)
+    _mm_stream_ps(p, (__m128)v);
+#else
+    gx_store(p, v);
+#endif
+}
+
+static inline void gx_stream_end(void)
+{
+#if defined(__SSE__)
+    _mm_sfence();
+#endif
 }
 
 /* Lanes of two vectors of four, numbered through. */
