@@ -177,13 +177,14 @@ struct gx_kernels {
     /* Scratch of sum_rows, moments and norm_sums. */
     size_t (*reduce_scratch)(int64_t outer, int64_t rows, int64_t cols, int threads);
 
-    /* One fused sweep of an optimizer over n contiguous floats (optim/optim.h has the formulas). */
-    void (*adam)(float *w, const float *g, float *m, float *v, int64_t n, float lr, float beta1,
+    /* One fused sweep of an optimizer over n contiguous floats (optim/optim.h has the formulas);
+     * gives whether all of g was finite: where it was not, the rest is spoilt. */
+    bool (*adam)(float *w, const float *g, float *m, float *v, int64_t n, float lr, float beta1,
                  float beta2, float eps, float correction1, float correction2, float decay,
                  float scale, int threads);
-    void (*rmsprop)(float *w, const float *g, float *v, int64_t n, float lr, float alpha, float eps,
+    bool (*rmsprop)(float *w, const float *g, float *v, int64_t n, float lr, float alpha, float eps,
                     float decay, float scale, int threads);
-    void (*sgd)(float *w, const float *g, float *m, int64_t n, float lr, float momentum,
+    bool (*sgd)(float *w, const float *g, float *m, int64_t n, float lr, float momentum,
                 bool nesterov, bool first, float decay, float scale, int threads);
     /* average = decay average + (1 - decay) w. */
     void (*average)(float *average, const float *w, int64_t n, float decay, int threads);

@@ -102,7 +102,7 @@ void gx_optim_clear(struct gx_optim *optim)
     *optim = (struct gx_optim){0};
 }
 
-void gx_optim_step(struct gx_optim *optim, double lr, const struct gx_kernels *kernels, int threads)
+bool gx_optim_step(struct gx_optim *optim, double lr, const struct gx_kernels *kernels, int threads)
 {
     const struct gx_optim_settings *s = &optim->settings;
     float *w = optim->params->data;
@@ -113,27 +113,28 @@ void gx_optim_step(struct gx_optim *optim, double lr, const struct gx_kernels *k
         optim->norm = sqrt(kernels->sum_squares(grad, n, threads));
         scale = (float)fmin(1, s->clip_norm / (optim->norm + 1e-6));
     }
-    bool first = optim->t++ == 0;
+    bool first = optim->t++ == 0, finite = true;
     /* The corrections are those of the betas as the kernel sees them, rounded to float: they then
      * undo exactly what the moments lack. */
     float beta1 = (float)s->beta1, beta2 = (float)s->beta2;
     switch (s->kind) {
     case GX_OPTIM_ADAM:
-        kernels->adam(w, grad, optim->m, optim->v, n, rate, beta1, beta2, (float)s->eps,
-                      (float)(1 - pow(beta1, (double)optim->t)),
-                      (float)(1 - pow(beta2, (double)optim->t)), decay, scale, threads);
+        finite = kernels->adam(w, grad, optim->m, optim->v, n, rate, beta1, beta2, (float)s->eps,
+                               (float)(1 - pow(beta1, (double)optim->t)),
+                               (float)(1 - pow(beta2, (double)optim->t)), decay, scale, threads);
         break;
     case GX_OPTIM_RMSPROP:
-        kernels->rmsprop(w, grad, optim->v, n, rate, (float)s->alpha, (float)s->eps, decay, scale,
-                         threads);
+        finite = kernels->rmsprop(w, grad, optim->v, n, rate, (float)s->alpha, (float)s->eps, decay,
+                                  scale, threads);
         break;
     case GX_OPTIM_SGD:
-        kernels->sgd(w, grad, optim->m, n, rate, (float)s->momentum, s->nesterov, first, decay,
-                     scale, threads);
+        finite = kernels->sgd(w, grad, optim->m, n, rate, (float)s->momentum, s->nesterov, first,
+                              decay, scale, threads);
         break;
     }
     if (s->clamp > 0)
         kernels->unary(GX_CLAMP, w, w, n, -(float)s->clamp, (float)s->clamp, threads);
+    return finite;
 }
 
 float *gx_optim_state(const struct gx_optim *optim, int i, const struct gx_param **param,

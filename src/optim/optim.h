@@ -52,8 +52,10 @@ void gx_optim_clear(struct gx_optim *optim);
 void gx_optim_restart(struct gx_optim *optim);
 
 /* One step with params->grad. Clipping is torch.nn.utils.clip_grad_norm_: scale is
- * min(1, clip_norm / (norm + 1e-6)) over the whole network's gradient, which is left as it is. */
-void gx_optim_step(struct gx_optim *optim, double lr, const struct gx_kernels *kernels,
+ * min(1, clip_norm / (norm + 1e-6)) over the whole network's gradient, which is left as it is.
+ * Gives whether the gradient was finite: if not, weights and moments are lost, and gx_optim_check
+ * says where. */
+bool gx_optim_step(struct gx_optim *optim, double lr, const struct gx_kernels *kernels,
                    int threads);
 
 /* State for checkpoints, t aside: the i-th array of gx_count((*param)->shape) floats in memory's

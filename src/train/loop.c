@@ -32,8 +32,7 @@ static void name_largest(const struct gx_training *t, struct gx_err *why)
         }
 }
 
-/* A phase's losses and the gradients that it leaves. With a loss that is not finite goes the tensor
- * that it most likely comes from. */
+/* A phase's losses. With one that is not finite goes the tensor that it most likely comes from. */
 static int check_phase(const struct gx_training *t, int phase, struct gx_err *err)
 {
     unsigned nets = t->step.phase[phase].update;
@@ -47,8 +46,7 @@ static int check_phase(const struct gx_training *t, int phase, struct gx_err *er
         return gx_fail(err, GX_E_NUMERIC, "step %" PRId64 ": the loss %s is not finite; %s",
                        t->done + 1, loss->name, why.text);
     }
-    int code = gx_training_check_gradients(t, nets, err);
-    return code ? gx_context(err, code, "step %" PRId64, t->done + 1) : 0;
+    return 0;
 }
 
 /* ---- one step ---- */
@@ -60,15 +58,21 @@ static double rate_of(const struct gx_training *t, int net, double lr)
     return own > 0 && !t->game.net[net].generator ? lr * own / t->config->optim.lr : lr;
 }
 
-static void update(struct gx_training *t, const struct gx_phase *phase, double lr)
+/* Gradients that are not finite end the run: they are seen on the way into the weights, which are
+ * not needed any more, so that no step reads them once more for it. */
+static int update(struct gx_training *t, const struct gx_phase *phase, double lr,
+                  struct gx_err *err)
 {
+    bool finite = true;
     for (int k = 0; k < t->game.nets; k++) {
         if (!(phase->update >> k & 1))
             continue;
-        gx_optim_step(&t->optim[k], rate_of(t, k, lr), t->kernels, t->threads);
+        finite &= gx_optim_step(&t->optim[k], rate_of(t, k, lr), t->kernels, t->threads);
         if (t->average[k].data)
             gx_average_update(&t->average[k], t->kernels, t->threads);
     }
+    int code = finite ? 0 : gx_training_check_gradients(t, phase->update, err);
+    return code ? gx_context(err, code, "step %" PRId64, t->done + 1) : 0;
 }
 
 /* The labels that pictures shall get: the batch's own, dealt anew. */
@@ -138,7 +142,9 @@ static int take_step(struct gx_training *t, double lr, struct gx_err *err)
             if (code)
                 return code;
             draw_from_pools(t, p, batch);
-            update(t, phase, lr);
+            code = update(t, phase, lr, err);
+            if (code)
+                return code;
         }
     }
     t->done++;

@@ -22,32 +22,33 @@ static void drop(struct arrays *a)
     free(a->w), free(a->g), free(a->m), free(a->v);
 }
 
-typedef void step_fn(const struct gx_kernels *k, struct arrays a, int64_t n, int variant,
+typedef bool step_fn(const struct gx_kernels *k, struct arrays a, int64_t n, int variant,
                      int threads);
 
-static void adam(const struct gx_kernels *k, struct arrays a, int64_t n, int variant, int threads)
+static bool adam(const struct gx_kernels *k, struct arrays a, int64_t n, int variant, int threads)
 {
-    k->adam(a.w, a.g, a.m, a.v, n, 0.01f, 0.5f, 0.999f, 1e-8f, 0.75f, 0.002f,
-            variant & 1 ? 0.1f : 0, variant & 2 ? 0.3f : 1, threads);
+    return k->adam(a.w, a.g, a.m, a.v, n, 0.01f, 0.5f, 0.999f, 1e-8f, 0.75f, 0.002f,
+                   variant & 1 ? 0.1f : 0, variant & 2 ? 0.3f : 1, threads);
 }
 
-static void rmsprop(const struct gx_kernels *k, struct arrays a, int64_t n, int variant,
+static bool rmsprop(const struct gx_kernels *k, struct arrays a, int64_t n, int variant,
                     int threads)
 {
-    k->rmsprop(a.w, a.g, a.v, n, 0.01f, 0.99f, 1e-8f, variant & 1 ? 0.1f : 0,
-               variant & 2 ? 0.3f : 1, threads);
+    return k->rmsprop(a.w, a.g, a.v, n, 0.01f, 0.99f, 1e-8f, variant & 1 ? 0.1f : 0,
+                      variant & 2 ? 0.3f : 1, threads);
 }
 
-static void sgd(const struct gx_kernels *k, struct arrays a, int64_t n, int variant, int threads)
+static bool sgd(const struct gx_kernels *k, struct arrays a, int64_t n, int variant, int threads)
 {
-    k->sgd(a.w, a.g, a.m, n, 0.01f, variant & 1 ? 0.9f : 0, variant & 2, variant & 4, 0.1f, 0.3f,
-           threads);
+    return k->sgd(a.w, a.g, a.m, n, 0.01f, variant & 1 ? 0.9f : 0, variant & 2, variant & 4, 0.1f,
+                  0.3f, threads);
 }
 
-static void average(const struct gx_kernels *k, struct arrays a, int64_t n, int variant,
+static bool average(const struct gx_kernels *k, struct arrays a, int64_t n, int variant,
                     int threads)
 {
     k->average(a.m, a.w, n, variant ? 0.999f : 0, threads);
+    return true;
 }
 
 static void check(const char *name, step_fn *step, int variants)
@@ -61,7 +62,7 @@ static void check(const char *name, step_fn *step, int variants)
             for (int tier = 1; (k = gx_kernels_at(tier)); tier++) {
                 for (int threads = 1; threads <= 3; threads++) {
                     struct arrays a = make(n);
-                    step(k, a, n, variant, threads);
+                    assert_true(step(k, a, n, variant, threads));
                     expect_near(name, k->name, a.w, want.w, n, 3e-7, 1e-6);
                     expect_near(name, k->name, a.m, want.m, n, 3e-7, 1e-6);
                     expect_near(name, k->name, a.v, want.v, n, 3e-7, 1e-6);
@@ -99,6 +100,25 @@ static void zeros_stay(void **state)
     }
 }
 
+/* One gradient that is no finite number is noticed wherever it is. */
+static void not_finite(void **state)
+{
+    (void)state;
+    step_fn *const steps[] = {adam, rmsprop, sgd, sgd};
+    const float bad[] = {NAN, INFINITY, -INFINITY, 3e38f};
+    const struct gx_kernels *k;
+    for (int tier = 0; (k = gx_kernels_at(tier)); tier++)
+        for (int threads = 1; threads <= 3; threads++)
+            for (int i = 0; i < 16; i++) {
+                enum { N = 40005 };
+                const int64_t where[] = {0, 17777, N - 1};
+                struct arrays a = make(N);
+                a.g[where[i % 3]] = bad[i % 4];
+                assert_int_equal(steps[i / 4](k, a, N, i / 12, threads), i % 4 == 3);
+                drop(&a);
+            }
+}
+
 static void sum_squares(void **state)
 {
     (void)state;
@@ -131,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps),
         cmocka_unit_test(zeros_stay),
+        cmocka_unit_test(not_finite),
         cmocka_unit_test(sum_squares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
