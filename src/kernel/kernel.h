@@ -35,7 +35,7 @@ struct gx_beside {
     int step;       /* floats from a pixel to the next; 0: as many as the result has channels */
 };
 
-/* What becomes of the sums of conv2d, conv2d_dx and their likes on the way to memory, of c channels:
+/* What becomes of a convolution's sums, or a norm's result, on the way to memory, of c channels:
  *   v = sum + bias;  where gated: v = (gate or v) > 0 ? v : slope v;  for each sum: v = scale v + with.
  * A gate apart is that of a gradient: the activation's own result. NULL instead of all: the sum. */
 enum { GX_SUMS = 2 };
@@ -163,10 +163,10 @@ struct gx_kernels {
     /* Mean and biased variance over rows: x (groups,rows,c) -> m (groups,2,c). */
     void (*moments)(const float *x, float *m, int64_t groups, int64_t rows, int64_t c,
                     void *scratch, int threads);
-    /* y = (x - mean) rstd weight + bias, rstd = 1/sqrt(var + eps); weight, bias (c) or NULL; in
-     * place allowed. m is (groups,2,c). */
-    void (*norm)(const float *x, const float *m, const float *weight, const float *bias, float eps,
-                 float *y, int64_t groups, int64_t rows, int64_t c, int threads);
+    /* y = after((x - mean) rstd weight), rstd = 1/sqrt(var + eps); weight (c) or NULL; y may be x.
+     * m is (groups,2,c). after may be NULL; pictures beside are dense, and not y. */
+    void (*norm)(const float *x, const float *m, const float *weight, const struct gx_after *after,
+                 float eps, float *y, int64_t groups, int64_t rows, int64_t c, int threads);
     /* s (groups,2,c) = sum over rows of g, and of g xhat, with xhat = (x - mean) rstd. */
     void (*norm_sums)(const float *g, const float *x, const float *m, float eps, float *s,
                       int64_t groups, int64_t rows, int64_t c, void *scratch, int threads);

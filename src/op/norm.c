@@ -4,6 +4,7 @@
  * moments:    x -> m(groups,1,2,c): mean, and variance divided by the number of rows
  * norm:       x, m = moments(x) [, weight, bias] -> (x - mean) / sqrt(var + eps) * weight + bias
  * norm_fixed: the same with moments from elsewhere (running statistics)
+ * norm_then:  either, going on as struct gx_then says; made by plans
  * norm_sums:  dy, x, m -> s(groups,1,2,c): sums over rows of dy and of dy xhat
  * norm_dx:    dy, x, m, s [, weight] -> weight rstd (dy - s0/rows - xhat s1/rows)
  * gradient: norm's is the whole derivative, statistics included, so none flows to m:
@@ -16,6 +17,12 @@
 
 struct norm {
     float eps;
+};
+
+struct norm_then {
+    struct norm norm;
+    bool affine;
+    struct gx_then then;
 };
 
 static int64_t rows_of(const struct gx_node *x, const struct gx_node *m)
@@ -103,20 +110,26 @@ struct gx_node *gx_moments(struct gx_graph *g, struct gx_node *x, enum gx_norm_o
 static int norm_shape(struct gx_node *y, struct gx_err *err)
 {
     y->shape = y->in[0]->shape;
-    for (int i = 2; i < y->inputs; i++)
+    for (int i = 2; i < y->inputs && y->op != &gx_op_norm_then; i++)
         if (gx_count(y->in[i]->shape) != y->shape.c)
             return gx_fail(err, GX_E_SHAPE, "a norm's weight or bias of %d for %d channels",
                            (int)gx_count(y->in[i]->shape), y->shape.c);
     return check_moments(y->in[0], y->in[1], err);
 }
 
-static void norm_forward(const struct gx_call *call)
+/* after: with the bias, if there is one. */
+static void run_norm(const struct gx_call *call, bool affine, struct gx_after after)
 {
     const struct gx_node *y = call->node, *m = y->in[1];
-    bool affine = y->inputs == 4;
-    call->kernels->norm(call->x[0], call->x[1], affine ? call->x[2] : NULL,
-                        affine ? call->x[3] : NULL, ((const struct norm *)y->attr)->eps, call->y,
-                        m->shape.n, rows_of(y, m), y->shape.c, call->threads);
+    after.bias = affine ? call->x[3] : NULL;
+    call->kernels->norm(call->x[0], call->x[1], affine ? call->x[2] : NULL, &after,
+                        ((const struct norm *)y->attr)->eps, call->y, m->shape.n, rows_of(y, m),
+                        y->shape.c, call->threads);
+}
+
+static void norm_forward(const struct gx_call *call)
+{
+    run_norm(call, call->node->inputs == 4, (struct gx_after){0});
 }
 
 static void norm_gradient(struct gx_graph *g, struct gx_node *y, struct gx_node *dy,
@@ -189,6 +202,35 @@ struct gx_node *gx_norm_fixed(struct gx_graph *g, struct gx_node *x, struct gx_n
                               struct gx_node *weight, struct gx_node *bias, float eps)
 {
     return add_norm(g, &gx_op_norm_fixed, x, moments, weight, bias, eps);
+}
+
+/* ---- norm_then: in = x, m [, weight, bias], what comes after ---- */
+
+static void norm_then_forward(const struct gx_call *call)
+{
+    const struct norm_then *a = call->node->attr;
+    run_norm(call, a->affine, gx_then_after(&a->then, call, a->affine ? 4 : 2));
+}
+
+const struct gx_op gx_op_norm_then = {
+    .name = "norm_then",
+    .attr_size = sizeof(struct norm_then),
+    .flags = GX_OP_INPLACE_0,
+    .shape = norm_shape,
+    .forward = norm_then_forward,
+};
+
+bool gx_norm_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *norm,
+                    const struct gx_then *then)
+{
+    struct norm_then a = {*(const struct norm *)norm->attr, norm->inputs == 4, *then};
+    struct gx_node *in[GX_INPUTS_MAX];
+    for (int i = 0; i < norm->inputs; i++)
+        in[i] = norm->in[i];
+    int inputs = gx_then_inputs(then, in, norm->inputs);
+    if (inputs <= GX_INPUTS_MAX)
+        gx_graph_replace(g, node, &gx_op_norm_then, in, inputs, &a);
+    return inputs <= GX_INPUTS_MAX;
 }
 
 /* ---- norm_sums: in = dy, x, m ---- */

@@ -50,6 +50,9 @@ struct gx_after gx_then_after(const struct gx_then *then, const struct gx_call *
  * makes it (plan/fuse.h). */
 bool gx_conv2d_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *conv,
                       const struct gx_then *then);
+/* The same for a norm or norm_fixed. */
+bool gx_norm_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *norm,
+                    const struct gx_then *then);
 
 /* Whether these kernels do a conv2d, conv2d_dx or conv2d_dw by Winograd's method; false for others. */
 bool gx_conv2d_by_winograd(const struct gx_node *node, const struct gx_kernels *kernels);

@@ -101,6 +101,19 @@ static bool state_moves(const struct fusion *f, const struct gx_node *from,
     return false;
 }
 
+typedef bool become_function(struct gx_graph *g, struct gx_node *node, const struct gx_node *start,
+                             const struct gx_then *then);
+
+/* How an operator becomes one that goes on; NULL: it does not. */
+static become_function *become_of(const struct gx_node *start)
+{
+    if (start->op == &gx_op_conv2d || start->op == &gx_op_conv2d_dx)
+        return gx_conv2d_become;
+    if (start->op == &gx_op_norm || start->op == &gx_op_norm_fixed)
+        return gx_norm_become;
+    return NULL;
+}
+
 static void fuse_from(struct fusion *f, struct gx_node *start)
 {
     struct gx_node *end = start, *next;
@@ -108,7 +121,7 @@ static void fuse_from(struct fusion *f, struct gx_node *start)
     while ((next = sole_reader(f, end)) && !state_moves(f, end, next) &&
            goes_on(start, end, next, &then))
         end = next;
-    if (end == start || !gx_conv2d_become(f->graph, end, start, &then))
+    if (end == start || !become_of(start)(f->graph, end, start, &then))
         return;
     if (start->name && !end->name)
         end->name = start->name;
@@ -122,7 +135,7 @@ void gx_fuse(struct gx_graph *graph, bool *live)
     find_readers(&f);
     for (int id = 0; id < gx_graph_nodes(graph); id++) {
         struct gx_node *node = gx_graph_node(graph, id);
-        if (live[id] && (node->op == &gx_op_conv2d || node->op == &gx_op_conv2d_dx))
+        if (live[id] && become_of(node))
             fuse_from(&f, node);
     }
     free(f.reading);

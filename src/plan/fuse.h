@@ -2,7 +2,7 @@
  *
  * Runs on the graph of a plan, when nothing will be differentiated any more. The last node of such a
  * chain becomes the whole of it (its readers, name, place in the order and what is kept of it stay),
- * and the others are read by nobody. A chain begins with a convolution, and goes on with an activation
+ * and the others are read by nobody. A chain begins with a convolution or a norm, and goes on with an activation
  * or the gate of an activation's gradient; then, up to two times, a factor and a sum with a value of
  * the same shape that was there before.
  *

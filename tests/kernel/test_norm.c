@@ -72,15 +72,24 @@ static void check_norm(const struct gx_kernels *k, struct size s, int threads)
     size_t bytes = (size_t)count * sizeof(float);
     float *x = random_floats(count, 1), *m = random_moments(s), *weight = random_floats(s.c, 5);
     float *bias = random_floats(s.c, 6), *y = gx_new(bytes), *want = gx_new(bytes);
-    for (int with = 0; with < 4; with++) {
-        const float *w = with & 1 ? weight : NULL, *b = with & 2 ? bias : NULL;
+    float *beside = random_floats(count + 2, 8);
+    for (int with = 0; with < 9; with++) {
+        const float *w = with & 1 ? weight : NULL;
+        struct gx_after after = {.bias = with & 2 ? bias : NULL, .gated = with >= 4, .slope = 0.2f};
+        const struct gx_after *b = with ? &after : NULL;
+        after.slopes = with == 6 ? weight : NULL;
+        after.gate.x = with == 7 ? beside : NULL;
+        after.sums = with == 7 ? 2 : with == 5;
+        after.sum[0].scale = 0.5f, after.sum[0].with.x = with == 5 ? beside + 1 : NULL;
+        after.sum[1].scale = -2, after.sum[1].with.x = beside + 2;
         gx_kernels_reference.norm(x, m, w, b, 1e-5f, want, s.groups, s.rows, s.c, 1);
         k->norm(x, m, w, b, 1e-5f, y, s.groups, s.rows, s.c, threads);
         expect_near("norm", k->name, y, want, count, 3e-6, 1e-6);
         float *z = copy_floats(x, count);
         k->norm(z, m, w, b, 1e-5f, z, s.groups, s.rows, s.c, threads);
         assert_memory_equal(z, y, bytes);
-        if (s.groups == 1) { /* bands of rows give the whole, bit for bit */
+        if (s.groups == 1 &&
+            (with < 5 || with == 6)) { /* bands of rows give the whole, bit for bit */
             int64_t cut = s.rows / 3;
             k->norm(x, m, w, b, 1e-5f, z, 1, cut, s.c, threads);
             k->norm(x + cut * s.c, m, w, b, 1e-5f, z + cut * s.c, 1, s.rows - cut, s.c, threads);
@@ -88,7 +97,7 @@ static void check_norm(const struct gx_kernels *k, struct size s, int threads)
         }
         free(z);
     }
-    free(x), free(m), free(weight), free(bias), free(y), free(want);
+    free(x), free(m), free(weight), free(bias), free(y), free(want), free(beside);
 }
 
 static void check_gradient(const struct gx_kernels *k, struct size s, int threads)

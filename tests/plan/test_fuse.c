@@ -248,7 +248,8 @@ static void networks(void **state)
         const char *name, *size;
         int value;
     } rows[] = {{"rrdbnet", "nb", 1},  {"srvgg", "nconv", 3},  {"msrresnet", "nb", 2},
-                {"srresnet", "nb", 2}, {"unet_32", "ngf", 16}, {"basic", "ndf", 16}};
+                {"srresnet", "nb", 2}, {"unet_32", "ngf", 16}, {"resnet_2blocks", "ngf", 16},
+                {"basic", "ndf", 16}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int plain, fused;
         int64_t count;

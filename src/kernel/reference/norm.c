@@ -3,16 +3,17 @@
 
 #include <math.h>
 
-void gx_ref_norm(const float *x, const float *m, const float *weight, const float *bias, float eps,
-                 float *y, int64_t groups, int64_t rows, int64_t c, int threads)
+void gx_ref_norm(const float *x, const float *m, const float *weight, const struct gx_after *after,
+                 float eps, float *y, int64_t groups, int64_t rows, int64_t c, int threads)
 {
     (void)threads;
-    for (int64_t g = 0; g < groups; g++, m += 2 * c)
-        for (int64_t r = 0; r < rows; r++, x += c, y += c)
-            for (int64_t k = 0; k < c; k++) {
-                double xhat = ((double)x[k] - m[k]) / sqrt((double)m[c + k] + eps);
-                y[k] = (float)(xhat * (weight ? weight[k] : 1) + (bias ? bias[k] : 0));
-            }
+    for (int64_t row = 0; row < groups * rows; row++, x += c, y += c) {
+        const float *mean = m + row / rows * 2 * c;
+        for (int64_t k = 0; k < c; k++) {
+            double xhat = ((double)x[k] - mean[k]) / sqrt((double)mean[c + k] + eps);
+            y[k] = gx_ref_after(after, xhat * (weight ? weight[k] : 1), row, (int)k, (int)c);
+        }
+    }
 }
 
 void gx_ref_norm_dx(const float *g, const float *x, const float *m, const float *weight,

@@ -1,4 +1,5 @@
-/* Normalisation and its gradient: per channel a few factors, then one sweep at memory speed. */
+/* Normalisation and its gradient: per channel a few factors, then one sweep at memory speed. What
+ * comes after a norm is done to each piece of some hundred floats, in the nearest cache. */
 #include "kernel/simd/simd.h"
 #include "kernel/simd/parts.h"
 
@@ -9,8 +10,9 @@ struct factors { /* of a tile's channels, repeated when rows are folded */
 };
 
 struct work {
-    const float *x, *m, *weight, *bias; /* norm */
-    const float *g, *s;                 /* norm_dx; else NULL */
+    const float *x, *m, *weight;
+    const struct gx_after *after; /* norm; else NULL */
+    const float *g, *s;           /* norm_dx; else NULL */
     float eps;
     float *y;
     int64_t groups, rows, c;
@@ -28,7 +30,7 @@ static void split(struct work *k)
     k->blocks = (k->rows + k->block - 1) / k->block;
 }
 
-/* y = (x - mean) scale + bias, or dx = scale (g - bias - (x - mean) slope). */
+/* y = (x - mean) scale + bias, and slope for what comes after; or dx = scale (g - bias - (x - mean) slope). */
 static void make_factors(const struct work *k, int64_t group, int64_t c, int width,
                          struct factors *f)
 {
@@ -43,14 +45,16 @@ static void make_factors(const struct work *k, int64_t group, int64_t c, int wid
             f->bias[i] = s[i] * share;
             f->slope[i] = s[k->c + i] * share * rstd;
         } else {
-            f->bias[i] = k->bias ? k->bias[c + i] : 0;
+            const struct gx_after *a = k->after;
+            f->bias[i] = a && a->bias ? a->bias[c + i] : 0;
+            f->slope[i] = !a ? 0 : a->slopes ? a->slopes[c + i] : a->slope;
         }
     }
     for (int i = width; i < width * k->fold; i++) {
         f->mean[i] = f->mean[i - width];
         f->scale[i] = f->scale[i - width];
         f->bias[i] = f->bias[i - width];
-        f->slope[i] = k->g ? f->slope[i - width] : 0;
+        f->slope[i] = f->slope[i - width];
     }
 }
 
@@ -70,6 +74,29 @@ static void sweep(const struct work *k, const struct factors *f, int64_t at, int
     }
 }
 
+static void finish(const struct gx_after *a, const struct factors *f, float *y, int64_t at,
+                   int width)
+{
+    if (a->gated) {
+        const float *sign = a->gate.x ? a->gate.x + at : y;
+#pragma omp simd
+        for (int i = 0; i < width; i++)
+            y[i] = sign[i] > 0.0f ? y[i] : f->slope[i] * y[i];
+    }
+    for (int j = 0; j < a->sums; j++) {
+        const float scale = a->sum[j].scale, *with = a->sum[j].with.x;
+        if (with) {
+#pragma omp simd
+            for (int i = 0; i < width; i++)
+                y[i] = scale * y[i] + with[at + i];
+        } else {
+#pragma omp simd
+            for (int i = 0; i < width; i++)
+                y[i] *= scale;
+        }
+    }
+}
+
 static void units(const struct work *k, int64_t unit, int64_t end)
 {
     struct factors f;
@@ -84,7 +111,10 @@ static void units(const struct work *k, int64_t unit, int64_t end)
         made = tile;
         for (; r < last; r += k->fold) {
             int rows = last - r < k->fold ? (int)(last - r) : k->fold;
-            sweep(k, &f, (group * k->rows + r) * k->c + c, width * rows);
+            int64_t at = (group * k->rows + r) * k->c + c;
+            sweep(k, &f, at, width * rows);
+            if (k->after)
+                finish(k->after, &f, k->y + at, at, width * rows);
         }
     }
 }
@@ -101,13 +131,14 @@ static void run(struct work *k, int threads)
         units(k, gx_share(count, 1, p, parts), gx_share(count, 1, p + 1, parts));
 }
 
-void GX_TIERED(norm)(const float *x, const float *m, const float *weight, const float *bias,
-                     float eps, float *y, int64_t groups, int64_t rows, int64_t c, int threads)
+void GX_TIERED(norm)(const float *x, const float *m, const float *weight,
+                     const struct gx_after *after, float eps, float *y, int64_t groups,
+                     int64_t rows, int64_t c, int threads)
 {
     struct work k = {.x = x,
                      .m = m,
                      .weight = weight,
-                     .bias = bias,
+                     .after = after,
                      .eps = eps,
                      .y = y,
                      .groups = groups,
