@@ -261,6 +261,10 @@ static void chosen_shapes(void **state)
         sizes(2, 12, 11, 40, 90, 4, 2, 1),
         sizes(1, 9, 210, 30, 70, 3, 2, 1),
         sizes(1, 12, 12, 64, 300, 4, 2, 1),
+        sizes(1, 9, 21, 64, 3, 3, 1, 1), /* fewer still, and of dx in the last */
+        sizes(2, 7, 5, 32, 2, 7, 1, 3),
+        sizes(1, 10, 19, 48, 1, 4, 2, 1),
+        sizes(1, 6, 17, 3, 64, 7, 1, 3),
         /* few pixels, many weights */
         sizes(1, 4, 4, 128, 128, 4, 2, 1),
         sizes(1, 2, 2, 144, 160, 4, 2, 1), /* only the inner taps meet pixels */

@@ -5,12 +5,13 @@
  *   taps, so each of the stride^2 classes is a convolution of g with stride 1 and a part of the
  *   kernel.
  * dw: the transpose of the gathered picture times g.
- * Where the result has few channels, tiles would be mostly padding: narrow.h. Where there are few
- * pixels, packing weights would cost more than multiplying them: few.h.
+ * Where the result has few channels, tiles would be mostly padding: dots.h, narrow.h. Where there
+ * are few pixels, packing weights would cost more than multiplying them: few.h.
  *
  * Threads share out positions, columns or both, whichever copies less: never a sum. So a result
  * does not depend on their number. Scratch is one block and one slab a thread. */
 #include "kernel/simd/after.h"
+#include "kernel/simd/dots.h"
 #include "kernel/simd/few.h"
 #include "kernel/simd/half.h"
 #include "kernel/simd/narrow.h"
@@ -102,7 +103,8 @@ void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const void
         GX_TIERED(few_y)(s, x, w, after, y, scratch, threads);
         return;
     }
-    if (GX_TIERED(narrow_is)(s, GX_CONV_Y)) {
+    bool dots = GX_TIERED(dots_is)(s, GX_CONV_Y);
+    if (!dots && GX_TIERED(narrow_is)(s, GX_CONV_Y)) {
         GX_TIERED(narrow_y)(s, x, w, after, y, scratch, threads);
         return;
     }
@@ -110,11 +112,18 @@ void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const void
                                  s->stride, -s->pad, -s->pad, s->oh, s->ow};
     struct gx_target to = {y, (int64_t)s->oh * s->ow * s->o, (int64_t)s->ow * s->o, s->o, y, s->o};
     struct plain matrix = {{w, s->dtype}, s->o};
+    struct gx_weights weights = {
+        {w, s->dtype}, (int64_t)s->kw * s->i * s->o, (int64_t)s->i * s->o, 1, s->o};
     int64_t m = (int64_t)s->n * s->oh * s->ow;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int id = 0; id < threads; id++)
-        product(&windows, &to, GX_TIERED(split)(m, s->o, id, threads), pack_plain, &matrix, after,
-                gx_work_of(scratch, id));
+    for (int id = 0; id < threads; id++) {
+        struct gx_work work = gx_work_of(scratch, id);
+        if (dots)
+            GX_TIERED(dots)(&windows, &to, &weights, s->n, s->o, id, threads, after, work);
+        else
+            product(&windows, &to, GX_TIERED(split)(m, s->o, id, threads), pack_plain, &matrix,
+                    after, work);
+    }
 }
 
 /* ---- dx ---- */
@@ -173,7 +182,12 @@ static void dx_class(const struct gx_conv_sizes *s, int ry, int rx, const float 
                            s->i};
     struct taps matrix = {{w, s->dtype}, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps};
     int64_t m = (int64_t)s->n * y.count * x.count;
-    if (m)
+    struct gx_weights weights = {
+        gx_weight_at(matrix.w, (int64_t)(y.last * s->kw + x.last) * s->i * s->o),
+        -(int64_t)s->stride * s->kw * s->i * s->o, -(int64_t)s->stride * s->i * s->o, s->o, 1};
+    if (m && GX_TIERED(dots_is)(s, GX_CONV_DX))
+        GX_TIERED(dots)(&windows, &to, &weights, s->n, s->i, id, threads, after, work);
+    else if (m)
         product(&windows, &to, GX_TIERED(split)(m, s->i, id, threads), pack_taps, &matrix, after,
                 work);
 }
@@ -185,7 +199,7 @@ void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const v
         GX_TIERED(few_dx)(s, g, w, after, dx, scratch, threads);
         return;
     }
-    if (GX_TIERED(narrow_is)(s, GX_CONV_DX)) {
+    if (!GX_TIERED(dots_is)(s, GX_CONV_DX) && GX_TIERED(narrow_is)(s, GX_CONV_DX)) {
         GX_TIERED(narrow_dx)(s, g, w, after, dx, scratch, threads);
         return;
     }

@@ -79,11 +79,12 @@ static inline __attribute__((always_inline)) void add_rows(const int wide, int p
 {
     vf right[DOWN][ACROSS];
     UNROLL
-    for (int d = 0; d < DOWN; d++)
+    for (int d = 0; d < DOWN; d++) {
         UNROLL
-    for (int v = 0; v < wide; v++) {
-        __builtin_prefetch(w + (d + 2 * DOWN) * ldw + v * GX_LANES);
-        right[d][v] = gx_load(w + d * ldw + v * GX_LANES);
+        for (int v = 0; v < wide; v++) {
+            __builtin_prefetch(w + (d + 2 * DOWN) * ldw + v * GX_LANES);
+            right[d][v] = gx_load(w + d * ldw + v * GX_LANES);
+        }
     }
     for (int r = 0; r < pairs; r++) {
         float *to = sums[r] + n;
@@ -163,36 +164,17 @@ void GX_TIERED(few_y)(const struct gx_conv_sizes *s, const float *x, const void 
 
 /* ---- dx ---- */
 
-/* The sums of the lanes of four vectors. */
-static inline vf4 sum_lanes(const vf *a)
-{
-    union {
-        vf whole;
-        vf4 part[GX_LANES / 4];
-    } u[4];
-    UNROLL
-    for (int j = 0; j < 4; j++) {
-        u[j].whole = a[j];
-        UNROLL
-        for (int p = 1; p < GX_LANES / 4; p++)
-            u[j].part[0] += u[j].part[p];
-    }
-    vf4 b = u[0].part[0], c = u[1].part[0], d = u[2].part[0], e = u[3].part[0];
-    vf4 bc = GX_SHUFFLE(b, c, 0, 4, 1, 5) + GX_SHUFFLE(b, c, 2, 6, 3, 7);
-    vf4 de = GX_SHUFFLE(d, e, 0, 4, 1, 5) + GX_SHUFFLE(d, e, 2, 6, 3, 7);
-    return GX_SHUFFLE(bc, de, 0, 1, 4, 5) + GX_SHUFFLE(bc, de, 2, 3, 6, 7);
-}
-
 /* dx[r][0 .. DOT_ROWS) += g[r] times so many rows of w, for `with` pairs r. */
 static inline __attribute__((always_inline)) void
 dot_rows(const int with, int depth, const float *const *g, const float *w, float *const *dx, int n)
 {
     vf sum[WITH][DOT_ROWS];
     UNROLL
-    for (int r = 0; r < with; r++)
+    for (int r = 0; r < with; r++) {
         UNROLL
-    for (int j = 0; j < DOT_ROWS; j++)
-        sum[r][j] = (vf){0};
+        for (int j = 0; j < DOT_ROWS; j++)
+            sum[r][j] = (vf){0};
+    }
     for (int k = 0; k < depth; k += GX_LANES) {
         vf right[DOT_ROWS];
         UNROLL
@@ -203,6 +185,7 @@ dot_rows(const int with, int depth, const float *const *g, const float *w, float
         UNROLL
         for (int r = 0; r < with; r++) {
             vf left = gx_load(g[r] + k);
+            GX_KEEP(left);
             UNROLL
             for (int j = 0; j < DOT_ROWS; j++)
                 sum[r][j] += left * right[j];
@@ -210,7 +193,7 @@ dot_rows(const int with, int depth, const float *const *g, const float *w, float
     }
     UNROLL
     for (int r = 0; r < with; r++)
-        *(vf4 *)(dx[r] + n) += sum_lanes(sum[r]);
+        *(vf4 *)(dx[r] + n) += gx_sum_lanes(sum[r]);
 }
 
 static void start_from(const float *bias, int64_t rows, int channels, int c0, int c1, float *y)
@@ -273,10 +256,11 @@ static inline __attribute__((always_inline)) void outer(const int rows, const in
 {
     vf sum[OUT_ROWS][OUT_ACROSS];
     UNROLL
-    for (int j = 0; j < rows; j++)
+    for (int j = 0; j < rows; j++) {
         UNROLL
-    for (int v = 0; v < wide; v++)
-        sum[j][v] = (vf){0};
+        for (int v = 0; v < wide; v++)
+            sum[j][v] = (vf){0};
+    }
     for (int r = 0; r < pairs; r++) {
         const float *left = x[r] + m, *from = g[r] + n;
         vf right[OUT_ACROSS];
@@ -292,10 +276,11 @@ static inline __attribute__((always_inline)) void outer(const int rows, const in
         }
     }
     UNROLL
-    for (int j = 0; j < rows; j++)
+    for (int j = 0; j < rows; j++) {
         UNROLL
-    for (int v = 0; v < wide; v++)
-        gx_stream(dw + j * ldw + v * GX_LANES, sum[j][v]);
+        for (int v = 0; v < wide; v++)
+            gx_stream(dw + j * ldw + v * GX_LANES, sum[j][v]);
+    }
 }
 
 /* Columns n .. n + cols of dw, from a copy of theirs of g. */

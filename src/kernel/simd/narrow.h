@@ -2,7 +2,7 @@
  * each tap that meets it costs much beside the few multiplications. So each source pixel is
  * multiplied with the whole kernel, whose (kh, kw, channels) are the columns, and the results are
  * added where they belong: dx of a convolution of few input channels, and y of one of stride 1 and
- * very few output channels. dw of the latter is the like product over the pixels of x. */
+ * few output channels, unless dots.h does it better. dw of the latter is the like product over the pixels of x. */
 #ifndef GX_KERNEL_NARROW_H
 #define GX_KERNEL_NARROW_H
 

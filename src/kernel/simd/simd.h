@@ -70,12 +70,54 @@ static inline void gx_stream_end(void)
 #endif
 }
 
-/* Lanes of two vectors of four, numbered through. */
+/* Lanes of two vectors, numbered through. */
 #if defined(__clang__) || __GNUC__ >= 12
-#define GX_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#define GX_LANES_OF(ints, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
+#define GX_LANES_OF(ints, a, b, ...) __builtin_shuffle(a, b, (ints){__VA_ARGS__})
+#endif
+
+/* Of two vectors of four. */
 #define GX_SHUFFLE(a, b, ...)                                                                      \
-    __builtin_shuffle(a, b, (int32_t __attribute__((vector_size(16)))){__VA_ARGS__})
+    GX_LANES_OF(int32_t __attribute__((vector_size(16))), a, b, __VA_ARGS__)
+
+/* The same in each four lanes of two whole vectors. */
+#define GX_LANE(i, four) ((i) < 4 ? (i) + 4 * (four) : (i)-4 + 4 * (four) + GX_LANES)
+#define GX_FOUR(i, j, k, l, four)                                                                  \
+    GX_LANE(i, four), GX_LANE(j, four), GX_LANE(k, four), GX_LANE(l, four)
+#if GX_LANES == 16
+#define GX_SHUFFLE_FOURS(a, b, ...)                                                                \
+    GX_LANES_OF(vi, a, b, GX_FOUR(__VA_ARGS__, 0), GX_FOUR(__VA_ARGS__, 1),                        \
+                GX_FOUR(__VA_ARGS__, 2), GX_FOUR(__VA_ARGS__, 3))
+#elif GX_LANES == 8
+#define GX_SHUFFLE_FOURS(a, b, ...)                                                                \
+    GX_LANES_OF(vi, a, b, GX_FOUR(__VA_ARGS__, 0), GX_FOUR(__VA_ARGS__, 1))
+#else
+#define GX_SHUFFLE_FOURS GX_SHUFFLE
+#endif
+
+/* The sums of the lanes of each of four vectors. */
+static inline vf4 gx_sum_lanes(const vf *v)
+{
+    union {
+        vf whole;
+        vf4 four[GX_LANES / 4];
+    } u;
+    vf a = v[0], b = v[1], c = v[2], d = v[3];
+    vf ab = GX_SHUFFLE_FOURS(a, b, 0, 4, 1, 5) + GX_SHUFFLE_FOURS(a, b, 2, 6, 3, 7);
+    vf cd = GX_SHUFFLE_FOURS(c, d, 0, 4, 1, 5) + GX_SHUFFLE_FOURS(c, d, 2, 6, 3, 7);
+    u.whole = GX_SHUFFLE_FOURS(ab, cd, 0, 1, 4, 5) + GX_SHUFFLE_FOURS(ab, cd, 2, 3, 6, 7);
+    vf4 sum = u.four[0];
+    for (int j = 1; j < GX_LANES / 4; j++)
+        sum += u.four[j];
+    return sum;
+}
+
+/* That v is loaded once, rather than again by each instruction that can. */
+#if defined(__x86_64__)
+#define GX_KEEP(v) __asm__("" : "+v"(v))
+#else
+#define GX_KEEP(v) (void)0
 #endif
 
 /* The same number in every lane. */
