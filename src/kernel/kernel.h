@@ -20,13 +20,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How a convolution is done: as a product of matrices, or by the method of Winograd 1980, Lavin and
+ * Gray 2016 with its fewer multiplications, on so many points. */
+enum gx_conv_method {
+    GX_CONV_GEMM,
+    GX_CONV_WINOGRAD_3 = 3,
+    GX_CONV_WINOGRAD_4,
+    GX_CONV_WINOGRAD_6 = 6
+};
+
 /* A convolution seen from its forward direction, whichever of the three products is meant:
  * x (n,h,w,i), w (kh,kw,i,o), y (n,oh,ow,o); oh = (h + 2 pad - kh) / stride + 1, rounded down.
- * The steps are for winograd_y alone, which reads and writes channels of wider pictures. */
+ * The steps are for winograd_y alone, which reads and writes channels of wider pictures; the method
+ * is for all winograd_ functions. */
 struct gx_conv_sizes {
     int n, h, w, i, o, kh, kw, stride, pad, oh, ow;
     int x_step, y_step;  /* floats from a pixel to the next; 0: as many as it has channels */
     enum gx_dtype dtype; /* of w where it is read: GX_F32; GX_F16 or GX_BF16, which are widened */
+    enum gx_conv_method method;
 };
 
 /* A picture beside the one that is written, pixel by pixel. */
@@ -60,16 +71,15 @@ struct gx_pool_sizes {
     int n, h, w, c, k, stride, pad, oh, ow;
 };
 
-/* How the convolution is done: as a product of matrices, or by the method of Winograd 1980, Lavin
- * and Gray 2016 with its fewer multiplications. */
-enum gx_conv_method { GX_CONV_GEMM, GX_CONV_WINOGRAD };
-
-/* Whether there is Winograd's method for it: 3x3 and 4x4 with stride 1, and 4x4 with stride 2 where
- * input channels come in sixteens. */
+/* Whether s->method is one of Winograd's that there is for it: 3x3 and 4x4 with stride 1 and six
+ * points, and with stride 2 and any where input channels come in sixteens. */
 static inline bool gx_winograd_does(const struct gx_conv_sizes *s)
 {
-    bool three = s->kh == 3 && s->kw == 3, four = s->kh == 4 && s->kw == 4;
-    return ((three || four) && s->stride == 1) || (four && s->stride == 2 && s->i % 16 == 0);
+    bool known =
+        s->method == GX_CONV_WINOGRAD_6 ||
+        (s->stride == 2 && (s->method == GX_CONV_WINOGRAD_3 || s->method == GX_CONV_WINOGRAD_4));
+    bool size = s->kh == s->kw && (s->kh == 3 || s->kh == 4);
+    return known && size && (s->stride == 1 || (s->stride == 2 && s->i % 16 == 0));
 }
 
 /* y = f(x; a, b). */
@@ -132,8 +142,9 @@ struct gx_kernels {
                         void *scratch, int threads);
     size_t (*winograd_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,
                                int threads);
-    /* Which method is fastest here. Depends on channel and kernel sizes, and for GX_CONV_DW alone
-     * also on n, h, w (so that any tiling of a picture gives the same result). */
+    /* Which method is fastest here, whatever s->method is. With stride 1, that of y and dx depends
+     * on channel and kernel sizes alone, so that any tiling of a picture gives the same result; with
+     * stride 2 also on h and w; that of dw on all sizes. */
     enum gx_conv_method (*conv2d_method)(const struct gx_conv_sizes *s,
                                          enum gx_conv_product product);
 

@@ -91,9 +91,12 @@ static struct work work_of(const struct gx_node *y)
     return w;
 }
 
-static bool by_winograd(const struct work *w, const struct gx_kernels *k)
+/* The same, with the method that these kernels choose. */
+static struct work chosen(const struct gx_node *y, const struct gx_kernels *k)
 {
-    return k->conv2d_method(&w->sizes, w->product) == GX_CONV_WINOGRAD;
+    struct work w = work_of(y);
+    w.sizes.method = k->conv2d_method(&w.sizes, w.product);
+    return w;
 }
 
 static void forward(const struct gx_call *call);
@@ -102,15 +105,13 @@ bool gx_conv2d_by_winograd(const struct gx_node *y, const struct gx_kernels *ker
 {
     if (y->op->forward != forward)
         return false;
-    struct work w = work_of(y);
-    return by_winograd(&w, kernels);
+    return chosen(y, kernels).sizes.method != GX_CONV_GEMM;
 }
 
 static size_t scratch(const struct gx_node *y, const struct gx_kernels *k, int threads)
 {
-    struct work w = work_of(y);
-    return (by_winograd(&w, k) ? k->winograd_scratch : k->conv2d_scratch)(&w.sizes, w.product,
-                                                                          threads);
+    struct work w = chosen(y, k);
+    return (w.sizes.method ? k->winograd_scratch : k->conv2d_scratch)(&w.sizes, w.product, threads);
 }
 
 /* What comes after the sums of the node. */
@@ -128,8 +129,8 @@ static struct gx_after after_of(const struct gx_call *call)
 static void forward(const struct gx_call *call)
 {
     const struct gx_kernels *k = call->kernels;
-    struct work w = work_of(call->node);
-    bool winograd = by_winograd(&w, k);
+    struct work w = chosen(call->node, k);
+    bool winograd = w.sizes.method != GX_CONV_GEMM;
     const float *a = call->x[0], *b = call->x[1]; /* b: as sizes.dtype says */
     if (w.product == GX_CONV_DW) {
         (winograd ? k->winograd_dw : k->conv2d_dw)(&w.sizes, a, b, call->y, call->scratch,
@@ -150,10 +151,10 @@ static void forward(const struct gx_call *call)
 /* Pictures beside the result may lie anywhere, the others where Winograd's method makes y. */
 static bool steps(const struct gx_node *y, const struct gx_kernels *k, int input)
 {
-    struct work w = work_of(y);
+    struct work w = chosen(y, k);
     if (input >= 2)
         return gx_shape_equal(y->in[input]->shape, y->shape);
-    return input < 1 && w.product == GX_CONV_Y && by_winograd(&w, k);
+    return input < 1 && w.product == GX_CONV_Y && w.sizes.method != GX_CONV_GEMM;
 }
 
 /* Counted as the direct method's, so that figures compare. */

@@ -1,9 +1,9 @@
 /* Times the products of convolutions on the best tier of this CPU, or the one named by GANX_CPU:
  *   bench_conv [-t THREADS] [tune | I O K STRIDE PAD H W [N]]
  * A line a shape, and for y, dx and dw milliseconds and GFLOP/s of the direct method, the best of
- * RUNS; where there is Winograd's, how many times faster that is, with a star where
- * conv2d_method chooses it. H and W are of x. Without a shape: those of U-Net 256, PatchGAN 70 and
- * ResNet. `tune`: the measurements that the choice rests on, over channels and sizes. */
+ * RUNS; where there is Winograd's, how many times faster that is with each number of points, and a
+ * star at what conv2d_method chooses. H and W are of x. Without a shape: those of U-Net 256,
+ * PatchGAN 70 and ResNet. `tune`: the measurements that the choice rests on, over channels and sizes. */
 #include "kernel/kernel.h"
 
 #include <stdio.h>
@@ -73,6 +73,9 @@ static double time_of(struct bench *b, void (*run)(struct bench *))
     return best;
 }
 
+static const enum gx_conv_method methods[] = {GX_CONV_WINOGRAD_3, GX_CONV_WINOGRAD_4,
+                                              GX_CONV_WINOGRAD_6};
+
 static void report(struct bench *b, enum gx_conv_product product)
 {
     static const struct {
@@ -81,13 +84,16 @@ static void report(struct bench *b, enum gx_conv_product product)
     } rows[] = {{"y", run_y, run_winograd_y},
                 {"dx", run_dx, run_winograd_dx},
                 {"dw", run_dw, run_winograd_dw}};
-    const struct gx_conv_sizes *s = &b->s;
+    struct gx_conv_sizes *s = &b->s;
     double flops = 2.0 * s->n * s->oh * s->ow * s->o * s->kh * s->kw * s->i;
     double direct = time_of(b, rows[product].direct);
     printf("  %2s %8.3f ms %4.0f", rows[product].name, direct * 1e3, flops / direct * 1e-9);
-    if (gx_winograd_does(s))
-        printf(" x%4.2f%c", direct / time_of(b, rows[product].winograd),
-               b->k->conv2d_method(s, product) == GX_CONV_WINOGRAD ? '*' : ' ');
+    for (int j = 0; j < 3; j++) {
+        b->s.method = methods[j];
+        if (gx_winograd_does(s))
+            printf(" %d x%4.2f%c", (int)methods[j], direct / time_of(b, rows[product].winograd),
+                   b->k->conv2d_method(s, product) == methods[j] ? '*' : ' ');
+    }
 }
 
 static float *some(size_t count)
@@ -105,12 +111,14 @@ static void shape(const struct gx_kernels *k, int threads, const int v[7], int n
     struct gx_conv_sizes s = {n, v[5], v[6], v[0], v[1], v[2], v[2], v[3], v[4]};
     s.oh = (s.h + 2 * s.pad - s.kh) / s.stride + 1;
     s.ow = (s.w + 2 * s.pad - s.kw) / s.stride + 1;
-    bool winograd = gx_winograd_does(&s);
     size_t room = 0, more;
     for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++) {
         room = (more = k->conv2d_scratch(&s, p, threads)) > room ? more : room;
-        if (winograd && (more = k->winograd_scratch(&s, p, threads)) > room)
-            room = more;
+        for (int j = 0; j < 3; j++) {
+            s.method = methods[j];
+            if (gx_winograd_does(&s) && (more = k->winograd_scratch(&s, p, threads)) > room)
+                room = more;
+        }
     }
     struct bench b = {k,
                       s,
@@ -128,8 +136,9 @@ static void shape(const struct gx_kernels *k, int threads, const int v[7], int n
 
 static void tune(const struct gx_kernels *k, int threads)
 {
-    static const int kinds[][3] = {{3, 1, 1}, {4, 1, 1}, {4, 2, 1}}, sides[] = {16, 32, 64, 128};
-    for (int kind = 0; kind < 3; kind++)
+    static const int kinds[][3] = {{3, 1, 1}, {4, 1, 1}, {3, 2, 1}, {4, 2, 1}},
+                     sides[] = {16, 32, 64, 128};
+    for (int kind = 0; kind < 4; kind++)
         for (int i = 8; i <= 512; i *= 2)
             for (int o = i; o <= 2 * i; o *= 2)
                 for (int side = 0; side < 4; side++) {

@@ -145,9 +145,9 @@ static void compare(const struct gx_kernels *k, const struct gx_conv_sizes *s, c
                        : !within(scratch) ? ", and wrote past its scratch"
                                           : "";
     if (!(d <= limit) || *past)
-        fail_msg("%s %s of n%d %dx%d i%d o%d k%dx%d s%d p%d by %d threads: off by %g%s", k->name,
-                 what, s->n, s->h, s->w, s->i, s->o, s->kh, s->kw, s->stride, s->pad, threads, d,
-                 past);
+        fail_msg("%s %s(%d) of n%d %dx%d i%d o%d k%dx%d s%d p%d by %d threads: off by %g%s",
+                 k->name, what, (int)s->method, s->n, s->h, s->w, s->i, s->o, s->kh, s->kw,
+                 s->stride, s->pad, threads, d, past);
 }
 
 struct operands {
@@ -304,41 +304,54 @@ static void steady(void **state)
     free(x), free(w);
 }
 
-/* Largest error of Winograd's y, dx and dw of numbers of about one size, over the largest result. */
-static const double winograd_limit[] = {1e-5, 1e-5, 5e-6};
+/* Largest error of Winograd's y, dx and dw of numbers of about one size, over the largest result:
+ * for three and four points, whose transforms only add and subtract, and for six. */
+static const double winograd_limit[2][3] = {{2e-6, 2e-6, 2e-6}, {1e-5, 1e-5, 5e-6}};
 
-static void check_winograd(const struct gx_conv_sizes *s, enum gx_conv_product product, int threads)
+/* One product by one tier with s->method, on fresh poison. */
+static void check_method(const struct gx_kernels *k, const struct gx_conv_sizes *s,
+                         enum gx_conv_product product, const struct operands *a, int threads,
+                         const float *want, size_t count)
 {
     static const char *const names[] = {"winograd y", "winograd dx", "winograd dw"};
-    const struct gx_kernels *k, *r = &gx_kernels_reference;
-    size_t count[3] = {(size_t)s->n * s->oh * s->ow * s->o, (size_t)s->n * s->h * s->w * s->i,
-                       (size_t)s->kh * s->kw * s->i * s->o};
-    bool small = (double)s->n * s->h * s->w * s->i * s->o < 4e4; /* enough for the reference's */
-    struct gx_conv_sizes typed = *s;
-    typed.dtype = (enum gx_dtype)((s->h + s->o + s->pad) % 3);
-    float *x = numbers(count[1], 1), *w = weights(count[2], typed.dtype);
-    float *g = numbers(count[0], 3), *want = numbers(count[product], 5);
-    float *row = numbers((size_t)2 * CHANNELS, 4);
-    float *beside = numbers(count[0] + count[1] + 1, 6);
-    struct gx_after after = after_of((s->h + s->o + s->pad) % WAYS, row, beside);
-    const struct gx_after *b = threads == 2 && s->pad ? NULL : &after;
+    struct room got = room_of(count * sizeof(float));
+    struct room scratch = room_of(k->winograd_scratch(s, product, threads));
     if (product == GX_CONV_Y)
-        r->conv2d(&typed, x, w, b, want, NULL, 1);
+        k->winograd_y(s, a->x, a->w, a->after, floats(&got), scratch.start, threads);
     else if (product == GX_CONV_DX)
-        r->conv2d_dx(&typed, g, w, b, want, NULL, 1);
+        k->winograd_dx(s, a->g, a->w, a->after, floats(&got), scratch.start, threads);
     else
-        r->conv2d_dw(s, x, g, want, NULL, 1);
-    for (int t = small ? 0 : 1; (k = gx_kernels_at(t)); t++) {
-        struct room got = room_of(count[product] * sizeof *x);
-        struct room scratch = room_of(k->winograd_scratch(s, product, threads));
-        if (product == GX_CONV_Y)
-            k->winograd_y(&typed, x, w, b, floats(&got), scratch.start, threads);
-        else if (product == GX_CONV_DX)
-            k->winograd_dx(&typed, g, w, b, floats(&got), scratch.start, threads);
-        else
-            k->winograd_dw(s, x, g, floats(&got), scratch.start, threads);
-        compare(k, s, names[product], threads, &got, &scratch, want, winograd_limit[product]);
-        free(got.start), free(scratch.start);
+        k->winograd_dw(s, a->x, a->g, floats(&got), scratch.start, threads);
+    compare(k, s, names[product], threads, &got, &scratch, want,
+            winograd_limit[s->method == GX_CONV_WINOGRAD_6][product]);
+    free(got.start), free(scratch.start);
+}
+
+/* One product by every tier with every number of points. */
+static void check_winograd(struct gx_conv_sizes s, enum gx_conv_product product, int threads)
+{
+    const enum gx_conv_method methods[] = {GX_CONV_WINOGRAD_6, GX_CONV_WINOGRAD_4,
+                                           GX_CONV_WINOGRAD_3};
+    const struct gx_kernels *k, *r = &gx_kernels_reference;
+    size_t count[3] = {(size_t)s.n * s.oh * s.ow * s.o, (size_t)s.n * s.h * s.w * s.i,
+                       (size_t)s.kh * s.kw * s.i * s.o};
+    bool small = (double)s.n * s.h * s.w * s.i * s.o < 2e4; /* enough for the reference's */
+    s.dtype = (enum gx_dtype)((s.h + s.o + s.pad) % 3);
+    float *x = numbers(count[1], 1), *w = weights(count[2], s.dtype), *g = numbers(count[0], 3);
+    float *row = numbers((size_t)2 * CHANNELS, 4), *want = numbers(count[product], 5);
+    float *beside = numbers(count[0] + count[1] + 1, 6);
+    struct gx_after after = after_of((s.h + s.o + s.pad) % WAYS, row, beside);
+    struct operands a = {x, g, w, threads == 2 && s.pad ? NULL : &after};
+    if (product == GX_CONV_Y)
+        r->conv2d(&s, x, w, a.after, want, NULL, 1);
+    else if (product == GX_CONV_DX)
+        r->conv2d_dx(&s, g, w, a.after, want, NULL, 1);
+    else
+        r->conv2d_dw(&s, x, g, want, NULL, 1);
+    for (int m = 0; m < 3; m++) {
+        s.method = methods[m];
+        for (int t = small ? 0 : 1; gx_winograd_does(&s) && (k = gx_kernels_at(t)); t++)
+            check_method(k, &s, product, &a, threads, want, count[product]);
     }
     free(x), free(w), free(g), free(row), free(beside), free(want);
 }
@@ -351,8 +364,8 @@ static void winograd(void **state)
                              {1, 1, 1, 17, 4},   {1, 21, 18, 64, 33}, {3, 6, 5, 1, 1},
                              {1, 8, 12, 70, 64}, {1, 2, 30, 3, 17},   {1, 5, 5, 300, 40},
                              {2, 9, 22, 48, 40}, {1, 6, 14, 16, 70},  {2, 49, 54, 16, 9}};
-    const int kinds[][3] = {{3, 1, 0}, {3, 1, 1}, {3, 1, 2}, {4, 1, 0}, {4, 1, 1},
-                            {4, 1, 3}, {4, 2, 0}, {4, 2, 1}, {4, 2, 2}};
+    const int kinds[][3] = {{3, 1, 0}, {3, 1, 1}, {3, 1, 2}, {4, 1, 0}, {4, 1, 1}, {4, 1, 3},
+                            {4, 2, 0}, {4, 2, 1}, {4, 2, 2}, {3, 2, 0}, {3, 2, 1}, {3, 2, 2}};
     for (size_t j = 0; j < sizeof shapes / sizeof *shapes; j++)
         for (size_t q = 0; q < sizeof kinds / sizeof *kinds; q++)
             for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++) {
@@ -360,8 +373,7 @@ static void winograd(void **state)
                 if (v[1] + 2 * c[2] < c[0] || v[2] + 2 * c[2] < c[0])
                     continue;
                 struct gx_conv_sizes s = sizes(v[0], v[1], v[2], v[3], v[4], c[0], c[1], c[2]);
-                if (gx_winograd_does(&s))
-                    check_winograd(&s, p, 1 + (int)(j + q) % 3);
+                check_winograd(s, p, 1 + (int)(j + q) % 3);
             }
 }
 
@@ -372,7 +384,9 @@ static void winograd_steps(void **state)
     enum { WIDE = 101, AT = 5 };
     const struct gx_kernels *k;
     for (int i = 16; i <= 32; i += 4) {
-        struct gx_conv_sizes s = sizes(2, 9, 7, i, 40, 3, 1, 1), dense = s;
+        struct gx_conv_sizes s = sizes(2, 9, 7, i, 40, 3, 1, 1), dense;
+        s.method = GX_CONV_WINOGRAD_6;
+        dense = s;
         size_t pixels = (size_t)s.n * s.h * s.w;
         float *x = numbers(pixels * WIDE, 1), *w = numbers((size_t)9 * i * 40, 2), *want, *narrow;
         float *beside = numbers(pixels * WIDE, 3);
@@ -436,6 +450,7 @@ static void winograd_threads(void **state)
     (void)state;
     const struct gx_kernels *k;
     struct gx_conv_sizes s = sizes(1, 30, 26, 40, 24, 3, 1, 1);
+    s.method = GX_CONV_WINOGRAD_6;
     float *x = numbers(30 * 26 * 40, 1), *g = numbers(30 * 26 * 24, 2);
     for (int t = 1; (k = gx_kernels_at(t)); t++) {
         struct room one = room_of(9 * 40 * 24 * sizeof *x), more = room_of(one.bytes);
@@ -498,7 +513,7 @@ static void methods(void **state)
             }
             assert_int_equal(k->conv2d_method(&seven, GX_CONV_DW), GX_CONV_GEMM);
             if (t && i >= 16) {
-                assert_int_equal(k->conv2d_method(&large, GX_CONV_DW), GX_CONV_WINOGRAD);
+                assert_int_equal(k->conv2d_method(&large, GX_CONV_DW), GX_CONV_WINOGRAD_6);
                 assert_int_equal(k->conv2d_method(&small, GX_CONV_DW), GX_CONV_GEMM);
             }
         }

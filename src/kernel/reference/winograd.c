@@ -1,35 +1,68 @@
-/* Winograd's method, Lavin and Gray 2016, tile by tile: with r taps and m = 7 - r outputs a side,
- * y = A' [sum over channels of (G w G') . (B' x B)] A, and as its transpose in w
+/* Winograd's method, Lavin and Gray 2016, tile by tile: with P points, r taps and m = P + 1 - r
+ * outputs a side, y = A' [sum over channels of (G w G') . (B' x B)] A, and as its transpose in w
  * dw = G' [sum over tiles of (A g A') . (B' x B)] G.
  *
- * The interpolation points are 0, +-1/sqrt 2, +-sqrt 2 and infinity: half the error of the usual
- * 0, +-1, +-2. With p a point and m(x) = x (x^2 - 1/2) (x^2 - 2): a row of B' holds the
- * coefficients of m(x) / (x - p), a row of G is (1, p, ... p^(r-1)) / m'(p), and one of A is
- * (1, p, ... p^(m-1)).
+ * The points of six are 0, +-1/sqrt 2, +-sqrt 2 and infinity: half the error of the usual 0, +-1,
+ * +-2. With p a point and m(x) the product of (x - p) over the finite ones: a row of B' holds the
+ * coefficients of m(x) / (x - p), and for infinity of m(x); a row of G is (1, p, ... p^(r-1)) /
+ * m'(p), and one of A is (1, p, ... p^(m-1)); for infinity, the last alone is 1.
  *
  * With stride 2, the taps of even row and even column meet pixels of one phase, and so on: four
- * convolutions of stride 1 with half the taps, a side. */
+ * convolutions of stride 1 with half the taps, a side. A kernel of three has a fourth tap, zero. */
 #include "kernel/reference/reference.h"
 
 #define P 0.70710678118654752440
 #define Q 1.41421356237309504880
 
-static const double B[6][6] = {
-    {1, 0, -2.5, 0, 1, 0},  {0, -Q, -2, P, 1, 0},   {0, Q, -2, -P, 1, 0},
-    {0, -P, -0.5, Q, 1, 0}, {0, P, -0.5, -Q, 1, 0}, {0, 1, 0, -2.5, 0, 1},
-};
-static const double point[5] = {0, P, -P, Q, -Q}, slope[5] = {1, -1.5, -1.5, 6, 6}; /* m'(p) */
+enum { MOST = 6, LARGEST = MOST * MOST }; /* points, and elements of a tile */
 
-/* The matrix (6, n) of powers, over m'(p) for the kernel; `turned`: its transpose (n, 6). */
-static void powers(int n, bool kernel, bool turned, double *to)
+static const double points_of_3[] = {0, 1}, points_of_4[] = {0, 1, -1};
+static const double points_of_6[] = {0, P, -P, Q, -Q};
+static const double *const point[] = {[3] = points_of_3, [4] = points_of_4, [6] = points_of_6};
+
+/* What every function here starts with. */
+struct form {
+    int points, r, m;
+    double b[LARGEST]; /* B' */
+};
+
+/* coefficients (points) of the product of (x - p) over the finite points but `without`; returns its
+ * value at `at`. */
+static double product(int points, int without, double at, double *coefficients)
 {
-    for (int t = 0; t < 6; t++) {
-        double power = 1;
-        for (int j = 0; j < n; j++) {
-            double value = t == 5 ? j == n - 1 : kernel ? power / slope[t] : power;
-            to[turned ? j * 6 + t : t * n + j] = value;
-            power *= t == 5 ? 0 : point[t];
-        }
+    double value = 1;
+    for (int j = 0; j < points; j++)
+        coefficients[j] = j == 0;
+    for (int t = 0; t < points - 1; t++) {
+        if (t == without)
+            continue;
+        double p = point[points][t];
+        value *= at - p;
+        for (int j = points - 1; j >= 0; j--)
+            coefficients[j] = (j ? coefficients[j - 1] : 0) - p * coefficients[j];
+    }
+    return value;
+}
+
+static struct form form_of(const struct gx_conv_sizes *s)
+{
+    struct form f = {(int)s->method, (s->kh + s->stride - 1) / s->stride};
+    f.m = f.points + 1 - f.r;
+    for (int t = 0; t < f.points; t++)
+        product(f.points, t, 0, f.b + t * f.points);
+    return f;
+}
+
+/* The matrix (points, n) of powers, over m'(p) for the kernel; `turned`: its transpose. */
+static void powers(int points, int n, bool kernel, bool turned, double *to)
+{
+    double unused[MOST];
+    for (int t = 0; t < points; t++) {
+        bool infinity = t == points - 1;
+        double p = infinity ? 0 : point[points][t], power = 1;
+        double slope = kernel ? product(points, t, p, unused) : 1;
+        for (int j = 0; j < n; j++, power *= p)
+            to[turned ? j * points + t : t * n + j] = infinity ? j == n - 1 : power / slope;
     }
 }
 
@@ -59,46 +92,48 @@ static void read_tile(const float *x, int h, int w, int c, int row, int col, int
 }
 
 /* G w G' of a phase of a pair of channels, or of its taps in reverse order. */
-static void read_taps(const struct gx_conv_sizes *s, const void *w, int i, int o, int phase,
-                      bool reverse, double *u)
+static void read_taps(const struct gx_conv_sizes *s, const struct form *f, const void *w, int i,
+                      int o, int phase, bool reverse, double *u)
 {
-    int r = s->kh / s->stride;
-    double g[24], tap[16];
+    int r = f->r;
+    double g[LARGEST], tap[LARGEST];
     for (int t = 0; t < r * r; t++) {
         int from = reverse ? r * r - 1 - t : t;
         int ky = from / r * s->stride + phase / s->stride;
         int kx = from % r * s->stride + phase % s->stride;
-        tap[t] = gx_ref_weight(s, w, ky, kx, i, o);
+        bool known = ky < s->kh && kx < s->kw;
+        tap[t] = known ? gx_ref_weight(s, w, ky, kx, i, o) : 0;
     }
-    powers(r, true, false, g);
-    sandwich(6, r, g, tap, u);
+    powers(f->points, r, true, false, g);
+    sandwich(f->points, r, g, tap, u);
 }
 
 void gx_ref_winograd_y(const struct gx_conv_sizes *s, const float *x, const void *w,
                        const struct gx_after *after, float *y, void *scratch, int threads)
 {
     (void)scratch, (void)threads;
-    int m = 7 - s->kh / s->stride, phases = s->stride * s->stride;
+    struct form f = form_of(s);
+    int m = f.m, size = f.points, phases = s->stride * s->stride;
+    double d[LARGEST], v[LARGEST], u[LARGEST], sum[LARGEST], a[LARGEST], tile[LARGEST];
+    powers(size, m, false, true, a);
     int x_step = s->x_step ? s->x_step : s->i, y_step = s->y_step ? s->y_step : s->o;
-    double d[36], v[36], u[36], sum[36], a[30], tile[25];
-    powers(m, false, true, a);
     for (int n = 0; n < s->n; n++, x += (size_t)s->h * s->w * x_step)
         for (int at = 0; at < s->oh * s->ow * s->o; at++) {
             int o = at % s->o, col = at / s->o % s->ow, row = at / s->o / s->ow;
             if (row % m || col % m)
                 continue;
-            for (int t = 0; t < 36; t++)
+            for (int t = 0; t < size * size; t++)
                 sum[t] = 0;
             for (int c = 0; c < s->i * phases; c++) {
                 int i = c / phases, phase = c % phases;
                 read_tile(x + i, s->h, s->w, x_step, row * s->stride + phase / s->stride - s->pad,
-                          col * s->stride + phase % s->stride - s->pad, s->stride, 6, d);
-                sandwich(6, 6, &B[0][0], d, v);
-                read_taps(s, w, i, o, phase, false, u);
-                for (int t = 0; t < 36; t++)
+                          col * s->stride + phase % s->stride - s->pad, s->stride, size, d);
+                sandwich(size, size, f.b, d, v);
+                read_taps(s, &f, w, i, o, phase, false, u);
+                for (int t = 0; t < size * size; t++)
                     sum[t] += u[t] * v[t];
             }
-            sandwich(m, 6, a, sum, tile);
+            sandwich(m, size, a, sum, tile);
             for (int t = 0; t < m * m; t++) {
                 int64_t pixel = (int64_t)(n * s->oh + row + t / m) * s->ow + col + t % m;
                 if (row + t / m < s->oh && col + t % m < s->ow)
@@ -112,26 +147,27 @@ void gx_ref_winograd_dx(const struct gx_conv_sizes *s, const float *g, const voi
                         const struct gx_after *after, float *dx, void *scratch, int threads)
 {
     (void)scratch, (void)threads;
-    int r = s->kh / s->stride, m = 7 - r, phases = s->stride * s->stride;
+    struct form f = form_of(s);
+    int r = f.r, m = f.m, size = f.points, phases = s->stride * s->stride;
     int down = (s->h - 1 + s->pad) / s->stride + 1, across = (s->w - 1 + s->pad) / s->stride + 1;
-    double d[36], v[36], u[36], sum[36], a[30], tile[25];
-    powers(m, false, true, a);
+    double d[LARGEST], v[LARGEST], u[LARGEST], sum[LARGEST], a[LARGEST], tile[LARGEST];
+    powers(size, m, false, true, a);
     for (int n = 0; n < s->n; n++, g += (size_t)s->oh * s->ow * s->o)
         for (int at = 0; at < down * across * s->i * phases; at++) {
             int c = at % (s->i * phases), i = c / phases, phase = c % phases;
             int col = at / phases / s->i % across, row = at / phases / s->i / across;
             if (row % m || col % m)
                 continue;
-            for (int t = 0; t < 36; t++)
+            for (int t = 0; t < size * size; t++)
                 sum[t] = 0;
             for (int o = 0; o < s->o; o++) {
-                read_tile(g + o, s->oh, s->ow, s->o, row - r + 1, col - r + 1, 1, 6, d);
-                sandwich(6, 6, &B[0][0], d, v);
-                read_taps(s, w, i, o, phase, true, u);
-                for (int t = 0; t < 36; t++)
+                read_tile(g + o, s->oh, s->ow, s->o, row - r + 1, col - r + 1, 1, size, d);
+                sandwich(size, size, f.b, d, v);
+                read_taps(s, &f, w, i, o, phase, true, u);
+                for (int t = 0; t < size * size; t++)
                     sum[t] += u[t] * v[t];
             }
-            sandwich(m, 6, a, sum, tile);
+            sandwich(m, size, a, sum, tile);
             for (int t = 0; t < m * m; t++) {
                 int y = (row + t / m) * s->stride + phase / s->stride - s->pad;
                 int z = (col + t % m) * s->stride + phase % s->stride - s->pad;
@@ -142,23 +178,24 @@ void gx_ref_winograd_dx(const struct gx_conv_sizes *s, const float *g, const voi
         }
 }
 
-/* The 36 sums over the tiles of all pictures, for one input channel, its phase, and one output. */
-static void pair_sums(const struct gx_conv_sizes *s, int m, int phase, const float *x,
-                      const float *g, double sum[36])
+/* The sums over the tiles of all pictures, for one input channel, its phase, and one output. */
+static void pair_sums(const struct gx_conv_sizes *s, const struct form *f, int phase,
+                      const float *x, const float *g, double *sum)
 {
-    double in[36], out[25], v[36], z[36], a[30];
-    powers(m, false, false, a);
-    for (int t = 0; t < 36; t++)
+    int m = f->m, size = f->points;
+    double in[LARGEST], out[LARGEST], v[LARGEST], z[LARGEST], a[LARGEST];
+    powers(size, m, false, false, a);
+    for (int t = 0; t < size * size; t++)
         sum[t] = 0;
     for (int n = 0; n < s->n; n++) {
         for (int row = 0; row < s->oh; row += m)
             for (int col = 0; col < s->ow; col += m) {
                 read_tile(x, s->h, s->w, s->i, row * s->stride + phase / s->stride - s->pad,
-                          col * s->stride + phase % s->stride - s->pad, s->stride, 6, in);
+                          col * s->stride + phase % s->stride - s->pad, s->stride, size, in);
                 read_tile(g, s->oh, s->ow, s->o, row, col, 1, m, out);
-                sandwich(6, 6, &B[0][0], in, v);
-                sandwich(6, m, a, out, z);
-                for (int t = 0; t < 36; t++)
+                sandwich(size, size, f->b, in, v);
+                sandwich(size, m, a, out, z);
+                for (int t = 0; t < size * size; t++)
                     sum[t] += v[t] * z[t];
             }
         x += (size_t)s->h * s->w * s->i;
@@ -170,18 +207,20 @@ void gx_ref_winograd_dw(const struct gx_conv_sizes *s, const float *x, const flo
                         void *scratch, int threads)
 {
     (void)scratch, (void)threads;
-    int r = s->kh / s->stride;
-    double sum[36], tap[16], back[24];
-    powers(r, true, true, back);
+    struct form f = form_of(s);
+    int r = f.r;
+    double sum[LARGEST], tap[LARGEST], back[LARGEST];
+    powers(f.points, r, true, true, back);
     for (int phase = 0; phase < s->stride * s->stride; phase++)
         for (int i = 0; i < s->i; i++)
             for (int o = 0; o < s->o; o++) {
-                pair_sums(s, 7 - r, phase, x + i, g + o, sum);
-                sandwich(r, 6, back, sum, tap);
+                pair_sums(s, &f, phase, x + i, g + o, sum);
+                sandwich(r, f.points, back, sum, tap);
                 for (int t = 0; t < r * r; t++) {
                     int ky = t / r * s->stride + phase / s->stride;
                     int kx = t % r * s->stride + phase % s->stride;
-                    dw[(((size_t)ky * s->kw + kx) * s->i + i) * s->o + o] = (float)tap[t];
+                    if (ky < s->kh && kx < s->kw)
+                        dw[(((size_t)ky * s->kw + kx) * s->i + i) * s->o + o] = (float)tap[t];
                 }
             }
 }

@@ -1,81 +1,127 @@
 /* y and dx of a convolution by Winograd's method, Lavin and Gray 2016, on the tiles of tile.h;
  * winograd.h tells the transforms, and what is a phase.
  *
- * A thread takes a batch of tiles and transforms all their channels into left blocks. Then for each
- * panel of output channels it transforms a chunk of the weights, multiplies the 36 products while
+ * All channels of a batch of tiles are transformed into left blocks. Then for each panel of output
+ * channels a chunk of the weights is transformed, the products of all elements are multiplied while
  * both are in cache, and so on for all chunks; the sums are transformed back from there. Weights
  * are transformed anew for each batch: that costs less than to read the many more transformed ones
- * from memory, and nothing has to be kept. Where channels are few, several of the 36 share a row of
- * a block. */
+ * from memory, and nothing has to be kept. Where channels are few, several elements share a row of
+ * a block. Threads take tiles, each with batches of its own; or, where there are too few tiles for
+ * each of them to transform all weights, they share the tiles' transforms and take panels. */
 #include "kernel/simd/winograd.h"
 
 #include "kernel/simd/after.h"
 #include "kernel/simd/half.h"
 
 enum {
-    CHUNK = 128, /* input channels whose weights are transformed at once; GX_DEPTH is a multiple */
-    GROUP = 16,  /* those that are gathered at once: a cache line */
-    TAPS = 16,   /* most of a part of the kernel */
-    SLAB_STEP = CHUNK * GX_COLS + 80, /* floats from one of the 36 to the next: see gx_apart */
-    LEAST = 2 * GX_ROWS,              /* tiles for which weights are transformed */
+    GROUP = 16,    /* channels whose weights are gathered at once: a cache line */
+    FIT = 3 << 17, /* floats of a batch: 1.5 MiB, for L2 */
+    LEAST = 40,    /* tiles; fewer would not repay transforming the weights */
+    WEIGHTS = 10,  /* tiles whose products cost as much as to transform a chunk of the weights */
 };
 
 /* The sizes of one call: the picture read (in channels, in_phases), and that written. */
 struct job {
     struct gx_winograd form;
+    int elements;
     struct gx_tiles tiles;
     struct gx_weight w;
     const struct gx_after *after;
     float *y;
-    int y_step;    /* floats from a pixel of y to the next */
-    int wi, wo, k; /* of the weights (k,k,wi,wo) */
-    bool rotated;
-    int images, in, out, in_phases, out_phases, oh, ow;
-    int first; /* grid point (0, 0) of phase (p, q) is pixel (first + p, first + q) of y */
+    int y_step;                                     /* floats from a pixel of y to the next */
+    int wi, wo, k;                                  /* of the weights (k,k,wi,wo) */
+    bool turned;                                    /* dx: from y's side, by turned weights */
+    int images, in, depth, out, out_phases, oh, ow; /* depth: in of all phases */
+    int first, apart; /* grid point (0, 0) of phase (p, q) is pixel (first + p, first + q) of y;
+                         the next is `apart` pixels on */
+    int chunk; /* input channels whose weights are transformed at once; GX_DEPTH is a multiple */
+    int64_t slab_step; /* floats from one element of the weights to the next */
+    int fit;           /* tiles of a batch, about */
+    int group;         /* panels whose sums are kept while the chunks run */
+    bool shared;       /* threads share a batch */
     struct gx_layout layout;
 };
-
-/* For a batch of as many tiles as stay in L2 with their channels, or as there are. */
-static struct gx_layout layout_of(int channels, int64_t tiles)
-{
-    int width = (channels + GX_LANES - 1) / GX_LANES * GX_LANES;
-    int fit = (3 << 17) / 36 / width / GX_ROWS * GX_ROWS; /* 1.5 MiB */
-    fit = fit > GX_BLOCK_ROWS ? GX_BLOCK_ROWS : fit < LEAST ? LEAST : fit;
-    return gx_layout_of(channels, gx_least(tiles, fit));
-}
 
 static int64_t tiles_of(const struct job *j)
 {
     return (int64_t)j->images * j->tiles.down * j->tiles.across;
 }
 
-static struct job job_of(const struct gx_conv_sizes *s, bool forward)
+/* Phase `number` of the result: y has but one. */
+static struct gx_phase out_phase(const struct job *j, int number)
+{
+    return j->turned ? gx_phase_of(&j->form, number) : (struct gx_phase){0, 0};
+}
+
+/* Panels of all phases. */
+static int panels_of(const struct job *j)
+{
+    return (j->out + GX_COLS - 1) / GX_COLS * j->out_phases;
+}
+
+/* Tiles of a batch: as many as stay in L2 with so many channels. */
+static int fit_of(const struct job *j, int channels)
+{
+    int width = (channels + GX_LANES - 1) / GX_LANES * GX_LANES;
+    return gx_least(FIT / j->elements / width, GX_BLOCK_ROWS);
+}
+
+/* Batches of so many tiles: about j->fit, but not a small one at the end. */
+static int batches_of(const struct job *j, int64_t tiles)
+{
+    int64_t batches = (tiles + j->fit - 1 - j->fit / 4) / j->fit;
+    return batches > 1 ? (int)batches : 1;
+}
+
+/* How threads divide the work: by the time of the slowest, in tiles times panels. */
+static void divide(struct job *j, int threads)
+{
+    int64_t all = tiles_of(j), each = (all + threads - 1) / threads;
+    int panels = panels_of(j), few = (panels + threads - 1) / threads;
+    j->group = 1;
+    j->fit = fit_of(j, j->depth);
+    if (j->fit < LEAST && j->fit < all) {
+        j->group = panels;
+        j->fit = fit_of(j, gx_least(j->depth, j->chunk));
+    }
+    j->shared = few * (all + WEIGHTS * batches_of(j, all)) <
+                panels * (each + WEIGHTS * batches_of(j, each));
+    if (j->shared)
+        j->group = gx_least(j->group, few);
+    int64_t tiles = j->shared ? all : each, batches = batches_of(j, tiles);
+    j->layout = gx_layout_of(j->elements, j->depth, (int)((tiles + batches - 1) / batches));
+}
+
+static struct job job_of(const struct gx_conv_sizes *s, bool forward, int threads)
 {
     struct job j = {.form = gx_winograd_of(s), .wi = s->i, .wo = s->o, .k = s->kh};
     struct gx_tiles *v = &j.tiles;
-    int step = s->stride, down, across;
-    j.rotated = !forward;
+    int step = s->stride, points = j.form.points, m = j.form.m, down, across;
+    j.elements = points * points;
+    j.turned = !forward;
     if (forward) {
-        *v = (struct gx_tiles){NULL, s->h, s->w, s->i, step, -s->pad, -s->pad, 6, j.form.m};
+        *v = (struct gx_tiles){NULL, s->h, s->w, s->i, step, -s->pad, -s->pad, points, m};
         v->pixel = s->x_step;
         j.y_step = s->y_step ? s->y_step : s->o;
         j.in = s->i, j.out = s->o, j.oh = down = s->oh, j.ow = across = s->ow;
-        j.in_phases = step, j.out_phases = 1;
+        j.depth = s->i * step * step, j.out_phases = j.apart = 1;
     } else {
         /* Grid point e of phase p is pixel step e + p - pad of dx, and meets g from e - r + 1 to e. */
         int e = s->pad / step, from = e - j.form.r + 1;
-        *v = (struct gx_tiles){NULL, s->oh, s->ow, s->o, 1, from, from, 6, j.form.m};
+        *v = (struct gx_tiles){NULL, s->oh, s->ow, s->o, 1, from, from, points, m};
         j.y_step = s->i;
-        j.in = s->o, j.out = s->i, j.oh = s->h, j.ow = s->w;
-        j.in_phases = 1, j.out_phases = step;
+        j.in = j.depth = s->o, j.out = s->i, j.oh = s->h, j.ow = s->w;
+        j.out_phases = step * step, j.apart = step;
         j.first = step * e - s->pad;
         down = (s->h - 1 + s->pad) / step - e + 1;
         across = (s->w - 1 + s->pad) / step - e + 1;
     }
-    v->down = (down + j.form.m - 1) / j.form.m;
-    v->across = (across + j.form.m - 1) / j.form.m;
+    v->down = (down + m - 1) / m;
+    v->across = (across + m - 1) / m;
     j.images = s->n;
-    j.layout = layout_of(j.in * j.in_phases * j.in_phases, tiles_of(&j));
+    j.chunk = points == GX_POINTS ? GX_DEPTH / 2 : GX_DEPTH;
+    j.slab_step = gx_apart(j.chunk * GX_COLS);
+    divide(&j, threads);
     return j;
 }
 
@@ -84,19 +130,22 @@ struct room {
     float *blocks, *sums, *slab, *taps, *patch;
 };
 
+/* Floats of a thread's, without the blocks. */
 static size_t room_floats(const struct job *j)
 {
-    return gx_layout_floats(&j->layout) + (size_t)36 * j->layout.tiles * GX_COLS +
-           (size_t)36 * SLAB_STEP + (size_t)TAPS * GROUP * GX_COLS + (size_t)36 * j->layout.width;
+    return (size_t)j->elements *
+               (j->layout.tiles * j->group * GX_COLS + j->slab_step + j->layout.width) +
+           (size_t)GX_TAPS * GX_TAPS * GROUP * GX_COLS;
 }
 
-static struct room room_of(const struct job *j, float *base)
+static struct room room_of(const struct job *j, float *base, int id)
 {
-    struct room r = {.blocks = base};
-    r.sums = base + gx_layout_floats(&j->layout);
-    r.slab = r.sums + (size_t)36 * j->layout.tiles * GX_COLS;
-    r.taps = r.slab + (size_t)36 * SLAB_STEP;
-    r.patch = r.taps + (size_t)TAPS * GROUP * GX_COLS;
+    size_t blocks = gx_layout_floats(&j->layout), own = room_floats(j);
+    struct room r = {.blocks = base + (j->shared ? 0 : id * (blocks + own))};
+    r.sums = j->shared ? base + blocks + id * own : r.blocks + blocks;
+    r.slab = r.sums + (size_t)j->elements * j->layout.tiles * j->group * GX_COLS;
+    r.taps = r.slab + j->elements * j->slab_step;
+    r.patch = r.taps + (size_t)GX_TAPS * GX_TAPS * GROUP * GX_COLS;
     return r;
 }
 
@@ -105,173 +154,170 @@ size_t GX_TIERED(winograd_scratch)(const struct gx_conv_sizes *s, enum gx_conv_p
 {
     if (product == GX_CONV_DW)
         return GX_TIERED(winograd_dw_floats)(s, threads) * sizeof(float);
-    struct job j = job_of(s, product == GX_CONV_Y);
-    return room_floats(&j) * sizeof(float) * threads;
-}
-
-/* ---- input ---- */
-
-struct gx_view GX_TIERED(winograd_view)(const struct gx_tiles *v, int64_t tile, int width,
-                                        float *patch)
-{
-    struct gx_corner k = gx_corner_of(v, tile);
-    int row = k.row * v->stride + v->oy, col = k.col * v->stride + v->ox;
-    int reach = (v->side - 1) * v->stride;
-    int64_t pixel = v->pixel ? v->pixel : v->c, line = v->w * pixel;
-    const float *at = v->x + k.n * v->h * line + row * line + col * pixel;
-    struct gx_view view = {at, v->stride * line, v->stride * pixel};
-    if (row >= 0 && row + reach < v->h && col >= 0 && col + reach < v->w && width == v->c)
-        return view;
-    for (int i = 0; i < v->side; i++)
-        for (int j = 0; j < v->side; j++) {
-            int y = row + i * v->stride, z = col + j * v->stride;
-            float *to = patch + ((int64_t)i * v->side + j) * width;
-            int known = y >= 0 && y < v->h && z >= 0 && z < v->w ? v->c : 0;
-            gx_copy(to, at + i * view.row + j * view.col, known);
-            gx_zero(to + known, width - known);
-        }
-    return (struct gx_view){patch, (int64_t)v->side * width, width};
-}
-
-/* One phase of the picture, to the channels from `channel` on. */
-static void input_phase(const struct gx_tiles *v, int64_t first, int count, int at, int channel,
-                        const struct gx_layout *l, float *blocks, float *patch)
-{
-    int width = (v->c + GX_LANES - 1) / GX_LANES * GX_LANES;
-    for (int tile = 0; tile < count; tile++) {
-        struct gx_view from = GX_TIERED(winograd_view)(v, first + tile, width, patch);
-        for (int c = 0; c < width; c += GX_LANES) {
-            vf half[36], out[6];
-            for (int j = 0; j < 6; j++) {
-                vf in[6];
-                for (int i = 0; i < 6; i++)
-                    in[i] = gx_load(from.x + i * from.row + j * from.col + c);
-                gx_interpolate(in, 1, half + j, 6);
-            }
-            for (int i = 0; i < 6; i++) {
-                gx_interpolate(half + 6 * i, 1, out, 1);
-                for (int j = 0; j < 6; j++)
-                    gx_store(gx_element(l, blocks, 6 * i + j, channel + c) +
-                                 (int64_t)(at + tile) * GX_LDA,
-                             out[j]);
-            }
-        }
-    }
-}
-
-void GX_TIERED(winograd_input)(const struct gx_tiles *v, int phases, int64_t first, int count,
-                               int at, const struct gx_layout *l, float *blocks, float *patch)
-{
-    for (int p = 0; p < phases * phases; p++) {
-        struct gx_tiles phase = *v;
-        phase.oy += p / phases;
-        phase.ox += p % phases;
-        input_phase(&phase, first, count, at, p * v->c, l, blocks, patch);
-    }
+    struct job j = job_of(s, product == GX_CONV_Y, threads);
+    return (threads * room_floats(&j) + (j.shared ? 1 : threads) * gx_layout_floats(&j.layout)) *
+           sizeof(float);
 }
 
 /* ---- weights ---- */
 
-/* Where the weights of an input channel lie: tap t of input m, output n at tap[t] + m row + n. */
+/* Where the weights of an input channel lie: tap t of input m, output n at tap[t] + m row[t] + n. */
 struct taps {
-    const float *tap[TAPS];
-    int64_t row;
+    const float *tap[GX_TAPS * GX_TAPS];
+    int64_t row[GX_TAPS * GX_TAPS];
 };
 
+/* Where tap t of a phase of the kernel begins, a matrix (wi,wo); negative if the phase lacks it. dx
+ * reads the kernel turned. */
+static int64_t tap_of(const struct job *j, struct gx_phase phase, int t)
+{
+    int r = j->form.r, from = j->turned ? r * r - 1 - t : t;
+    int ky = from / r * j->form.stride + phase.row, kx = from % r * j->form.stride + phase.col;
+    return ky < j->k && kx < j->k ? (int64_t)(ky * j->k + kx) * j->wi * j->wo : -1;
+}
+
+/* The phase of the kernel that channel k of a panel of phase `phase` meets. */
+static struct gx_phase kernel_phase(const struct job *j, int phase, int k)
+{
+    return gx_phase_of(&j->form, j->turned ? phase : k / j->in);
+}
+
 /* The taps of inputs k .. k + inputs and outputs n .. n + width of a phase of the kernel: in place
- * or widened into `copy`; or for dx, which reads them turned and with inputs along rows, transposed
- * into it. */
+ * or widened into `copy`; or for dx, whose inputs lie along rows, transposed into it. */
 static struct taps taps_of(const struct job *j, int phase, int k, int inputs, int n, int width,
                            float *copy)
 {
-    int r = j->form.r, step = j->form.stride, padded = width > GX_LANES ? GX_COLS : GX_LANES;
-    int p = j->rotated ? phase : k / j->in, c = j->rotated ? k : k % j->in;
-    bool in_place = !j->rotated && j->w.dtype == GX_F32;
-    struct taps taps = {.row = in_place ? j->wo : padded};
-    for (int t = 0; t < r * r; t++) {
-        int a = j->rotated ? r - 1 - t / r : t / r, b = j->rotated ? r - 1 - t % r : t % r;
-        int64_t at = (int64_t)((a * step + p / step) * j->k + b * step + p % step) * j->wi * j->wo;
-        at += j->rotated ? (int64_t)n * j->wo + c : (int64_t)c * j->wo + n;
-        struct gx_weight w = gx_weight_at(j->w, at);
-        float *to = copy + (int64_t)t * GROUP * GX_COLS;
-        taps.tap[t] = in_place ? w.at : to;
-        if (j->rotated)
-            GX_TIERED(pack_weights_transposed)(w, j->wo, 0, inputs, inputs, width, to);
-        for (int m = 0; m < inputs && !j->rotated && !in_place; m++)
-            GX_TIERED(widen)(gx_weight_at(w, (int64_t)m * j->wo), width, to + m * padded);
+    static const float zero[GX_COLS];
+    int padded = width > GX_LANES ? GX_COLS : GX_LANES, c = k % j->in;
+    bool in_place = !j->turned && j->w.dtype == GX_F32;
+    struct taps taps;
+    for (int t = 0; t < j->form.r * j->form.r; t++, copy += GROUP * GX_COLS) {
+        int64_t tap = tap_of(j, kernel_phase(j, phase, k), t);
+        taps.row[t] = tap < 0 ? 0 : in_place ? j->wo : padded;
+        taps.tap[t] = zero;
+        if (tap < 0)
+            continue;
+        tap += j->turned ? (int64_t)n * j->wo + c : (int64_t)c * j->wo + n;
+        struct gx_weight w = gx_weight_at(j->w, tap);
+        taps.tap[t] = in_place ? w.at : copy;
+        if (j->turned)
+            GX_TIERED(pack_weights_transposed)(w, j->wo, 0, inputs, inputs, width, copy);
+        for (int m = 0; m < inputs && !j->turned && !in_place; m++)
+            GX_TIERED(widen)(gx_weight_at(w, (int64_t)m * j->wo), width, copy + m * padded);
     }
     return taps;
 }
 
-/* D E_r w E_r' D of one input channel and a vector of outputs, to `to` and so on, SLAB_STEP
- * apart. */
-GX_INLINE void transform_taps(const int r, const struct taps *taps, int64_t at, int count,
-                              float *to)
+/* D E_r w E_r' D of `inputs` channels, into the slab's rows of whole vectors; an element of the
+ * transform is `step` floats from the next. `whole`: width is whole vectors. */
+GX_INLINE void transform_taps(const int points, const int r, const bool whole,
+                              const struct taps *taps, int inputs, int width, float *slab,
+                              int64_t step)
 {
-    vf in[TAPS], half[24], out[6];
-    for (int t = 0; t < r * r; t++)
-        in[t] = gx_load_some(taps->tap[t] + at, count);
-    for (int b = 0; b < r; b++)
-        gx_evaluate(r, in + b, r, half + b, r);
-    for (int a = 0; a < 6; a++) {
-        gx_evaluate(r, half + r * a, 1, out, 1);
-        for (int b = 0; b < 6; b++)
-            gx_store(to + (6 * a + b) * SLAB_STEP, out[b] * (gx_factor(a) * gx_factor(b)));
-    }
+    for (int m = 0; m < inputs; m++)
+        for (int v = 0; v < width; v += GX_LANES, slab += GX_LANES) {
+            vf in[GX_TAPS * GX_TAPS], half[GX_POINTS * GX_TAPS], out[GX_POINTS];
+            for (int t = 0; t < r * r; t++) {
+                const float *tap = taps->tap[t] + m * taps->row[t] + v;
+                in[t] = whole ? gx_load(tap) : gx_load_some(tap, width - v);
+            }
+            for (int b = 0; b < r; b++)
+                gx_evaluate(points, r, true, in + b, r, half + b, r);
+            for (int a = 0; a < points; a++) {
+                gx_evaluate(points, r, true, half + r * a, 1, out, 1);
+                for (int b = 0; b < points; b++)
+                    gx_store(slab + (points * a + b) * step, out[b]);
+            }
+        }
 }
 
-typedef void taps_function(const struct taps *taps, int inputs, int width, float *slab);
+typedef void taps_function(const struct taps *taps, int inputs, int width, float *slab,
+                           int64_t step);
 
-/* For r taps: all of a group, into the slab's rows of whole vectors. */
-#define DEFINE_TAPS(r)                                                                             \
-    static void taps_##r(const struct taps *taps, int inputs, int width, float *slab)              \
+#define DEFINE_TAPS(p, r)                                                                          \
+    static void taps_##p##_##r(const struct taps *taps, int inputs, int width, float *slab,        \
+                               int64_t step)                                                       \
     {                                                                                              \
-        for (int m = 0; m < inputs; m++)                                                           \
-            for (int v = 0; v < width; v += GX_LANES, slab += GX_LANES)                            \
-                transform_taps(r, taps, m * taps->row + v, width - v, slab);                       \
+        if (width % GX_LANES)                                                                      \
+            transform_taps(p, r, false, taps, inputs, width, slab, step);                          \
+        else                                                                                       \
+            transform_taps(p, r, true, taps, inputs, width, slab, step);                           \
     }
 GX_EACH_FORM(DEFINE_TAPS)
 
-/* Weights of inputs k .. k + depth for a panel, as 36 panels SLAB_STEP apart. */
-static void transform_weights(const struct job *j, int phase, int k, int depth, int n, int width,
-                              const struct room *room)
+/* A panel of the result: channels n .. n + width of a phase, and its sums (elements, tiles, padded)
+ * of a batch. */
+struct panel {
+    int phase, n, width, padded;
+    float *sums;
+};
+
+/* A chunk of the channels, k .. k + depth, and the panel whose weights for it are transformed. */
+struct chunk {
+    struct panel panel;
+    int k, depth;
+};
+
+/* The weights of a chunk, as a panel of each element. */
+static void transform_weights(const struct job *j, const struct chunk *c, const struct room *room)
 {
-#define ROW(r) [r] = taps_##r,
-    static taps_function *const functions[] = {GX_EACH_FORM(ROW)};
+#define ROW(p, r) [p][r] = taps_##p##_##r,
+    static taps_function *const functions[GX_POINTS + 1][GX_TAPS + 1] = {GX_EACH_FORM(ROW)};
 #undef ROW
-    int padded = width > GX_LANES ? GX_COLS : GX_LANES;
-    for (int g = 0; g < depth; g += GROUP) {
-        int inputs = gx_least(GROUP, depth - g);
-        struct taps taps = taps_of(j, phase, k + g, inputs, n, width, room->taps);
-        functions[j->form.r](&taps, inputs, width, room->slab + (int64_t)g * padded);
+    const struct panel *p = &c->panel;
+    for (int g = 0; g < c->depth; g += GROUP) {
+        int inputs = gx_least(GROUP, c->depth - g);
+        struct taps taps = taps_of(j, p->phase, c->k + g, inputs, p->n, p->width, room->taps);
+        functions[j->form.points][j->form.r](&taps, inputs, p->width,
+                                             room->slab + (int64_t)g * p->padded, j->slab_step);
+    }
+}
+
+/* Asks for piece i of n of a chunk's weights, which lie in short pieces far apart. */
+static void prefetch_weights(const struct job *j, const struct chunk *c, int i, int n)
+{
+    const struct panel *p = &c->panel;
+    int taps = j->form.r * j->form.r, rows = j->turned ? p->width : c->depth;
+    int pieces = (rows + GROUP - 1) / GROUP * taps, length = j->turned ? c->depth : p->width;
+    for (int q = pieces * i / n; q < pieces * (i + 1) / n; q++) {
+        int row = q / taps * GROUP, high = gx_least(GROUP, rows - row);
+        int k = c->k + (j->turned ? 0 : row);
+        int64_t w = tap_of(j, kernel_phase(j, p->phase, k), q % taps);
+        if (w < 0)
+            continue;
+        w += j->turned ? (int64_t)(p->n + row) * j->wo + k : (int64_t)(k % j->in) * j->wo + p->n;
+        for (int m = 0; m < high; m++)
+            for (int v = 0; v < length; v += GROUP)
+                __builtin_prefetch(gx_weight_at(j->w, w + (int64_t)m * j->wo + v).at, 0, 2);
     }
 }
 
 /* ---- output ---- */
 
-/* A vector of channels n .. n + count of one tile: its 36 sums are `step` floats apart. */
-GX_INLINE void output_vector(const int m, const struct job *j, int phase, const float *sums,
-                             int64_t step, struct gx_corner k, int n, int count)
+/* A vector of channels n .. n + count of one tile: the sums of its elements are `step` apart. */
+GX_INLINE void output_vector(const int points, const int m, const struct job *j,
+                             struct gx_phase phase, const float *sums, int64_t step,
+                             struct gx_corner k, int n, int count)
 {
-    vf half[30], out[5], bias = {0};
+    vf half[GX_OUTPUTS * GX_POINTS], out[GX_OUTPUTS], bias = {0};
     bool more = gx_after_more(j->after);
     struct gx_after after;
     if (j->after) {
         after = gx_after_from(j->after, n, j->out);
         bias = after.bias ? gx_load_some(after.bias, count) : bias;
     }
-    for (int b = 0; b < 6; b++) {
-        vf in[6];
-        for (int a = 0; a < 6; a++)
-            in[a] = gx_load(sums + (6 * a + b) * step);
-        gx_collect(m, in, 1, half + b, 6);
+    for (int b = 0; b < points; b++) {
+        vf in[GX_POINTS];
+        for (int a = 0; a < points; a++)
+            in[a] = gx_load(sums + (points * a + b) * step);
+        gx_collect(points, m, in, 1, half + b, points);
     }
-    int apart = j->out_phases, row = k.row * apart + j->first + phase / apart;
-    int col = k.col * apart + j->first + phase % apart;
+    int apart = j->apart, row = k.row * apart + j->first + phase.row;
+    int col = k.col * apart + j->first + phase.col;
     for (int a = 0; a < m; a++, row += apart) {
         if (row < 0 || row >= j->oh)
             continue;
-        gx_collect(m, half + 6 * a, 1, out, 1);
+        gx_collect(points, m, half + points * a, 1, out, 1);
         int64_t pixel = (k.n * j->oh + row) * j->ow + col;
         for (int b = 0; b < m; b++, pixel += apart)
             if (col + b * apart >= 0 && col + b * apart < j->ow) {
@@ -285,98 +331,203 @@ GX_INLINE void output_vector(const int m, const struct job *j, int phase, const 
 
 /* Asks for the lines of y that a tile will be written to: they lie too far apart for the CPU to
  * foresee. */
-static void prefetch_output(const struct job *j, int phase, struct gx_corner k, int n, int width)
+static void prefetch_output(const struct job *j, struct gx_phase phase, struct gx_corner k, int n,
+                            int width)
 {
-    int apart = j->out_phases, row = k.row * apart + j->first + phase / apart;
-    int col = k.col * apart + j->first + phase % apart;
+    int row = k.row * j->apart + j->first + phase.row,
+        col = k.col * j->apart + j->first + phase.col;
     const float *y = j->y + ((k.n * j->oh + row) * j->ow + col) * j->y_step + n;
     for (int a = 0; a < j->form.m; a++)
         for (int b = 0; b < j->form.m; b++)
             for (int v = 0; v < width; v += 16)
-                __builtin_prefetch(y + ((int64_t)a * j->ow + b) * apart * j->y_step + v, 1);
+                __builtin_prefetch(y + ((int64_t)a * j->ow + b) * j->apart * j->y_step + v, 1);
 }
 
-typedef void output_function(const struct job *j, int phase, const float *sums, int64_t step,
-                             struct gx_corner k, int n, int count);
+typedef void output_function(const struct job *j, struct gx_phase phase, const float *sums,
+                             int64_t step, struct gx_corner k, int n, int count);
 
-#define DEFINE_OUTPUT(r)                                                                           \
-    static void output_##r(const struct job *j, int phase, const float *sums, int64_t step,        \
-                           struct gx_corner k, int n, int count)                                   \
+#define DEFINE_OUTPUT(p, r)                                                                        \
+    static void output_##p##_##r(const struct job *j, struct gx_phase phase, const float *sums,    \
+                                 int64_t step, struct gx_corner k, int n, int count)               \
     {                                                                                              \
-        output_vector(7 - r, j, phase, sums, step, k, n, count);                                   \
+        output_vector(p, p + 1 - r, j, phase, sums, step, k, n, count);                            \
     }
 GX_EACH_FORM(DEFINE_OUTPUT)
 
 /* ---- products ---- */
 
-/* The 36 products of a batch with the panel of weights at channel n of a phase, into sums
- * (36, tiles, padded). */
-static void multiply_panel(const struct job *j, int phase, int n, int width, int padded, int count,
-                           const struct room *room)
+/* The channels first .. end that element t gets anything from. */
+struct span {
+    int first, end;
+};
+
+static struct span span_of(const struct job *j, struct gx_phase phase, int t)
 {
-    const struct gx_layout *l = &j->layout;
+    if (!j->turned) {
+        struct gx_phases p = gx_phases_at(&j->form, t);
+        return (struct span){p.first * j->in, p.end * j->in};
+    }
+    bool none = j->form.odd &&
+                ((phase.row && t / j->form.points == 0) || (phase.col && t % j->form.points == 0));
+    return (struct span){0, none ? 0 : j->in};
+}
+
+/* Panel `number`, the i-th of its group. */
+static struct panel panel_of(const struct job *j, int number, int i, const struct room *room)
+{
+    int across = panels_of(j) / j->out_phases, n = number % across * GX_COLS;
+    int width = gx_least(GX_COLS, j->out - n), padded = width > GX_LANES ? GX_COLS : GX_LANES;
+    return (struct panel){number / across, n, width, padded,
+                          room->sums + (int64_t)i * j->elements * j->layout.tiles * GX_COLS};
+}
+
+/* The product of element t of a batch with what the slab has for channels k .. end of the chunk,
+ * while `next` is asked for. `first`: it starts the sums. */
+static void multiply_element(const struct job *j, const struct chunk *c, const struct chunk *next,
+                             int t, int k, int end, bool first, int count, const struct room *room)
+{
     const float zero[GX_COLS] = {0};
-    int tiles = (count + GX_ROWS - 1) / GX_ROWS, in = j->in * j->in_phases * j->in_phases;
-    for (int k = 0; k < in; k += CHUNK) {
-        int depth = gx_least(CHUNK, in - k);
-        transform_weights(j, phase, k, depth, n, width, room);
-        for (int t = 0; t < 36; t++)
-            for (int q = 0; q < tiles; q++) {
-                int r0 = count * q / tiles, high = count * (q + 1) / tiles - r0;
-                float *to[GX_ROWS];
-                for (int r = 0; r < high; r++)
-                    to[r] = room->sums + ((int64_t)t * l->tiles + r0 + r) * padded;
-                GX_TIERED(tile)
-                (high, padded == GX_COLS, false, depth,
-                 gx_element(l, room->blocks, t, k) + (int64_t)r0 * GX_LDA,
-                 room->slab + (int64_t)t * SLAB_STEP, to, k ? NULL : zero);
-            }
+    const struct panel *p = &c->panel;
+    int tiles = (count + GX_ROWS - 1) / GX_ROWS;
+    const float *blocks = room->blocks + j->layout.element[t] + gx_channel(&j->layout, k);
+    const float *slab = room->slab + t * j->slab_step + (int64_t)(k - c->k) * p->padded;
+    for (int q = 0; q < tiles; q++) {
+        int r0 = count * q / tiles, high = count * (q + 1) / tiles - r0;
+        float *to[GX_ROWS];
+        for (int r = 0; r < high; r++)
+            to[r] = p->sums + ((int64_t)t * j->layout.tiles + r0 + r) * p->padded;
+        if (next)
+            prefetch_weights(j, next, t * tiles + q, j->elements * tiles);
+        GX_TIERED(tile)
+        (high, p->padded == GX_COLS, false, end - k, blocks + (int64_t)r0 * GX_LDA, slab, to,
+         first ? zero : NULL);
     }
 }
 
-static void run_panel(const struct job *j, int phase, int64_t first, int count, int n, int width,
-                      const struct room *room)
+/* Adds the products of a chunk to its panel's sums. */
+static void multiply_chunk(const struct job *j, const struct chunk *c, const struct chunk *next,
+                           int count, const struct room *room)
 {
-#define ROW(r) [r] = output_##r,
-    static output_function *const functions[] = {GX_EACH_FORM(ROW)};
+    const struct panel *p = &c->panel;
+    transform_weights(j, c, room);
+    for (int t = 0; t < j->elements; t++) {
+        struct span s = span_of(j, out_phase(j, p->phase), t);
+        int k = s.first > c->k ? s.first : c->k, end = gx_least(s.end, c->k + c->depth);
+        if (k < end)
+            multiply_element(j, c, next, t, k, end, k == s.first, count, room);
+        else if (s.first == s.end)
+            gx_zero(p->sums + (int64_t)t * j->layout.tiles * p->padded, (int64_t)count * p->padded);
+    }
+}
+
+/* Transforms a panel's sums of a batch, that begins with tile `first`, back. */
+static void put_panel(const struct job *j, const struct panel *p, int64_t first, int count)
+{
+#define ROW(p, r) [p][r] = output_##p##_##r,
+    static output_function *const functions[GX_POINTS + 1][GX_TAPS + 1] = {GX_EACH_FORM(ROW)};
 #undef ROW
-    int padded = width > GX_LANES ? GX_COLS : GX_LANES;
-    multiply_panel(j, phase, n, width, padded, count, room);
+    struct gx_phase phase = out_phase(j, p->phase);
     for (int t = 0; t < count; t++) {
         struct gx_corner k = gx_corner_of(&j->tiles, first + t);
-        prefetch_output(j, phase, gx_corner_of(&j->tiles, first + t + 1), n, width);
-        for (int v = 0; v < width; v += GX_LANES)
-            functions[j->form.r](j, phase, room->sums + (int64_t)t * padded + v,
-                                 (int64_t)j->layout.tiles * padded, k, n + v,
-                                 gx_least(GX_LANES, width - v));
+        prefetch_output(j, phase, gx_corner_of(&j->tiles, first + t + 1), p->n, p->width);
+        for (int v = 0; v < p->width; v += GX_LANES)
+            functions[j->form.points][j->form.r](j, phase, p->sums + (int64_t)t * p->padded + v,
+                                                 (int64_t)j->layout.tiles * p->padded, k, p->n + v,
+                                                 gx_least(GX_LANES, p->width - v));
     }
 }
 
-static void run_part(const struct job *j, struct gx_part part, const struct room *room)
+/* Chunk number i of a group of panels that begins with number `begin`. */
+static struct chunk chunk_of(const struct job *j, int begin, int group, int i,
+                             const struct room *room)
 {
-    for (int64_t m = part.m0; m < part.m1 && part.n0 < part.n1; m += j->layout.tiles) {
-        int count = gx_least(j->layout.tiles, part.m1 - m);
-        GX_TIERED(winograd_input)
-        (&j->tiles, j->in_phases, m, count, 0, &j->layout, room->blocks, room->patch);
-        for (int phase = 0; phase < j->out_phases * j->out_phases; phase++)
-            for (int n = part.n0; n < part.n1; n += GX_COLS)
-                run_panel(j, phase, m, count, n, gx_least(GX_COLS, part.n1 - n), room);
+    int k = i / group * j->chunk;
+    return (struct chunk){panel_of(j, begin + i % group, i % group, room), k,
+                          gx_least(j->chunk, j->depth - k)};
+}
+
+/* Panels begin .. end of the results of a batch, that begins with tile `first`. */
+static void run_panels(const struct job *j, int begin, int end, int64_t first, int count,
+                       const struct room *room)
+{
+    for (; begin < end; begin += j->group) {
+        int group = gx_least(j->group, end - begin);
+        int chunks = (j->depth + j->chunk - 1) / j->chunk * group;
+        for (int i = 0; i < chunks; i++) {
+            struct chunk c = chunk_of(j, begin, group, i, room), next;
+            bool last = i + 1 == chunks, none = last && begin + group == end;
+            if (!none)
+                next = chunk_of(j, last ? begin + group : begin, group, last ? 0 : i + 1, room);
+            multiply_chunk(j, &c, none ? NULL : &next, count, room);
+        }
+        for (int i = 0; i < group; i++) {
+            struct panel p = panel_of(j, begin + i, i, room);
+            put_panel(j, &p, first, count);
+        }
     }
 }
 
-static void run(const struct job *j, void *scratch, int threads)
+/* Tiles at .. end of the batch that begins with tile `first`. */
+static void transform_tiles(const struct job *j, int64_t first, int at, int end,
+                            const struct room *room)
 {
+    GX_TIERED(winograd_input)
+    (&j->form, &j->tiles, !j->turned, first + at, end - at, at, &j->layout, room->blocks,
+     room->patch);
+}
+
+/* Tiles first .. end, by one thread. */
+static void run_alone(const struct job *j, int64_t first, int64_t end, const struct room *room)
+{
+    int batches = batches_of(j, end - first);
+    for (int b = 0; b < batches; b++) {
+        int64_t from = first + gx_share(end - first, 1, b, batches);
+        int count = (int)(first + gx_share(end - first, 1, b + 1, batches) - from);
+        transform_tiles(j, from, 0, count, room);
+        run_panels(j, 0, panels_of(j), from, count, room);
+    }
+}
+
+/* A batch, by all threads. */
+static void run_shared(const struct job *j, int64_t first, int count, float *scratch, int threads)
+{
+    int panels = panels_of(j);
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
-        struct room room = room_of(j, (float *)scratch + id * room_floats(j));
-        run_part(j, GX_TIERED(split)(tiles_of(j), j->out, id, threads), &room);
+        struct room room = room_of(j, scratch, id);
+        transform_tiles(j, first, (int)gx_share(count, 1, id, threads),
+                        (int)gx_share(count, 1, id + 1, threads), &room);
+    }
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int id = 0; id < threads; id++) {
+        struct room room = room_of(j, scratch, id);
+        run_panels(j, (int)gx_share(panels, 1, id, threads),
+                   (int)gx_share(panels, 1, id + 1, threads), first, count, &room);
+    }
+}
+
+static void run(const struct job *j, float *scratch, int threads)
+{
+    int64_t tiles = tiles_of(j);
+    if (j->shared) {
+        int batches = batches_of(j, tiles);
+        for (int b = 0; b < batches; b++) {
+            int64_t from = gx_share(tiles, 1, b, batches);
+            run_shared(j, from, (int)(gx_share(tiles, 1, b + 1, batches) - from), scratch, threads);
+        }
+        return;
+    }
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int id = 0; id < threads; id++) {
+        struct room room = room_of(j, scratch, id);
+        run_alone(j, gx_share(tiles, 1, id, threads), gx_share(tiles, 1, id + 1, threads), &room);
     }
 }
 
 void GX_TIERED(winograd_y)(const struct gx_conv_sizes *s, const float *x, const void *w,
                            const struct gx_after *after, float *y, void *scratch, int threads)
 {
-    struct job j = job_of(s, true);
+    struct job j = job_of(s, true, threads);
     j.tiles.x = x, j.w = (struct gx_weight){w, s->dtype}, j.after = after, j.y = y;
     run(&j, scratch, threads);
 }
@@ -384,31 +535,7 @@ void GX_TIERED(winograd_y)(const struct gx_conv_sizes *s, const float *x, const 
 void GX_TIERED(winograd_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
                             const struct gx_after *after, float *dx, void *scratch, int threads)
 {
-    struct job j = job_of(s, false);
+    struct job j = job_of(s, false, threads);
     j.tiles.x = g, j.w = (struct gx_weight){w, s->dtype}, j.after = after, j.y = dx;
     run(&j, scratch, threads);
-}
-
-/* ---- choice ---- */
-
-/* Measured on both tiers (make tune). Transforms cost by the channel of each side, what they save
- * by pairs of channels. With stride 2 a pair of weights becomes nine times as many, which only
- * pictures repay that are larger than those that have so many channels. The gradient of the weights
- * writes and reads 36 sums a pair: some number of tiles repays it, more where they fit no cache. */
-enum gx_conv_method GX_TIERED(conv2d_method)(const struct gx_conv_sizes *s,
-                                             enum gx_conv_product product)
-{
-    int64_t pairs = (int64_t)s->i * s->o * s->stride * s->stride;
-    bool worth = gx_winograd_does(s) && s->i >= 16 && s->o >= 16;
-    if (worth && product == GX_CONV_DW) {
-        int m = gx_winograd_of(s).m, down = (s->oh + m - 1) / m, across = (s->ow + m - 1) / m;
-        int64_t tiles = (int64_t)s->n * down * across, pixels = (int64_t)s->n * s->oh * s->ow;
-        worth = tiles >= (s->stride == 2    ? 48
-                          : pairs > 1 << 17 ? 32
-                                            : 12) &&
-                2 * pixels >= m * m * tiles;
-    } else if (worth && s->stride == 2) {
-        worth = product == GX_CONV_Y ? s->i <= 128 : s->i <= 256 && s->o <= 512;
-    }
-    return worth ? GX_CONV_WINOGRAD : GX_CONV_GEMM;
 }

@@ -1,0 +1,80 @@
+/* By which method a convolution is done: the one that costs least.
+ *
+ * Costs are counted in multiplications a pair of an input and an output channel, with factors that
+ * were measured on both tiers (make tune). Winograd's method saves products, but transforms weights
+ * once a pair (and for each batch of tiles again), tiles once a channel of either side. With more
+ * points, tiles are larger: fewer products, more of them wasted at the picture's edges, more
+ * weights. */
+#include "kernel/simd/winograd.h"
+
+enum {
+    DIRECT = 10, /* a tap of the direct method: to pack the weight */
+    WEIGHT = 14, /* an element of a transformed weight */
+    BATCH = 96,  /* tiles whose products share those */
+    INPUT = 12,  /* an element of a transformed tile, an input channel */
+    OUTPUT = 40, /* the same, an output channel */
+    SUM = 30,    /* an element of the sums of dw, written and read again */
+};
+
+/* With stride 1, pictures are taken to be so large that tiles fill them. */
+static double tiles_of(const struct gx_conv_sizes *s, enum gx_conv_product product, int m)
+{
+    if (s->stride == 1 && product != GX_CONV_DW)
+        return (double)BATCH;
+    int down = s->oh, across = s->ow, e = s->pad / s->stride;
+    if (product == GX_CONV_DX) {
+        down = (s->h - 1 + s->pad) / s->stride - e + 1;
+        across = (s->w - 1 + s->pad) / s->stride - e + 1;
+    }
+    double tiles = (double)((down + m - 1) / m) * ((across + m - 1) / m);
+    return product == GX_CONV_DW ? tiles * s->n : tiles;
+}
+
+/* The multiplications of s->method, or of the direct one, for as many tiles as that has. */
+static double cost_of(const struct gx_conv_sizes *s, enum gx_conv_product product)
+{
+    struct gx_winograd f = gx_winograd_of(s);
+    int phases = s->stride * s->stride, elements = f.points * f.points;
+    int products = f.odd ? (2 * f.points - 1) * (2 * f.points - 1) : phases * elements;
+    double tiles = tiles_of(s, product, f.m), batches = tiles > BATCH ? tiles / BATCH : 1;
+    double in = (double)INPUT * elements * tiles, out = (double)OUTPUT * elements * tiles;
+    if (product == GX_CONV_Y)
+        return products * tiles + WEIGHT * phases * elements * batches + phases * in / s->o +
+               out / s->i;
+    if (product == GX_CONV_DX)
+        return products * tiles + WEIGHT * phases * elements * batches + in / s->i +
+               phases * out / s->o;
+    return products * tiles + SUM * phases * elements + phases * in / s->o + in / s->i;
+}
+
+static double direct_cost(const struct gx_conv_sizes *s, enum gx_conv_product product)
+{
+    struct gx_winograd f = gx_winograd_of(s);
+    double pixels = (double)s->oh * s->ow;
+    if (product == GX_CONV_DW)
+        pixels *= s->n;
+    else if (s->stride == 1)
+        pixels = tiles_of(s, product, f.m) * f.m * f.m;
+    return (pixels + DIRECT) * s->kh * s->kw;
+}
+
+enum gx_conv_method GX_TIERED(conv2d_method)(const struct gx_conv_sizes *sizes,
+                                             enum gx_conv_product product)
+{
+    static const enum gx_conv_method methods[] = {GX_CONV_WINOGRAD_6, GX_CONV_WINOGRAD_4,
+                                                  GX_CONV_WINOGRAD_3};
+    struct gx_conv_sizes s = *sizes;
+    enum gx_conv_method best = GX_CONV_GEMM;
+    double least = 0;
+    for (int j = 0; j < 3 && s.i >= 16 && s.o >= 16; j++) {
+        s.method = methods[j];
+        if (!gx_winograd_does(&s))
+            continue;
+        double cost = cost_of(&s, product), limit = best ? least : direct_cost(&s, product);
+        if (cost < limit) {
+            least = cost;
+            best = s.method;
+        }
+    }
+    return best;
+}
