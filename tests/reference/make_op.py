@@ -250,7 +250,7 @@ def product():
         ("conv_winograd", (1, 7, 6, 16), (3, 3), 16, 1, 1, True),
         ("conv_winograd_valid", (2, 6, 9, 16), (3, 3), 16, 1, 0, False),
         ("conv_winograd_4x4", (1, 6, 5, 16), (4, 4), 16, 1, 1, True),
-        ("conv_winograd_stride", (1, 8, 13, 16), (4, 4), 16, 2, 1, True),
+        ("conv_stride_sixteen", (1, 8, 13, 16), (4, 4), 16, 2, 1, True),
     ):
         b = [(N, (1, 1, 1, o))] if bias else []
         case(f, name, conv(s, p), (N, x), (N, (*k, x[3], o)), *b)

@@ -1,39 +1,38 @@
-/* y and dx of a convolution by Winograd's method, Lavin and Gray 2016, on the tiles of tile.h;
- * winograd.h tells the transforms, and what is a phase.
+/* y and dx of a convolution by Winograd's method, Lavin and Gray 2016, on the
+ * tiles of tile.h; winograd.h tells the transforms, and what is a phase.
  *
- * All channels of a batch of tiles are transformed into left blocks. Then for each panel of output
- * channels a chunk of the weights is transformed, the products of all elements are multiplied while
- * both are in cache, and so on for all chunks; the sums are transformed back from there. Weights
- * are transformed anew for each batch: that costs less than to read the many more transformed ones
- * from memory, and nothing has to be kept. Where channels are few, several elements share a row of
- * a block. Threads take tiles, each with batches of its own; or, where there are too few tiles for
- * each of them to transform all weights, they share the tiles' transforms and take panels. */
+ * All channels of a batch of tiles are transformed into left blocks. Then for
+ * each panel of output channels a chunk of the weights is transformed, the
+ * products of all elements are multiplied while both are in cache, and so on
+ * for all chunks; the sums are transformed back from there. Weights are
+ * transformed anew for each batch: that costs less than to read the many more
+ * transformed ones from memory, and nothing has to be kept. Where channels are
+ * few, several elements share a row of a block. Threads take tiles, each with
+ * batches of its own; or, where there are too few tiles for each of them to
+ * transform all weights, they share the tiles' transforms and take panels. */
 #include "kernel/simd/winograd.h"
 
-#include "kernel/simd/after.h"
 #include "kernel/simd/half.h"
 
 enum {
     GROUP = 16,    /* channels whose weights are gathered at once: a cache line */
     FIT = 3 << 17, /* floats of a batch: 1.5 MiB, for L2 */
     LEAST = 40,    /* tiles; fewer would not repay transforming the weights */
-    WEIGHTS = 10,  /* tiles whose products cost as much as to transform a chunk of the weights */
+    WEIGHTS = 10,  /* tiles whose products cost as much as to transform a chunk of
+                    the weights */
 };
 
-/* The sizes of one call: the picture read (in channels, in_phases), and that written. */
+/* The sizes of one call: the picture read (in channels, in_phases), and that
+ * written. */
 struct job {
     struct gx_winograd form;
     int elements;
     struct gx_tiles tiles;
+    struct gx_output output;
     struct gx_weight w;
-    const struct gx_after *after;
-    float *y;
-    int y_step;                                     /* floats from a pixel of y to the next */
-    int wi, wo, k;                                  /* of the weights (k,k,wi,wo) */
-    bool turned;                                    /* dx: from y's side, by turned weights */
-    int images, in, depth, out, out_phases, oh, ow; /* depth: in of all phases */
-    int first, apart; /* grid point (0, 0) of phase (p, q) is pixel (first + p, first + q) of y;
-                         the next is `apart` pixels on */
+    int wi, wo, k;                            /* of the weights (k,k,wi,wo) */
+    bool turned;                              /* dx: from y's side, by turned weights */
+    int images, in, depth, out_phases, phase; /* depth: in of all phases; phase: the first of y's */
     int chunk; /* input channels whose weights are transformed at once; GX_DEPTH is a multiple */
     int64_t slab_step; /* floats from one element of the weights to the next */
     int fit;           /* tiles of a batch, about */
@@ -47,7 +46,7 @@ static int64_t tiles_of(const struct job *j)
     return (int64_t)j->images * j->tiles.down * j->tiles.across;
 }
 
-/* Phase `number` of the result: y has but one. */
+/* A phase of the result: y has but one. */
 static struct gx_phase out_phase(const struct job *j, int number)
 {
     return j->turned ? gx_phase_of(&j->form, number) : (struct gx_phase){0, 0};
@@ -56,7 +55,7 @@ static struct gx_phase out_phase(const struct job *j, int number)
 /* Panels of all phases. */
 static int panels_of(const struct job *j)
 {
-    return (j->out + GX_COLS - 1) / GX_COLS * j->out_phases;
+    return (j->output.channels + GX_COLS - 1) / GX_COLS * j->out_phases;
 }
 
 /* Tiles of a batch: as many as stay in L2 with so many channels. */
@@ -73,9 +72,13 @@ static int batches_of(const struct job *j, int64_t tiles)
     return batches > 1 ? (int)batches : 1;
 }
 
-/* How threads divide the work: by the time of the slowest, in tiles times panels. */
-static void divide(struct job *j, int threads)
+/* How the work is divided: between threads by the time of the slowest, in tiles times panels. */
+static void plan(struct job *j, int images, int threads)
 {
+    j->images = images;
+    j->elements = j->form.points * j->form.points;
+    j->chunk = j->form.points == GX_POINTS ? GX_DEPTH / 2 : GX_DEPTH;
+    j->slab_step = gx_apart(j->chunk * GX_COLS);
     int64_t all = tiles_of(j), each = (all + threads - 1) / threads;
     int panels = panels_of(j), few = (panels + threads - 1) / threads;
     j->group = 1;
@@ -92,36 +95,42 @@ static void divide(struct job *j, int threads)
     j->layout = gx_layout_of(j->elements, j->depth, (int)((tiles + batches - 1) / batches));
 }
 
-static struct job job_of(const struct gx_conv_sizes *s, bool forward, int threads)
+/* y. */
+static struct job forward_job(const struct gx_conv_sizes *s, int threads)
 {
     struct job j = {.form = gx_winograd_of(s), .wi = s->i, .wo = s->o, .k = s->kh};
-    struct gx_tiles *v = &j.tiles;
-    int step = s->stride, points = j.form.points, m = j.form.m, down, across;
-    j.elements = points * points;
-    j.turned = !forward;
-    if (forward) {
-        *v = (struct gx_tiles){NULL, s->h, s->w, s->i, step, -s->pad, -s->pad, points, m};
-        v->pixel = s->x_step;
-        j.y_step = s->y_step ? s->y_step : s->o;
-        j.in = s->i, j.out = s->o, j.oh = down = s->oh, j.ow = across = s->ow;
-        j.depth = s->i * step * step, j.out_phases = j.apart = 1;
-    } else {
-        /* Grid point e of phase p is pixel step e + p - pad of dx, and meets g from e - r + 1 to e. */
-        int e = s->pad / step, from = e - j.form.r + 1;
-        *v = (struct gx_tiles){NULL, s->oh, s->ow, s->o, 1, from, from, points, m};
-        j.y_step = s->i;
-        j.in = j.depth = s->o, j.out = s->i, j.oh = s->h, j.ow = s->w;
-        j.out_phases = step * step, j.apart = step;
-        j.first = step * e - s->pad;
-        down = (s->h - 1 + s->pad) / step - e + 1;
-        across = (s->w - 1 + s->pad) / step - e + 1;
-    }
-    v->down = (down + m - 1) / m;
-    v->across = (across + m - 1) / m;
-    j.images = s->n;
-    j.chunk = points == GX_POINTS ? GX_DEPTH / 2 : GX_DEPTH;
-    j.slab_step = gx_apart(j.chunk * GX_COLS);
-    divide(&j, threads);
+    int m = j.form.m, out = s->y_step ? s->y_step : s->o;
+    j.tiles =
+        (struct gx_tiles){NULL, s->h, s->w, s->i, s->stride, -s->pad, -s->pad, j.form.points, m};
+    j.tiles.pixel = s->x_step;
+    j.tiles.down = (s->oh + m - 1) / m;
+    j.tiles.across = (s->ow + m - 1) / m;
+    j.output = (struct gx_output){NULL, s->oh, s->ow, s->o, out, 0, 0, 1};
+    j.in = s->i;
+    j.depth = s->i * s->stride * s->stride;
+    j.out_phases = 1;
+    plan(&j, s->n, threads);
+    return j;
+}
+
+/* Phase `first` of dx, or all with the same tiles of g. */
+static struct job backward_job(const struct gx_conv_sizes *s, int first, int phases, int threads)
+{
+    struct job j = {.form = gx_winograd_of(s), .wi = s->i, .wo = s->o, .k = s->kh};
+    struct gx_lines l = gx_dx_lines(s, phases > 1 ? -1 : first);
+    int m = j.form.m, before = j.form.r - 1, row = l.row.first, col = l.col.first;
+    j.turned = true;
+    j.tiles = (struct gx_tiles){NULL,         s->oh,        s->ow,         s->o, 1,
+                                row - before, col - before, j.form.points, m};
+    j.tiles.down = (l.row.count + m - 1) / m;
+    j.tiles.across = (l.col.count + m - 1) / m;
+    j.output = (struct gx_output){
+        NULL,     s->h, s->w, s->i, s->i, s->stride * row - s->pad, s->stride * col - s->pad,
+        s->stride};
+    j.in = j.depth = s->o;
+    j.out_phases = phases;
+    j.phase = first;
+    plan(&j, s->n, threads);
     return j;
 }
 
@@ -149,26 +158,39 @@ static struct room room_of(const struct job *j, float *base, int id)
     return r;
 }
 
+/* Phases of dx that are done together. */
+static int together(const struct gx_conv_sizes *s)
+{
+    return gx_dx_apart(s) ? 1 : s->stride * s->stride;
+}
+
 size_t GX_TIERED(winograd_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,
                                    int threads)
 {
+    size_t most = 0;
     if (product == GX_CONV_DW)
         return GX_TIERED(winograd_dw_floats)(s, threads) * sizeof(float);
-    struct job j = job_of(s, product == GX_CONV_Y, threads);
-    return (threads * room_floats(&j) + (j.shared ? 1 : threads) * gx_layout_floats(&j.layout)) *
-           sizeof(float);
+    bool forward = product == GX_CONV_Y;
+    for (int p = 0; p < (forward ? 1 : s->stride * s->stride); p += together(s)) {
+        struct job j = forward ? forward_job(s, threads) : backward_job(s, p, together(s), threads);
+        size_t floats =
+            threads * room_floats(&j) + (j.shared ? 1 : threads) * gx_layout_floats(&j.layout);
+        most = floats > most ? floats : most;
+    }
+    return most * sizeof(float);
 }
 
 /* ---- weights ---- */
 
-/* Where the weights of an input channel lie: tap t of input m, output n at tap[t] + m row[t] + n. */
+/* Where the weights of an input channel lie: tap t of input m, output n at
+ * tap[t] + m row[t] + n. */
 struct taps {
     const float *tap[GX_TAPS * GX_TAPS];
     int64_t row[GX_TAPS * GX_TAPS];
 };
 
-/* Where tap t of a phase of the kernel begins, a matrix (wi,wo); negative if the phase lacks it. dx
- * reads the kernel turned. */
+/* Where tap t of a phase of the kernel begins, a matrix (wi,wo); negative if
+ * the phase lacks it. dx reads the kernel turned. */
 static int64_t tap_of(const struct job *j, struct gx_phase phase, int t)
 {
     int r = j->form.r, from = j->turned ? r * r - 1 - t : t;
@@ -182,8 +204,9 @@ static struct gx_phase kernel_phase(const struct job *j, int phase, int k)
     return gx_phase_of(&j->form, j->turned ? phase : k / j->in);
 }
 
-/* The taps of inputs k .. k + inputs and outputs n .. n + width of a phase of the kernel: in place
- * or widened into `copy`; or for dx, whose inputs lie along rows, transposed into it. */
+/* The taps of inputs k .. k + inputs and outputs n .. n + width of a phase of
+ * the kernel: in place or widened into `copy`; or for dx, whose inputs lie
+ * along rows, transposed into it. */
 static struct taps taps_of(const struct job *j, int phase, int k, int inputs, int n, int width,
                            float *copy)
 {
@@ -201,15 +224,18 @@ static struct taps taps_of(const struct job *j, int phase, int k, int inputs, in
         struct gx_weight w = gx_weight_at(j->w, tap);
         taps.tap[t] = in_place ? w.at : copy;
         if (j->turned)
-            GX_TIERED(pack_weights_transposed)(w, j->wo, 0, inputs, inputs, width, copy);
+            GX_TIERED(pack_weights_transposed)
+        (w, j->wo, 0, inputs, inputs, width, copy);
         for (int m = 0; m < inputs && !j->turned && !in_place; m++)
-            GX_TIERED(widen)(gx_weight_at(w, (int64_t)m * j->wo), width, copy + m * padded);
+            GX_TIERED(widen)
+        (gx_weight_at(w, (int64_t)m * j->wo), width, copy + m * padded);
     }
     return taps;
 }
 
-/* D E_r w E_r' D of `inputs` channels, into the slab's rows of whole vectors; an element of the
- * transform is `step` floats from the next. `whole`: width is whole vectors. */
+/* D E_r w E_r' D of `inputs` channels, into the slab's rows of whole vectors;
+ * an element of the transform is `step` floats from the next. `whole`: width is
+ * whole vectors. */
 GX_INLINE void transform_taps(const int points, const int r, const bool whole,
                               const struct taps *taps, int inputs, int width, float *slab,
                               int64_t step)
@@ -245,14 +271,21 @@ typedef void taps_function(const struct taps *taps, int inputs, int width, float
     }
 GX_EACH_FORM(DEFINE_TAPS)
 
-/* A panel of the result: channels n .. n + width of a phase, and its sums (elements, tiles, padded)
- * of a batch. */
+/* A panel of the result: channels n .. n + width of a phase, and its sums
+ * (elements, tiles, padded) of a batch. */
 struct panel {
     int phase, n, width, padded;
     float *sums;
 };
 
-/* A chunk of the channels, k .. k + depth, and the panel whose weights for it are transformed. */
+/* Tiles that are done at once. */
+struct batch {
+    int64_t first;
+    int count;
+};
+
+/* A chunk of the channels, k .. k + depth, and the panel whose weights for it
+ * are transformed. */
 struct chunk {
     struct panel panel;
     int k, depth;
@@ -273,7 +306,8 @@ static void transform_weights(const struct job *j, const struct chunk *c, const 
     }
 }
 
-/* Asks for piece i of n of a chunk's weights, which lie in short pieces far apart. */
+/* Asks for piece i of n of a chunk's weights, which lie in short pieces far
+ * apart. */
 static void prefetch_weights(const struct job *j, const struct chunk *c, int i, int n)
 {
     const struct panel *p = &c->panel;
@@ -292,67 +326,23 @@ static void prefetch_weights(const struct job *j, const struct chunk *c, int i, 
     }
 }
 
-/* ---- output ---- */
-
-/* A vector of channels n .. n + count of one tile: the sums of its elements are `step` apart. */
-GX_INLINE void output_vector(const int points, const int m, const struct job *j,
-                             struct gx_phase phase, const float *sums, int64_t step,
-                             struct gx_corner k, int n, int count)
+/* Asks for the lines of y that piece i of n of a batch will be written to: they lie too far apart
+ * for the CPU to foresee. */
+static void prefetch_output(const struct job *j, const struct panel *p, const struct batch *batch,
+                            int i, int n)
 {
-    vf half[GX_OUTPUTS * GX_POINTS], out[GX_OUTPUTS], bias = {0};
-    bool more = gx_after_more(j->after);
-    struct gx_after after;
-    if (j->after) {
-        after = gx_after_from(j->after, n, j->out);
-        bias = after.bias ? gx_load_some(after.bias, count) : bias;
-    }
-    for (int b = 0; b < points; b++) {
-        vf in[GX_POINTS];
-        for (int a = 0; a < points; a++)
-            in[a] = gx_load(sums + (points * a + b) * step);
-        gx_collect(points, m, in, 1, half + b, points);
-    }
-    int apart = j->apart, row = k.row * apart + j->first + phase.row;
-    int col = k.col * apart + j->first + phase.col;
-    for (int a = 0; a < m; a++, row += apart) {
-        if (row < 0 || row >= j->oh)
-            continue;
-        gx_collect(points, m, half + points * a, 1, out, 1);
-        int64_t pixel = (k.n * j->oh + row) * j->ow + col;
-        for (int b = 0; b < m; b++, pixel += apart)
-            if (col + b * apart >= 0 && col + b * apart < j->ow) {
-                vf v = out[b] + bias;
-                if (more)
-                    v = gx_after_vector(&after, v, pixel, count);
-                gx_store_some(j->y + pixel * j->y_step + n, v, count);
-            }
+    struct gx_phase phase = out_phase(j, p->phase);
+    const struct gx_output *o = &j->output;
+    int end = batch->count * (i + 1) / n;
+    for (int t = batch->count * i / n; t < end; t++) {
+        struct gx_corner k = gx_corner_of(&j->tiles, batch->first + t);
+        const float *y = o->y + gx_output_pixel(o, phase, k) * o->step + p->n;
+        for (int a = 0; a < j->form.m; a++)
+            for (int b = 0; b < j->form.m; b++)
+                for (int v = 0; v < p->width; v += GROUP)
+                    __builtin_prefetch(y + ((int64_t)a * o->w + b) * o->apart * o->step + v, 1, 2);
     }
 }
-
-/* Asks for the lines of y that a tile will be written to: they lie too far apart for the CPU to
- * foresee. */
-static void prefetch_output(const struct job *j, struct gx_phase phase, struct gx_corner k, int n,
-                            int width)
-{
-    int row = k.row * j->apart + j->first + phase.row,
-        col = k.col * j->apart + j->first + phase.col;
-    const float *y = j->y + ((k.n * j->oh + row) * j->ow + col) * j->y_step + n;
-    for (int a = 0; a < j->form.m; a++)
-        for (int b = 0; b < j->form.m; b++)
-            for (int v = 0; v < width; v += 16)
-                __builtin_prefetch(y + ((int64_t)a * j->ow + b) * j->apart * j->y_step + v, 1);
-}
-
-typedef void output_function(const struct job *j, struct gx_phase phase, const float *sums,
-                             int64_t step, struct gx_corner k, int n, int count);
-
-#define DEFINE_OUTPUT(p, r)                                                                        \
-    static void output_##p##_##r(const struct job *j, struct gx_phase phase, const float *sums,    \
-                                 int64_t step, struct gx_corner k, int n, int count)               \
-    {                                                                                              \
-        output_vector(p, p + 1 - r, j, phase, sums, step, k, n, count);                            \
-    }
-GX_EACH_FORM(DEFINE_OUTPUT)
 
 /* ---- products ---- */
 
@@ -376,19 +366,22 @@ static struct span span_of(const struct job *j, struct gx_phase phase, int t)
 static struct panel panel_of(const struct job *j, int number, int i, const struct room *room)
 {
     int across = panels_of(j) / j->out_phases, n = number % across * GX_COLS;
-    int width = gx_least(GX_COLS, j->out - n), padded = width > GX_LANES ? GX_COLS : GX_LANES;
-    return (struct panel){number / across, n, width, padded,
+    int width = gx_least(GX_COLS, j->output.channels - n),
+        padded = width > GX_LANES ? GX_COLS : GX_LANES;
+    return (struct panel){j->phase + number / across, n, width, padded,
                           room->sums + (int64_t)i * j->elements * j->layout.tiles * GX_COLS};
 }
 
-/* The product of element t of a batch with what the slab has for channels k .. end of the chunk,
- * while `next` is asked for. `first`: it starts the sums. */
+/* The product of element t of a batch with what the slab has for channels k ..
+ * end of the chunk, while what comes next is asked for. */
 static void multiply_element(const struct job *j, const struct chunk *c, const struct chunk *next,
-                             int t, int k, int end, bool first, int count, const struct room *room)
+                             int t, struct span s, const struct batch *batch,
+                             const struct room *room)
 {
     const float zero[GX_COLS] = {0};
     const struct panel *p = &c->panel;
-    int tiles = (count + GX_ROWS - 1) / GX_ROWS;
+    int k = s.first > c->k ? s.first : c->k, end = gx_least(s.end, c->k + c->depth);
+    int count = batch->count, tiles = (count + GX_ROWS - 1) / GX_ROWS;
     const float *blocks = room->blocks + j->layout.element[t] + gx_channel(&j->layout, k);
     const float *slab = room->slab + t * j->slab_step + (int64_t)(k - c->k) * p->padded;
     for (int q = 0; q < tiles; q++) {
@@ -398,42 +391,27 @@ static void multiply_element(const struct job *j, const struct chunk *c, const s
             to[r] = p->sums + ((int64_t)t * j->layout.tiles + r0 + r) * p->padded;
         if (next)
             prefetch_weights(j, next, t * tiles + q, j->elements * tiles);
-        GX_TIERED(tile)
+        if (c->k + c->depth == j->depth)
+            prefetch_output(j, p, batch, t * tiles + q, j->elements * tiles);
+        if (k < end)
+            GX_TIERED(tile)
         (high, p->padded == GX_COLS, false, end - k, blocks + (int64_t)r0 * GX_LDA, slab, to,
-         first ? zero : NULL);
+         k == s.first ? zero : NULL);
     }
 }
 
 /* Adds the products of a chunk to its panel's sums. */
 static void multiply_chunk(const struct job *j, const struct chunk *c, const struct chunk *next,
-                           int count, const struct room *room)
+                           const struct batch *batch, const struct room *room)
 {
     const struct panel *p = &c->panel;
     transform_weights(j, c, room);
     for (int t = 0; t < j->elements; t++) {
         struct span s = span_of(j, out_phase(j, p->phase), t);
-        int k = s.first > c->k ? s.first : c->k, end = gx_least(s.end, c->k + c->depth);
-        if (k < end)
-            multiply_element(j, c, next, t, k, end, k == s.first, count, room);
-        else if (s.first == s.end)
-            gx_zero(p->sums + (int64_t)t * j->layout.tiles * p->padded, (int64_t)count * p->padded);
-    }
-}
-
-/* Transforms a panel's sums of a batch, that begins with tile `first`, back. */
-static void put_panel(const struct job *j, const struct panel *p, int64_t first, int count)
-{
-#define ROW(p, r) [p][r] = output_##p##_##r,
-    static output_function *const functions[GX_POINTS + 1][GX_TAPS + 1] = {GX_EACH_FORM(ROW)};
-#undef ROW
-    struct gx_phase phase = out_phase(j, p->phase);
-    for (int t = 0; t < count; t++) {
-        struct gx_corner k = gx_corner_of(&j->tiles, first + t);
-        prefetch_output(j, phase, gx_corner_of(&j->tiles, first + t + 1), p->n, p->width);
-        for (int v = 0; v < p->width; v += GX_LANES)
-            functions[j->form.points][j->form.r](j, phase, p->sums + (int64_t)t * p->padded + v,
-                                                 (int64_t)j->layout.tiles * p->padded, k, p->n + v,
-                                                 gx_least(GX_LANES, p->width - v));
+        multiply_element(j, c, next, t, s, batch, room);
+        if (s.first == s.end)
+            gx_zero(p->sums + (int64_t)t * j->layout.tiles * p->padded,
+                    (int64_t)batch->count * p->padded);
     }
 }
 
@@ -446,8 +424,8 @@ static struct chunk chunk_of(const struct job *j, int begin, int group, int i,
                           gx_least(j->chunk, j->depth - k)};
 }
 
-/* Panels begin .. end of the results of a batch, that begins with tile `first`. */
-static void run_panels(const struct job *j, int begin, int end, int64_t first, int count,
+/* Panels begin .. end of the results of a batch. */
+static void run_panels(const struct job *j, int begin, int end, const struct batch *batch,
                        const struct room *room)
 {
     for (; begin < end; begin += j->group) {
@@ -458,11 +436,11 @@ static void run_panels(const struct job *j, int begin, int end, int64_t first, i
             bool last = i + 1 == chunks, none = last && begin + group == end;
             if (!none)
                 next = chunk_of(j, last ? begin + group : begin, group, last ? 0 : i + 1, room);
-            multiply_chunk(j, &c, none ? NULL : &next, count, room);
-        }
-        for (int i = 0; i < group; i++) {
-            struct panel p = panel_of(j, begin + i, i, room);
-            put_panel(j, &p, first, count);
+            multiply_chunk(j, &c, none ? NULL : &next, batch, room);
+            if (c.k + c.depth == j->depth)
+                GX_TIERED(winograd_output)
+            (&j->form, &j->output, &j->tiles, out_phase(j, c.panel.phase), c.panel.sums,
+             j->layout.tiles, batch->first, batch->count, c.panel.n, c.panel.width);
         }
     }
 }
@@ -476,33 +454,39 @@ static void transform_tiles(const struct job *j, int64_t first, int at, int end,
      room->patch);
 }
 
+/* Batch number b of so many batches of the tiles from `first` on. */
+static struct batch batch_of(int64_t first, int64_t tiles, int b, int batches)
+{
+    int64_t at = gx_share(tiles, 1, b, batches);
+    return (struct batch){first + at, (int)(gx_share(tiles, 1, b + 1, batches) - at)};
+}
+
 /* Tiles first .. end, by one thread. */
 static void run_alone(const struct job *j, int64_t first, int64_t end, const struct room *room)
 {
     int batches = batches_of(j, end - first);
     for (int b = 0; b < batches; b++) {
-        int64_t from = first + gx_share(end - first, 1, b, batches);
-        int count = (int)(first + gx_share(end - first, 1, b + 1, batches) - from);
-        transform_tiles(j, from, 0, count, room);
-        run_panels(j, 0, panels_of(j), from, count, room);
+        struct batch batch = batch_of(first, end - first, b, batches);
+        transform_tiles(j, batch.first, 0, batch.count, room);
+        run_panels(j, 0, panels_of(j), &batch, room);
     }
 }
 
 /* A batch, by all threads. */
-static void run_shared(const struct job *j, int64_t first, int count, float *scratch, int threads)
+static void run_shared(const struct job *j, const struct batch *batch, float *scratch, int threads)
 {
-    int panels = panels_of(j);
+    int panels = panels_of(j), count = batch->count;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
         struct room room = room_of(j, scratch, id);
-        transform_tiles(j, first, (int)gx_share(count, 1, id, threads),
+        transform_tiles(j, batch->first, (int)gx_share(count, 1, id, threads),
                         (int)gx_share(count, 1, id + 1, threads), &room);
     }
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
         struct room room = room_of(j, scratch, id);
         run_panels(j, (int)gx_share(panels, 1, id, threads),
-                   (int)gx_share(panels, 1, id + 1, threads), first, count, &room);
+                   (int)gx_share(panels, 1, id + 1, threads), batch, &room);
     }
 }
 
@@ -512,8 +496,8 @@ static void run(const struct job *j, float *scratch, int threads)
     if (j->shared) {
         int batches = batches_of(j, tiles);
         for (int b = 0; b < batches; b++) {
-            int64_t from = gx_share(tiles, 1, b, batches);
-            run_shared(j, from, (int)(gx_share(tiles, 1, b + 1, batches) - from), scratch, threads);
+            struct batch batch = batch_of(0, tiles, b, batches);
+            run_shared(j, &batch, scratch, threads);
         }
         return;
     }
@@ -527,15 +511,19 @@ static void run(const struct job *j, float *scratch, int threads)
 void GX_TIERED(winograd_y)(const struct gx_conv_sizes *s, const float *x, const void *w,
                            const struct gx_after *after, float *y, void *scratch, int threads)
 {
-    struct job j = job_of(s, true, threads);
-    j.tiles.x = x, j.w = (struct gx_weight){w, s->dtype}, j.after = after, j.y = y;
+    struct job j = forward_job(s, threads);
+    j.tiles.x = x, j.w = (struct gx_weight){w, s->dtype};
+    j.output.after = after, j.output.y = y;
     run(&j, scratch, threads);
 }
 
 void GX_TIERED(winograd_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
                             const struct gx_after *after, float *dx, void *scratch, int threads)
 {
-    struct job j = job_of(s, false, threads);
-    j.tiles.x = g, j.w = (struct gx_weight){w, s->dtype}, j.after = after, j.y = dx;
-    run(&j, scratch, threads);
+    for (int p = 0; p < s->stride * s->stride; p += together(s)) {
+        struct job j = backward_job(s, p, together(s), threads);
+        j.tiles.x = g, j.w = (struct gx_weight){w, s->dtype};
+        j.output.after = after, j.output.y = dx;
+        run(&j, scratch, threads);
+    }
 }

@@ -243,6 +243,66 @@ static inline struct gx_corner gx_corner_of(const struct gx_tiles *v, int64_t ti
                               (int)(tile % v->across) * v->step};
 }
 
+static inline void gx_corner_next(const struct gx_tiles *v, struct gx_corner *k)
+{
+    k->col += v->step;
+    if (k->col < v->across * v->step)
+        return;
+    k->col = 0;
+    k->row += v->step;
+    if (k->row < v->down * v->step)
+        return;
+    k->row = 0;
+    k->n++;
+}
+
+/* One direction of dx, or of some phases of it: grid points first .. first + count. Point e of phase
+ * p is pixel stride e + p - pad and meets g from e - r + 1 to e. */
+struct gx_line {
+    int first, count;
+};
+
+/* The points that phases from low to high meet. */
+static inline struct gx_line gx_dx_line(const struct gx_conv_sizes *s, int size, int low, int high)
+{
+    int first = (s->pad - high + s->stride - 1) / s->stride;
+    int last = (size - 1 + s->pad - low) / s->stride;
+    return (struct gx_line){first, last >= first ? last - first + 1 : 0};
+}
+
+struct gx_lines {
+    struct gx_line row, col;
+};
+
+/* Those of dx's phase p alone, or of all (p negative). */
+static inline struct gx_lines gx_dx_lines(const struct gx_conv_sizes *s, int p)
+{
+    struct gx_winograd f = gx_winograd_of(s);
+    struct gx_phase low = {0, 0}, high = {s->stride - 1, s->stride - 1};
+    if (p >= 0)
+        low = high = gx_phase_of(&f, p);
+    return (struct gx_lines){gx_dx_line(s, s->h, low.row, high.row),
+                             gx_dx_line(s, s->w, low.col, high.col)};
+}
+
+/* Tiles of one picture for that. */
+static inline int gx_dx_tiles(const struct gx_conv_sizes *s, int p)
+{
+    struct gx_lines l = gx_dx_lines(s, p);
+    int m = gx_winograd_of(s).m;
+    return (l.row.count + m - 1) / m * ((l.col.count + m - 1) / m);
+}
+
+/* Whether phases of dx are done one by one, each with tiles of its own: where those are fewer, as
+ * tiles for all of them reach past the picture. */
+static inline bool gx_dx_apart(const struct gx_conv_sizes *s)
+{
+    int each = 0, phases = s->stride * s->stride;
+    for (int p = 0; p < phases; p++)
+        each += gx_dx_tiles(s, p);
+    return 8 * each < 7 * phases * gx_dx_tiles(s, -1);
+}
+
 /* A tile as it is read: point (i, j) is at x + i row + j col, with whole vectors of channels. */
 struct gx_view {
     const float *x;
@@ -260,6 +320,29 @@ struct gx_view GX_TIERED(winograd_view)(const struct gx_tiles *v, int64_t tile, 
 void GX_TIERED(winograd_input)(const struct gx_winograd *f, const struct gx_tiles *v, bool phases,
                                int64_t first, int count, int at, const struct gx_layout *layout,
                                float *blocks, float *patch);
+
+/* The picture that is written, pixels `step` floats apart. Point (row, col) of the grid is pixel
+ * (apart row + first_row, apart col + first_col) of phase (0, 0). */
+struct gx_output {
+    float *y;
+    int h, w, channels, step, first_row, first_col, apart;
+    const struct gx_after *after;
+};
+
+/* The pixel of a phase at a tile's corner, counted through all pictures. It may lie outside. */
+static inline int64_t gx_output_pixel(const struct gx_output *o, struct gx_phase phase,
+                                      struct gx_corner k)
+{
+    return (k.n * o->h + k.row * o->apart + o->first_row + phase.row) * o->w + k.col * o->apart +
+           o->first_col + phase.col;
+}
+
+/* Transforms sums back: channels n .. n + width of a phase, of the tiles first .. first + count.
+ * sums (elements,room,width), width up to one vector or two. */
+void GX_TIERED(winograd_output)(const struct gx_winograd *f, const struct gx_output *o,
+                                const struct gx_tiles *tiles, struct gx_phase phase,
+                                const float *sums, int room, int64_t first, int count, int n,
+                                int width);
 
 /* Scratch of winograd_dw (winograd_dw.c), in floats. */
 size_t GX_TIERED(winograd_dw_floats)(const struct gx_conv_sizes *s, int threads);

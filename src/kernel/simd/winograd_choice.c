@@ -11,23 +11,25 @@ enum {
     DIRECT = 10, /* a tap of the direct method: to pack the weight */
     WEIGHT = 14, /* an element of a transformed weight */
     BATCH = 96,  /* tiles whose products share those */
-    INPUT = 12,  /* an element of a transformed tile, an input channel */
-    OUTPUT = 40, /* the same, an output channel */
+    INPUT = 10,  /* an element of a transformed tile, an input channel */
+    OUTPUT = 16, /* the same, an output channel */
     SUM = 30,    /* an element of the sums of dw, written and read again */
 };
 
-/* With stride 1, pictures are taken to be so large that tiles fill them. */
-static double tiles_of(const struct gx_conv_sizes *s, enum gx_conv_product product, int m)
+/* Tiles, for dx as many as its phases have in the mean. With stride 1, pictures are taken to be so
+ * large that tiles fill them. */
+static double tiles_of(const struct gx_conv_sizes *s, enum gx_conv_product product)
 {
+    int m = gx_winograd_of(s).m, phases = s->stride * s->stride, each = 0;
     if (s->stride == 1 && product != GX_CONV_DW)
         return (double)BATCH;
-    int down = s->oh, across = s->ow, e = s->pad / s->stride;
-    if (product == GX_CONV_DX) {
-        down = (s->h - 1 + s->pad) / s->stride - e + 1;
-        across = (s->w - 1 + s->pad) / s->stride - e + 1;
+    if (product != GX_CONV_DX) {
+        double tiles = (double)((s->oh + m - 1) / m) * ((s->ow + m - 1) / m);
+        return product == GX_CONV_DW ? tiles * s->n : tiles;
     }
-    double tiles = (double)((down + m - 1) / m) * ((across + m - 1) / m);
-    return product == GX_CONV_DW ? tiles * s->n : tiles;
+    for (int p = 0; p < phases; p++)
+        each += gx_dx_tiles(s, p);
+    return gx_dx_apart(s) ? (double)each / phases : gx_dx_tiles(s, -1);
 }
 
 /* The multiplications of s->method, or of the direct one, for as many tiles as that has. */
@@ -36,7 +38,7 @@ static double cost_of(const struct gx_conv_sizes *s, enum gx_conv_product produc
     struct gx_winograd f = gx_winograd_of(s);
     int phases = s->stride * s->stride, elements = f.points * f.points;
     int products = f.odd ? (2 * f.points - 1) * (2 * f.points - 1) : phases * elements;
-    double tiles = tiles_of(s, product, f.m), batches = tiles > BATCH ? tiles / BATCH : 1;
+    double tiles = tiles_of(s, product), batches = tiles > BATCH ? tiles / BATCH : 1;
     double in = (double)INPUT * elements * tiles, out = (double)OUTPUT * elements * tiles;
     if (product == GX_CONV_Y)
         return products * tiles + WEIGHT * phases * elements * batches + phases * in / s->o +
@@ -54,7 +56,7 @@ static double direct_cost(const struct gx_conv_sizes *s, enum gx_conv_product pr
     if (product == GX_CONV_DW)
         pixels *= s->n;
     else if (s->stride == 1)
-        pixels = tiles_of(s, product, f.m) * f.m * f.m;
+        pixels = tiles_of(s, product) * f.m * f.m;
     return (pixels + DIRECT) * s->kh * s->kw;
 }
 
