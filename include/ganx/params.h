@@ -32,6 +32,7 @@ struct gx_param {
     int64_t offset;      /* in floats, in gx_params.data; and .grad when trained */
     float *data;         /* NULL until gx_params_allocate; see dtype */
     float *grad;         /* NULL until gx_params_allocate_gradients, and for statistics */
+    bool fine;           /* pictures that meet it keep 16 digits, see gx_params_halve */
     enum gx_dtype dtype; /* GX_F32; GX_F16, GX_BF16: `data` holds numbers of 16 bits instead */
     bool small;          /* of a residual branch: initialisation "sr" starts it near zero */
 };
@@ -65,8 +66,11 @@ GX_MUST_CHECK int gx_params_allocate_gradients(struct gx_params *params, struct 
 /* Makes weights of convolutions GX_F16 or GX_BF16: for inference, where they take half the memory,
  * and half the time to be read. Those that read or write fewer than GX_HALF_LEAST channels, the
  * first and the last ones of most networks, stay float32: they are small, and what they round off
- * shows most. Before gx_params_allocate, or after it, when the weights are rounded (-GX_E_NOMEM). */
-enum { GX_HALF_LEAST = 16 };
+ * shows most. Before gx_params_allocate, or after it, when the weights are rounded (-GX_E_NOMEM).
+ *
+ * Where products of bfloat16 numbers are faster, pictures that meet such weights are rounded too; in
+ * a network with more than GX_HALF_SHALLOW of them, whose errors add up, to 16 digits instead of 8. */
+enum { GX_HALF_LEAST = 16, GX_HALF_SHALLOW = 15 };
 GX_MUST_CHECK int gx_params_halve(struct gx_params *params, enum gx_dtype dtype,
                                   struct gx_err *err);
 

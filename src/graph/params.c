@@ -133,12 +133,15 @@ int gx_params_halve(struct gx_params *params, enum gx_dtype dtype, struct gx_err
 {
     float *block = params->data;
     size_t bytes = (size_t)params->total * sizeof *block;
+    int halved = 0;
     for (int i = 0; i < params->count; i++) {
         struct gx_param *param = params->param[i];
-        if (convolution(param) && param->shape.w >= GX_HALF_LEAST &&
-            param->shape.c >= GX_HALF_LEAST)
-            param->dtype = dtype;
+        bool wide = param->shape.w >= GX_HALF_LEAST && param->shape.c >= GX_HALF_LEAST;
+        if (convolution(param) && wide)
+            param->dtype = dtype, halved++;
     }
+    for (int i = 0; i < params->count; i++)
+        params->param[i]->fine = halved > GX_HALF_SHALLOW;
     if (!block || dtype == GX_F32)
         return 0;
     params->data = NULL;

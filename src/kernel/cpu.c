@@ -5,6 +5,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -101,6 +103,27 @@ const char *gx_kernels_blas_core(const struct gx_kernels *kernels)
     return NULL;
 }
 
+#if defined(__x86_64__) && defined(__linux__)
+/* Tiles are large, so a process must ask Linux before it uses them. */
+bool gx_cpu_has_amx(void)
+{
+    enum { GET_PERMITTED = 0x1022, REQUEST = 0x1023, TILES = 18 };
+    unsigned a, b, c, d;
+    uint64_t permitted = 0;
+    if (!syscall(SYS_arch_prctl, GET_PERMITTED, &permitted) && permitted >> TILES & 1)
+        return true;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || /* products of bfloat16 */
+        !__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a >> 5 & 1))    /* rounding to it */
+        return false;
+    return !syscall(SYS_arch_prctl, REQUEST, TILES);
+}
+#else
+bool gx_cpu_has_amx(void)
+{
+    return false;
+}
+#endif
+
 /* The processor's name as the kernel tells it, "unknown" elsewhere. */
 static void read_model(char *model, size_t size)
 {
@@ -143,6 +166,7 @@ static void list_features(char *features, size_t size)
     FEATURE("avx512vl")
     FEATURE("avx512vnni")
     FEATURE("avx512bf16")
+    FEATURE_IF("amx_bf16", gx_cpu_has_amx())
 #undef FEATURE_IF
 #undef FEATURE
 #else

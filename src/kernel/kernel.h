@@ -35,8 +35,12 @@ enum gx_conv_method {
  * is for all winograd_ functions. */
 struct gx_conv_sizes {
     int n, h, w, i, o, kh, kw, stride, pad, oh, ow;
-    int x_step, y_step;  /* floats from a pixel to the next; 0: as many as it has channels */
-    enum gx_dtype dtype; /* of w where it is read: GX_F32; GX_F16 or GX_BF16, which are widened */
+    int x_step, y_step; /* floats from a pixel to the next; 0: as many as it has channels */
+    /* Of w where it is read: GX_F32; GX_F16 or GX_BF16, which are widened. With GX_BF16 the picture
+     * that conv2d and conv2d_dx read may be rounded to bfloat16 too, or, if it is to be fine, to the
+     * sum of two such numbers, 16 digits instead of 8; sums are float32. */
+    enum gx_dtype dtype;
+    bool fine;
     enum gx_conv_method method;
 };
 
@@ -235,6 +239,9 @@ GX_MUST_CHECK int gx_kernels_choose(const struct gx_kernels **kernels, const cha
                                     struct gx_err *err);
 /* The i-th tier that this CPU runs, the reference first; NULL past the end. */
 const struct gx_kernels *gx_kernels_at(int i);
+
+/* Whether tiles of bfloat16 numbers may be multiplied (AMX). The first call asks Linux for them. */
+bool gx_cpu_has_amx(void);
 
 /* What `ganx version` prints: CPU model, features, OpenBLAS version and core. */
 struct gx_cpu_facts {

@@ -25,12 +25,6 @@ static int out_size(int in, int k, int stride, int pad)
     return in + 2 * pad < k ? 0 : (in + 2 * pad - k) / stride + 1;
 }
 
-/* The type of what a node's memory holds: a parameter's own. */
-static enum gx_dtype dtype_of(const struct gx_node *w)
-{
-    return w->op == &gx_op_parameter ? w->param->dtype : GX_F32;
-}
-
 /* The sizes of the forward convolution that these pictures and weights belong to. */
 static struct gx_conv_sizes sizes_of(struct gx_shape x, struct gx_shape w, struct gx_shape y,
                                      const struct conv2d *a)
@@ -87,7 +81,10 @@ static struct work work_of(const struct gx_node *y)
         w = (struct work){GX_CONV_DX, sizes_of(y->shape, b, a, y->attr)};
     else
         w.sizes = sizes_of(a, y->shape, b, y->attr);
-    w.sizes.dtype = w.product == GX_CONV_DW ? GX_F32 : dtype_of(y->in[1]);
+    if (w.product != GX_CONV_DW && y->in[1]->op == &gx_op_parameter) {
+        w.sizes.dtype = y->in[1]->param->dtype;
+        w.sizes.fine = y->in[1]->param->fine;
+    }
     return w;
 }
 

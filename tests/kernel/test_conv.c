@@ -2,6 +2,7 @@
  * against the reference, over odd shapes, the three products and several thread counts. */
 #include "../test.h"
 #include "kernel/kernel.h"
+#include "util/half.h"
 #include "util/random.h"
 
 #include <math.h>
@@ -54,6 +55,16 @@ static bool within(const struct room *r)
         if (r->start[r->bytes + j] != WATCH)
             return false;
     return true;
+}
+
+/* Rounds a picture as kernels for weights of bfloat16 may do. */
+static void round_for(const struct gx_conv_sizes *s, float *x, size_t count)
+{
+    for (size_t j = 0; j < count && s->dtype == GX_BF16; j++) {
+        float first = gx_bfloat_to_float(gx_float_to_bfloat(x[j]));
+        float second = gx_bfloat_to_float(gx_float_to_bfloat(x[j] - first));
+        x[j] = s->fine ? first + second : first;
+    }
 }
 
 /* Some weights, and the same numbers in 16 bits. */
@@ -194,16 +205,19 @@ static void check_product(const struct gx_kernels *k, const struct gx_conv_sizes
 
 /* All three products of one shape, by every tier, with each of these numbers of threads (the last
  * is 0). */
-static void check(const struct gx_conv_sizes *s, const int *threads)
+static void check(const struct gx_conv_sizes *s, enum gx_dtype dtype, const int *threads)
 {
     const struct gx_kernels *k, *r = &gx_kernels_reference;
     size_t count[3] = {(size_t)s->n * s->oh * s->ow * s->o, (size_t)s->n * s->h * s->w * s->i,
                        (size_t)s->kh * s->kw * s->i * s->o};
     struct gx_conv_sizes typed = *s;
-    typed.dtype = (enum gx_dtype)((s->h + s->o + s->pad) % 3);
+    typed.dtype = dtype;
     float *x = numbers(count[1], 1), *w = weights(count[2], typed.dtype);
     float *g = numbers(count[0], 3), *row = numbers((size_t)2 * CHANNELS, 4), *want[3];
     float *beside = numbers(count[0] + count[1] + 1, 6);
+    typed.fine = (s->h + s->i) % 2;
+    round_for(&typed, x, count[1]);
+    round_for(&typed, g, count[0]);
     for (; *threads; threads++) {
         int way = (s->h + s->i + *threads) % (WAYS + 1);
         struct gx_after after = after_of(way, row, beside);
@@ -239,7 +253,7 @@ static void odd_shapes(void **state)
             s.n = 1;
         if ((double)s.oh * s.ow * s.kh * s.kw * s.i * s.o > 2e6)
             s.i = 5;
-        check(&s, (const int[]){threads[shape % 4], 0});
+        check(&s, (enum gx_dtype)(shape % 3), (const int[]){threads[shape % 4], 0});
     }
 }
 
@@ -276,9 +290,25 @@ static void chosen_shapes(void **state)
         sizes(1, 1, 1, 3, 600, 3, 1, 1),
     };
     for (size_t j = 0; j < sizeof chosen / sizeof *chosen; j++)
-        check(&chosen[j], (const int[]){1, 2, 3, 4, 5, 0});
+        check(&chosen[j], GX_F32, (const int[]){1, 2, 3, 4, 5, 0});
     struct gx_conv_sizes flat = {2, 6, 9, 5, 7, 1, 3, 2, 1, 4, 5}; /* kh and kw differ */
-    check(&flat, (const int[]){3, 5, 0});
+    check(&flat, GX_F16, (const int[]){3, 5, 0});
+}
+
+/* Patches of several rows and columns, runs that are copied out, several groups of panels; widths
+ * that are no whole tiles. */
+static void bfloat16(void **state)
+{
+    (void)state;
+    const struct gx_conv_sizes chosen[] = {
+        sizes(1, 50, 90, 16, 33, 7, 1, 3),  sizes(1, 18, 70, 65, 64, 3, 2, 1),
+        sizes(2, 17, 33, 32, 70, 3, 1, 0),  sizes(1, 4, 3, 512, 80, 4, 2, 1),
+        sizes(3, 3, 3, 600, 33, 1, 1, 0),   sizes(1, 40, 33, 64, 48, 4, 2, 1),
+        sizes(1, 3, 150, 40, 200, 3, 1, 1), sizes(1, 1, 1, 64, 70, 3, 1, 1),
+        sizes(1, 6, 6, 40, 40, 2, 3, 0),    sizes(1, 2, 2, 1024, 20, 4, 2, 1),
+    };
+    for (size_t j = 0; j < sizeof chosen / sizeof *chosen; j++)
+        check(&chosen[j], GX_BF16, (const int[]){1 + (int)j % 3, 4, 0});
 }
 
 /* The same bits on every run; and scratch that does not grow with the picture. */
@@ -523,11 +553,12 @@ static void methods(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_hand),          cmocka_unit_test(odd_shapes),
-        cmocka_unit_test(chosen_shapes),    cmocka_unit_test(steady),
-        cmocka_unit_test(winograd),         cmocka_unit_test(winograd_steps),
-        cmocka_unit_test(winograd_threads), cmocka_unit_test(methods),
-        cmocka_unit_test(halving),          cmocka_unit_test(few_threads),
+        cmocka_unit_test(by_hand),        cmocka_unit_test(odd_shapes),
+        cmocka_unit_test(chosen_shapes),  cmocka_unit_test(bfloat16),
+        cmocka_unit_test(steady),         cmocka_unit_test(winograd),
+        cmocka_unit_test(winograd_steps), cmocka_unit_test(winograd_threads),
+        cmocka_unit_test(methods),        cmocka_unit_test(halving),
+        cmocka_unit_test(few_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,19 +1,19 @@
 /* The three products of a convolution, on the tiles of tile.h.
  *
  * y: a product of the gathered picture (positions, kh kw i) and the weights as they lie.
- * dx: the pixels of dx whose row and column leave the same remainders by the stride meet the same
- *   taps, so each of the stride^2 classes is a convolution of g with stride 1 and a part of the
- *   kernel.
+ * dx: each of its classes (classes.h) is a convolution of g with stride 1.
  * dw: the transpose of the gathered picture times g.
  * Where the result has few channels, tiles would be mostly padding: dots.h, narrow.h. Where there
- * are few pixels, packing weights would cost more than multiplying them: few.h.
+ * are few pixels, packing weights would cost more than multiplying them: few.h. Where weights are
+ * bfloat16 and the processor multiplies such numbers faster: bf16.h.
  *
  * Threads share out positions, columns or both, whichever copies less: never a sum. So a result
  * does not depend on their number. Scratch is one block and one slab a thread. */
 #include "kernel/simd/after.h"
+#include "kernel/simd/bf16.h"
+#include "kernel/simd/classes.h"
 #include "kernel/simd/dots.h"
 #include "kernel/simd/few.h"
-#include "kernel/simd/half.h"
 #include "kernel/simd/narrow.h"
 
 enum {
@@ -24,7 +24,9 @@ enum {
 size_t GX_TIERED(conv2d_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,
                                  int threads)
 {
-    (void)s, (void)product;
+    const struct gx_bf16 *bf16 = GX_TIERED(bf16_of)(s, product);
+    if (bf16)
+        return bf16->scratch(threads);
     return (size_t)threads * GX_WORK * sizeof(float);
 }
 
@@ -103,6 +105,11 @@ void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const void
         GX_TIERED(few_y)(s, x, w, after, y, scratch, threads);
         return;
     }
+    const struct gx_bf16 *bf16 = GX_TIERED(bf16_of)(s, GX_CONV_Y);
+    if (bf16) {
+        bf16->y(s, x, w, after, y, scratch, threads);
+        return;
+    }
     bool dots = GX_TIERED(dots_is)(s, GX_CONV_Y);
     if (!dots && GX_TIERED(narrow_is)(s, GX_CONV_Y)) {
         GX_TIERED(narrow_y)(s, x, w, after, y, scratch, threads);
@@ -128,50 +135,25 @@ void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const void
 
 /* ---- dx ---- */
 
-/* The taps of one class: kernel rows ky, ky - stride, ... and the same of columns, so that the rows
- * of g that they meet ascend. */
-struct taps {
-    struct gx_weight w;
-    int kw, i, o, stride, ky, kx, across;
-};
-
 static void pack_taps(const void *matrix, int k, int depth, int n, int cols, float *slab)
 {
-    const struct taps *t = matrix;
+    const struct gx_taps *t = matrix;
     for (int done = 0; done < depth;) {
         int tap = (k + done) / t->o, skip = (k + done) % t->o;
         int part = gx_least(t->o - skip, depth - done);
-        int ky = t->ky - tap / t->across * t->stride, kx = t->kx - tap % t->across * t->stride;
-        struct gx_weight from =
-            gx_weight_at(t->w, ((int64_t)(ky * t->kw + kx) * t->i + n) * t->o + skip);
-        GX_TIERED(pack_weights_transposed)(from, t->o, done, part, depth, cols, slab);
+        struct gx_weight from = gx_taps_at(t, tap / t->across, tap % t->across, n);
+        GX_TIERED(pack_weights_transposed)
+        (gx_weight_at(from, skip), t->o, done, part, depth, cols, slab);
         done += part;
     }
-}
-
-/* One direction of a class: pixels first, first + stride, ... (count of them) meet `taps` taps, the
- * last of which is `last`, and start at g index `origin`. */
-struct line {
-    int first, count, taps, last, origin;
-};
-
-static struct line line_of(int remainder, int size, int k, int stride, int pad)
-{
-    struct line l;
-    l.first = ((remainder - pad) % stride + stride) % stride;
-    l.count = size > l.first ? (size - l.first + stride - 1) / stride : 0;
-    l.taps = k > remainder ? (k - remainder + stride - 1) / stride : 0;
-    l.last = remainder + (l.taps - 1) * stride;
-    l.origin = (l.first + pad - remainder) / stride - (l.taps - 1);
-    return l;
 }
 
 static void dx_class(const struct gx_conv_sizes *s, int ry, int rx, const float *g, const void *w,
                      const struct gx_after *after, float *dx, int id, int threads,
                      struct gx_work work)
 {
-    struct line y = line_of(ry, s->h, s->kh, s->stride, s->pad);
-    struct line x = line_of(rx, s->w, s->kw, s->stride, s->pad);
+    struct gx_line y = gx_line_of(ry, s->h, s->kh, s->stride, s->pad);
+    struct gx_line x = gx_line_of(rx, s->w, s->kw, s->stride, s->pad);
     struct gx_windows windows = {g, s->oh,    s->ow,    s->o,    y.taps, x.taps,
                                  1, y.origin, x.origin, y.count, x.count};
     struct gx_target to = {dx + ((int64_t)y.first * s->w + x.first) * s->i,
@@ -180,7 +162,7 @@ static void dx_class(const struct gx_conv_sizes *s, int ry, int rx, const float 
                            (int64_t)s->stride * s->i,
                            dx,
                            s->i};
-    struct taps matrix = {{w, s->dtype}, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps};
+    struct gx_taps matrix = {{w, s->dtype}, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps};
     int64_t m = (int64_t)s->n * y.count * x.count;
     struct gx_weights weights = {
         gx_weight_at(matrix.w, (int64_t)(y.last * s->kw + x.last) * s->i * s->o),
@@ -197,6 +179,11 @@ void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const v
 {
     if (GX_TIERED(few_is)(s, GX_CONV_DX)) {
         GX_TIERED(few_dx)(s, g, w, after, dx, scratch, threads);
+        return;
+    }
+    const struct gx_bf16 *bf16 = GX_TIERED(bf16_of)(s, GX_CONV_DX);
+    if (bf16) {
+        bf16->dx(s, g, w, after, dx, scratch, threads);
         return;
     }
     if (!GX_TIERED(dots_is)(s, GX_CONV_DX) && GX_TIERED(narrow_is)(s, GX_CONV_DX)) {

@@ -5,6 +5,7 @@
  * once a pair (and for each batch of tiles again), tiles once a channel of either side. With more
  * points, tiles are larger: fewer products, more of them wasted at the picture's edges, more
  * weights. */
+#include "kernel/simd/bf16.h"
 #include "kernel/simd/winograd.h"
 
 enum {
@@ -68,6 +69,8 @@ enum gx_conv_method GX_TIERED(conv2d_method)(const struct gx_conv_sizes *sizes,
     struct gx_conv_sizes s = *sizes;
     enum gx_conv_method best = GX_CONV_GEMM;
     double least = 0;
+    if (GX_TIERED(bf16_of)(sizes, product))
+        return GX_CONV_GEMM;
     for (int j = 0; j < 3 && s.i >= 16 && s.o >= 16; j++) {
         s.method = methods[j];
         if (!gx_winograd_does(&s))

@@ -1,0 +1,598 @@
+/* See bf16.h. The unit multiplies a tile of 16 rows of 32 numbers with one of 32 rows of 16, and
+ * adds to a tile of 16 x 16 sums; four tiles of sums, two of positions times two of channels, are
+ * kept while the depth runs.
+ *
+ * A thread rounds a patch of the picture into its cache. There the numbers under one kernel row are
+ * one run of (kx, channel) for every position, and sixteen neighbours' runs start a pixel apart: so
+ * a tile is loaded from the patch as it lies, and nothing is copied for each tap. Runs are taken in
+ * chunks of 32; what a last chunk sees behind the run meets weights of zero. Results of fewer than
+ * sixteen columns have no such tiles: their runs are copied out, sixteen positions a tile.
+ *
+ * Fine pictures are rounded to the sum of two numbers, in two patches alike, and both are multiplied
+ * with the same weights.
+ *
+ * The weights of a panel, 32 channels of the result, are laid out as the unit wants them, pairs of
+ * rows side by side, for as many panels at once as fit into the cache beside the patch. */
+#include "kernel/simd/bf16.h"
+
+#include "kernel/simd/after.h"
+#include "kernel/simd/classes.h"
+
+#include <string.h>
+
+#if defined(__AVX512F__) && defined(__linux__)
+#include <immintrin.h>
+#define AMX __attribute__((target("avx512bf16,amx-tile,amx-bf16")))
+
+enum {
+    HIGH = 16,        /* rows of a tile */
+    DEEP = 32,        /* its numbers a row, of 2 bytes */
+    PANEL = 32,       /* channels: two tiles */
+    TILE = 1024,      /* bytes */
+    CHUNK = 2 * TILE, /* bytes of a panel's weights for DEEP of the depth */
+    PATCH = 1 << 20,  /* bytes: most of a patch */
+    ENOUGH = 5 << 17, /* bytes of a patch that is made larger by whole rows */
+    GROUP = 5 << 18,  /* bytes: most weights at a time */
+    RUN = 1 << 16,    /* bytes: most of a run that is copied out */
+    NEAR = 64,        /* positions across a patch */
+    TILES = 256,      /* most of a patch */
+    ROOM = 2 * PATCH + GROUP + 2 * RUN,
+    COPIES = 150, /* multiplications in the time that rounding or laying out a number takes */
+};
+
+/* One convolution of stride `windows.step` (of dx: one of its classes). */
+struct job {
+    bool fine; /* pictures as two terms, of which the second is what the first rounds off */
+    struct gx_windows windows;
+    struct gx_target to;
+    const struct gx_after *after;
+    int cols; /* channels of the result */
+    int images, run, row,
+        deep; /* run: numbers under a kernel row; row, deep: its chunks, and all */
+    /* Lays out the weights of channels n .. n + count for chunk `at` of kernel row ty. */
+    void (*lay)(const struct job *j, int ty, int at, int n, int count, char *to);
+    const uint16_t *w; /* y */
+    int o;
+    struct gx_taps taps; /* dx */
+};
+
+/* A thread's scratch. The second terms of a patch lie PATCH bytes behind the first, those of a run
+ * RUN bytes. */
+struct room {
+    char *patch, *weights, *run;
+};
+
+/* Where tiles of positions lie: chunk `at` of kernel row ty is at ty * row + at * chunk bytes from
+ * their first, and their rows `apart`. */
+struct left {
+    int64_t row, chunk, apart;
+};
+
+/* Sixteen positions, numbered as the windows', or fewer of which the others are not wanted. */
+struct tile {
+    const char *at;
+    int64_t m;
+    int count;
+};
+
+/* ---- pictures ---- */
+
+/* to = from, rounded to the nearest; what that rounds off `rest` bytes behind, but for rest 0. */
+AMX static inline void round_numbers(const float *from, int64_t count, char *to, int64_t rest)
+{
+    for (; count > 0; count -= DEEP, from += DEEP, to += 2 * DEEP) {
+        __mmask32 some = count < DEEP ? (1u << count) - 1 : ~0u;
+        __m512 low = _mm512_maskz_loadu_ps((__mmask16)some, from);
+        __m512 high = _mm512_maskz_loadu_ps((__mmask16)(some >> 16), from + 16);
+        __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+        _mm512_mask_storeu_epi16(to, some, both);
+        if (!rest)
+            continue;
+        low -= (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(both)), 16);
+        high -= (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(both, 1)),
+                                          16);
+        _mm512_mask_storeu_epi16(to + rest, some, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    }
+}
+
+/* `count` numbers of picture row y, from column x on; zero outside of the picture. */
+AMX static void round_row(const struct gx_windows *v, int64_t image, int y, int x, int64_t count,
+                          char *to, int64_t rest)
+{
+    int64_t line = (int64_t)v->w * v->c, low = x < 0 ? -(int64_t)x * v->c : 0;
+    int64_t high = (int64_t)(v->w - x) * v->c;
+    low = y < 0 || y >= v->h || low > count ? count : low;
+    high = high > count ? count : high < low ? low : high;
+    memset(to, 0, (size_t)low * 2);
+    if (high > low)
+        round_numbers(v->x + (image * v->h + y) * line + (int64_t)x * v->c + low, high - low,
+                      to + low * 2, rest);
+    memset(to + high * 2, 0, (size_t)(count - high) * 2);
+    if (rest) {
+        memset(to + rest, 0, (size_t)low * 2);
+        memset(to + rest + high * 2, 0, (size_t)(count - high) * 2);
+    }
+}
+
+/* ---- weights ---- */
+
+/* Two rows of the weights side by side: 16 pairs. */
+AMX static inline __m512i pairs(const uint16_t *row, const uint16_t *next, __mmask16 some)
+{
+    const __m512i order =
+        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    __m512i both = _mm512_castsi256_si512(_mm256_maskz_loadu_epi16(some, row));
+    if (next)
+        both = _mm512_inserti64x4(both, _mm256_maskz_loadu_epi16(some, next), 1);
+    else
+        both = _mm512_inserti64x4(both, _mm256_setzero_si256(), 1);
+    return _mm512_permutexvar_epi16(order, both);
+}
+
+AMX static void lay_rows(const struct job *j, int ty, int at, int n, int count, char *to)
+{
+    int rows = gx_least(DEEP, j->run - at * DEEP);
+    const uint16_t *w = j->w + ((int64_t)ty * j->run + at * DEEP) * j->o + n;
+    for (int half = 0; half < 2; half++) {
+        int some = count - half * 16;
+        __mmask16 mask = some >= 16 ? 0xffff : some > 0 ? (__mmask16)((1 << some) - 1) : 0;
+        for (int q = 0; q < DEEP; q += 2, to += 64) {
+            const uint16_t *row = w + (int64_t)q * j->o + half * 16;
+            __builtin_prefetch(row + DEEP * j->o);
+            __builtin_prefetch(row + (DEEP + 1) * j->o);
+            _mm512_store_si512(to, q < rows && mask
+                                       ? pairs(row, q + 1 < rows ? row + j->o : NULL, mask)
+                                       : _mm512_setzero_si512());
+        }
+    }
+}
+
+/* to (16,16) = transpose of r, of elements of 4 bytes: in pairs, fours, and halves of halves. */
+AMX static inline void transpose(__m512i *r, char *to)
+{
+    __m512i a[16], b[16];
+    for (int i = 0; i < 16; i += 2) {
+        a[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        a[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4)
+        for (int q = 0; q < 2; q++) {
+            b[i + 2 * q] = _mm512_unpacklo_epi64(a[i + q], a[i + q + 2]);
+            b[i + 2 * q + 1] = _mm512_unpackhi_epi64(a[i + q], a[i + q + 2]);
+        }
+    for (int i = 0; i < 4; i++) { /* b[4 k + i]: columns i, i + 4, i + 8, i + 12 of rows 4 k .. */
+        __m512i c = _mm512_shuffle_i32x4(b[i], b[4 + i], 0x88);
+        __m512i d = _mm512_shuffle_i32x4(b[i], b[4 + i], 0xdd);
+        __m512i e = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0x88);
+        __m512i f = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0xdd);
+        _mm512_store_si512(to + 64 * i, _mm512_shuffle_i32x4(c, e, 0x88));
+        _mm512_store_si512(to + 64 * (i + 4), _mm512_shuffle_i32x4(d, f, 0x88));
+        _mm512_store_si512(to + 64 * (i + 8), _mm512_shuffle_i32x4(c, e, 0xdd));
+        _mm512_store_si512(to + 64 * (i + 12), _mm512_shuffle_i32x4(d, f, 0xdd));
+    }
+}
+
+/* Numbers at .. at + DEEP of the run of channel n: 0 behind its end. */
+AMX static inline __m512i run_of(const struct job *j, int ty, int at, int n)
+{
+    const struct gx_taps *t = &j->taps;
+    int tx = at / t->o, skip = at % t->o;
+    if (skip + DEEP <= t->o) {
+        const uint16_t *from = (const uint16_t *)gx_taps_at(t, ty, tx, n).at + skip;
+        __builtin_prefetch(from + 4 * DEEP);
+        return _mm512_loadu_si512(from);
+    }
+    uint16_t numbers[DEEP] = {0};
+    for (int k = 0; k < DEEP && at + k < j->run; k++)
+        numbers[k] = ((const uint16_t *)gx_taps_at(t, ty, (at + k) / t->o, n).at)[(at + k) % t->o];
+    return _mm512_loadu_si512(numbers);
+}
+
+AMX static void lay_turned(const struct job *j, int ty, int at, int n, int count, char *to)
+{
+    for (int half = 0; half < 2; half++, to += TILE) {
+        __m512i r[16];
+        for (int k = 0; k < 16; k++)
+            r[k] = half * 16 + k < count ? run_of(j, ty, at * DEEP, n + half * 16 + k)
+                                         : _mm512_setzero_si512();
+        transpose(r, to);
+    }
+}
+
+/* ---- products ---- */
+
+/* What comes of the sums (HIGH, PANEL) of a tile for channels n .. n + count. */
+AMX static void finish(const struct job *j, const struct tile *tile, int n, int count,
+                       const float *sums)
+{
+    const float *bias = gx_after_bias_of(j->after);
+    bool more = gx_after_more(j->after);
+    struct gx_after after = {0};
+    struct gx_target column = j->to;
+    float *rows[HIGH];
+    column.y += n;
+    GX_TIERED(place)(&j->windows, &column, tile->m, tile->count, rows);
+    for (int v = 0; v < count; v += GX_LANES) {
+        int some = gx_least(GX_LANES, count - v);
+        vf add = bias ? gx_load_some(bias + n + v, some) : (vf){0};
+        if (more)
+            after = gx_after_from(j->after, n + v, j->to.channels);
+        for (int r = 0; r < tile->count; r++) {
+            vf x = gx_load(sums + r * PANEL + v) + add;
+            if (more)
+                x = gx_after_vector(&after, x, (rows[r] - j->to.first) / j->to.channels, some);
+            gx_store_some(rows[r] + v, x, some);
+        }
+    }
+}
+
+/* sums (high HIGH, PANEL) of one or two tiles of positions, times one or two of channels. */
+AMX static inline __attribute__((always_inline)) void
+multiply(const int high, const int wide, const bool fine, const struct job *j,
+         const struct left *left, const struct tile *tile, const char *weights, float *sums)
+{
+    __asm__ volatile("" ::: "memory"); /* gcc does not know that tiles are loaded from memory */
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int ty = 0; ty < j->windows.kh; ty++) {
+        const char *a = tile[0].at + ty * left->row, *b = tile[high - 1].at + ty * left->row;
+        for (int k = 0; k < j->row; k++, a += left->chunk, b += left->chunk, weights += CHUNK) {
+            _tile_loadd(6, weights, 64);
+            if (wide > 1)
+                _tile_loadd(7, weights + TILE, 64);
+            for (int term = 0; term < (fine ? 2 : 1); term++) {
+                _tile_loadd(4, a + term * PATCH, left->apart);
+                _tile_dpbf16ps(0, 4, 6);
+                if (wide > 1)
+                    _tile_dpbf16ps(1, 4, 7);
+                if (high > 1) {
+                    _tile_loadd(5, b + term * PATCH, left->apart);
+                    _tile_dpbf16ps(2, 5, 6);
+                    if (wide > 1)
+                        _tile_dpbf16ps(3, 5, 7);
+                }
+            }
+        }
+    }
+    _tile_stored(0, sums, PANEL * sizeof *sums);
+    if (wide > 1)
+        _tile_stored(1, sums + 16, PANEL * sizeof *sums);
+    if (high > 1)
+        _tile_stored(2, sums + HIGH * PANEL, PANEL * sizeof *sums);
+    if (high > 1 && wide > 1)
+        _tile_stored(3, sums + HIGH * PANEL + 16, PANEL * sizeof *sums);
+}
+
+typedef void multiply_function(const struct job *j, const struct left *left,
+                               const struct tile *tile, const char *weights, float *sums);
+
+#define DEFINE(high, wide, fine)                                                                   \
+    AMX static void multiply_##high##_##wide##_##fine(                                             \
+        const struct job *j, const struct left *left, const struct tile *tile,                     \
+        const char *weights, float *sums)                                                          \
+    {                                                                                              \
+        multiply(high, wide, fine, j, left, tile, weights, sums);                                  \
+    }
+DEFINE(1, 1, 0)
+DEFINE(1, 1, 1)
+DEFINE(1, 2, 0)
+DEFINE(1, 2, 1)
+DEFINE(2, 1, 0)
+DEFINE(2, 1, 1)
+DEFINE(2, 2, 0)
+DEFINE(2, 2, 1)
+
+/* One or two tiles times a panel. */
+AMX static void run_tiles(const struct job *j, const struct left *left, const struct tile *tile,
+                          int tiles, int n, int count, const char *weights)
+{
+    float sums[2 * HIGH * PANEL] __attribute__((aligned(64)));
+#define ROW(high, wide)                                                                            \
+    {                                                                                              \
+        multiply_##high##_##wide##_0, multiply_##high##_##wide##_1                                 \
+    }
+    static multiply_function *const functions[2][2][2] = {{ROW(1, 1), ROW(1, 2)},
+                                                          {ROW(2, 1), ROW(2, 2)}};
+#undef ROW
+    functions[tiles - 1][count > 16][j->fine](j, left, tile, weights, sums);
+    for (int t = 0; t < tiles; t++)
+        finish(j, tile + t, n, count, sums + t * HIGH * PANEL);
+}
+
+/* A group of panels, and its weights. */
+struct group {
+    int first, last;
+    const char *weights;
+};
+
+static void run_panels(const struct job *j, const struct group *g, const struct left *left,
+                       const struct tile *tile, int tiles)
+{
+    const char *weights = g->weights;
+    for (int p = g->first; p < g->last; p++, weights += (int64_t)j->deep * CHUNK)
+        for (int t = 0; t < tiles; t += 2)
+            run_tiles(j, left, tile + t, gx_least(2, tiles - t), p * PANEL,
+                      gx_least(PANEL, j->cols - p * PANEL), weights);
+}
+
+/* ---- patches ---- */
+
+/* The positions (high, wide) from (py, px) of an image on. */
+struct block {
+    int64_t image;
+    int py, px, high, wide;
+};
+
+/* Numbers in a row of a patch for so many positions. */
+static inline int64_t line_of(const struct gx_windows *v, int wide)
+{
+    return ((int64_t)(wide - 1) * v->step + v->kw) * v->c;
+}
+
+static inline int64_t patch_bytes(const struct gx_windows *v, int high, int wide)
+{
+    return ((int64_t)(high - 1) * v->step + v->kh) * line_of(v, wide) * 2 + 2 * DEEP;
+}
+
+static void round_patch(const struct job *j, const struct block *b, char *to)
+{
+    const struct gx_windows *v = &j->windows;
+    int64_t line = line_of(v, b->wide);
+    for (int r = 0; r < (b->high - 1) * v->step + v->kh; r++, to += line * 2)
+        round_row(v, b->image, b->py * v->step + v->oy + r, b->px * v->step + v->ox, line, to,
+                  j->fine ? PATCH : 0);
+    memset(to, 0, 2 * DEEP); /* the last chunk's end */
+    if (j->fine)
+        memset(to + PATCH, 0, 2 * DEEP);
+}
+
+/* The last tile of a row overlaps the one before. */
+static void run_block(const struct job *j, const struct group *g, const struct block *b,
+                      const struct room *room)
+{
+    const struct gx_windows *v = &j->windows;
+    int64_t line = line_of(v, b->wide) * 2, pixel = (int64_t)v->step * v->c * 2;
+    const struct left left = {line, 2 * DEEP, pixel};
+    struct tile tile[TILES];
+    int count = 0;
+    round_patch(j, b, room->patch);
+    for (int y = 0; y < b->high; y++)
+        for (int x = 0; x < b->wide; x += HIGH) {
+            int at = gx_least(x, b->wide - HIGH);
+            tile[count++] =
+                (struct tile){room->patch + y * v->step * line + at * pixel,
+                              (b->image * v->ph + b->py + y) * v->pw + b->px + at, HIGH};
+        }
+    run_panels(j, g, &left, tile, count);
+}
+
+/* Lines (image, py) from .. to, patch by patch. */
+static void run_lines(const struct job *j, const struct group *g, int64_t from, int64_t to,
+                      const struct room *room)
+{
+    const struct gx_windows *v = &j->windows;
+    int parts = (v->pw + NEAR - 1) / NEAR, most = 1;
+    while (parts < v->pw / HIGH && patch_bytes(v, 1, (v->pw + parts - 1) / parts) > PATCH)
+        parts++;
+    int wide = (v->pw + parts - 1) / parts;
+    while (patch_bytes(v, most + 1, wide) <= (j->fine ? ENOUGH / 2 : ENOUGH) &&
+           (most + 1) * (NEAR / HIGH) <= TILES)
+        most++;
+    for (int64_t line = from; line < to;) {
+        struct block b = {.image = line / v->ph, .py = (int)(line % v->ph)};
+        b.high = gx_least(gx_least(most, v->ph - b.py), to - line);
+        for (int part = 0; part < parts; part++) {
+            b.px = (int)((int64_t)v->pw * part / parts);
+            b.wide = (int)((int64_t)v->pw * (part + 1) / parts) - b.px;
+            run_block(j, g, &b, room);
+        }
+        line += b.high;
+    }
+}
+
+/* ---- copies ---- */
+
+/* The runs of positions m .. m + count, as whole tiles. */
+AMX static void copy_runs(const struct job *j, int64_t m, int count, const struct room *room)
+{
+    const struct gx_windows *v = &j->windows;
+    for (int r = 0; r < count; r++, m++) {
+        int px = (int)(m % v->pw), py = (int)(m / v->pw % v->ph);
+        char *to = room->patch + (int64_t)(r / HIGH) * j->deep * TILE + r % HIGH * 2 * DEEP;
+        for (int ty = 0; ty < v->kh; ty++, to += j->row * TILE) {
+            round_row(v, m / v->pw / v->ph, py * v->step + v->oy + ty, px * v->step + v->ox, j->run,
+                      room->run, j->fine ? RUN : 0);
+            for (int term = 0; term < (j->fine ? 2 : 1); term++) {
+                char *run = room->run + term * RUN;
+                memset(run + (int64_t)j->run * 2, 0, (size_t)(j->row * DEEP - j->run) * 2);
+                for (int k = 0; k < j->row; k++)
+                    _mm512_store_si512(to + term * PATCH + k * TILE,
+                                       _mm512_load_si512(run + 2 * DEEP * k));
+            }
+        }
+    }
+}
+
+/* Tiles from .. to of all positions, as many at a time as there is room for. */
+static void run_copies(const struct job *j, const struct group *g, int64_t from, int64_t to,
+                       const struct room *room)
+{
+    int64_t all = (int64_t)j->images * j->windows.ph * j->windows.pw;
+    const struct left left = {(int64_t)j->row * TILE, TILE, 2 * DEEP};
+    int most = gx_least(PATCH / TILE / (j->deep ? j->deep : 1), TILES);
+    struct tile tile[TILES];
+    for (int64_t t = from; t < to; t += most) {
+        int tiles = gx_least(most, to - t), count = gx_least((int64_t)tiles * HIGH, all - t * HIGH);
+        copy_runs(j, t * HIGH, count, room);
+        for (int k = 0; k < tiles; k++)
+            tile[k] = (struct tile){room->patch + (int64_t)k * j->deep * TILE, (t + k) * HIGH,
+                                    gx_least(HIGH, count - k * HIGH)};
+        run_panels(j, g, &left, tile, tiles);
+    }
+}
+
+/* ---- shares ---- */
+
+/* How many parts the panels are cut into, so that threads round and lay out the least. */
+static int parts_of(int64_t lines, int positions, int panels, int threads)
+{
+    int best = 1;
+    double least = 0;
+    for (int parts = 1; parts <= threads; parts++) {
+        if (threads % parts)
+            continue;
+        int down = threads / parts;
+        double wide = (double)((panels + parts - 1) / parts) * PANEL;
+        double high = (double)((lines + down - 1) / down) * positions;
+        double cost = wide * high + COPIES * (wide + high);
+        if (parts == 1 || cost < least)
+            best = parts, least = cost;
+    }
+    return best;
+}
+
+/* Share `id` of `threads`: lines, or tiles of copies, times panels; a group of panels after the
+ * other. */
+AMX static void run_share(const struct job *j, int id, int threads, const struct room *room)
+{
+    const struct gx_windows *v = &j->windows;
+    bool copies = v->pw < HIGH;
+    int64_t lines = (int64_t)j->images * v->ph;
+    int panels = (j->cols + PANEL - 1) / PANEL, most = j->deep ? GROUP / CHUNK / j->deep : panels;
+    if (copies)
+        lines = (lines * v->pw + HIGH - 1) / HIGH;
+    int parts = parts_of(lines, copies ? HIGH : v->pw, panels, threads), down = threads / parts;
+    int64_t from = gx_share(lines, 1, id / parts, down),
+            to = gx_share(lines, 1, id / parts + 1, down);
+    int last = (int)gx_share(panels, 1, id % parts + 1, parts);
+    for (int p = (int)gx_share(panels, 1, id % parts, parts); p < last && from < to; p += most) {
+        struct group g = {p, p + gx_least(most, last - p), room->weights};
+        for (int ty = 0; ty < v->kh; ty++)
+            for (int k = 0; k < j->row; k++)
+                for (int q = g.first; q < g.last; q++)
+                    j->lay(j, ty, k, q * PANEL, gx_least(PANEL, j->cols - q * PANEL),
+                           room->weights +
+                               ((int64_t)(q - g.first) * j->deep + ty * j->row + k) * CHUNK);
+        (copies ? run_copies : run_lines)(j, &g, from, to, room);
+    }
+}
+
+AMX static void configure(void)
+{
+    static const struct {
+        uint8_t palette, start, reserved[14];
+        uint16_t bytes[16];
+        uint8_t rows[16];
+    } tiles = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
+    _tile_loadconfig(&tiles);
+}
+
+AMX static void release(void)
+{
+    _tile_release();
+}
+
+static struct room room_of(void *scratch, int id)
+{
+    char *base = (char *)scratch + (size_t)id * ROOM;
+    return (struct room){base, base + 2 * PATCH, base + 2 * PATCH + GROUP};
+}
+
+static struct job job_of(bool fine, const struct gx_windows *windows, const struct gx_target *to,
+                         int images, int cols, const struct gx_after *after)
+{
+    struct job j = {.fine = fine,
+                    .windows = *windows,
+                    .to = *to,
+                    .after = after,
+                    .cols = cols,
+                    .images = images};
+    j.run = windows->kw * windows->c;
+    j.row = (j.run + DEEP - 1) / DEEP;
+    j.deep = windows->kh * j.row;
+    return j;
+}
+
+static void bf16_y(const struct gx_conv_sizes *s, const float *x, const void *w,
+                   const struct gx_after *after, float *y, void *scratch, int threads)
+{
+    struct gx_windows windows = {x,         s->h,    s->w,    s->i,  s->kh, s->kw,
+                                 s->stride, -s->pad, -s->pad, s->oh, s->ow};
+    struct gx_target to = {y, (int64_t)s->oh * s->ow * s->o, (int64_t)s->ow * s->o, s->o, y, s->o};
+    struct job j = job_of(s->fine, &windows, &to, s->n, s->o, after);
+    j.w = w, j.o = s->o, j.lay = lay_rows;
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int id = 0; id < threads; id++) {
+        struct room room = room_of(scratch, id);
+        configure();
+        run_share(&j, id, threads, &room);
+        release();
+    }
+}
+
+static struct job dx_job(const struct gx_conv_sizes *s, int ry, int rx, const float *g,
+                         const void *w, const struct gx_after *after, float *dx)
+{
+    struct gx_line y = gx_line_of(ry, s->h, s->kh, s->stride, s->pad);
+    struct gx_line x = gx_line_of(rx, s->w, s->kw, s->stride, s->pad);
+    struct gx_windows windows = {g, s->oh,    s->ow,    s->o,    y.taps, x.taps,
+                                 1, y.origin, x.origin, y.count, x.count};
+    struct gx_target to = {dx + ((int64_t)y.first * s->w + x.first) * s->i,
+                           (int64_t)s->h * s->w * s->i,
+                           (int64_t)s->stride * s->w * s->i,
+                           (int64_t)s->stride * s->i,
+                           dx,
+                           s->i};
+    struct job j = job_of(s->fine, &windows, &to, s->n, s->i, after);
+    j.taps = (struct gx_taps){{w, s->dtype}, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps};
+    j.lay = lay_turned;
+    return j;
+}
+
+static void bf16_dx(const struct gx_conv_sizes *s, const float *g, const void *w,
+                    const struct gx_after *after, float *dx, void *scratch, int threads)
+{
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int id = 0; id < threads; id++) {
+        struct room room = room_of(scratch, id);
+        configure();
+        for (int c = 0; c < s->stride * s->stride; c++) {
+            struct job j = dx_job(s, c / s->stride, c % s->stride, g, w, after, dx);
+            if (j.windows.ph > 0 && j.windows.pw > 0)
+                run_share(&j, id, threads, &room);
+        }
+        release();
+    }
+}
+
+static size_t bf16_scratch(int threads)
+{
+    return (size_t)threads * ROOM;
+}
+
+const struct gx_bf16 *GX_TIERED(bf16_of)(const struct gx_conv_sizes *s,
+                                         enum gx_conv_product product)
+{
+    static const struct gx_bf16 products = {bf16_y, bf16_dx, bf16_scratch};
+    int c = product == GX_CONV_DX ? s->o : s->i, step = product == GX_CONV_DX ? 1 : s->stride;
+    struct gx_windows v = {.c = c, .kh = s->kh, .kw = s->kw, .step = step};
+    int64_t run = (int64_t)s->kw * c * 2, deep = (run + 2 * DEEP - 1) / (2 * DEEP) * s->kh;
+    bool fits =
+        deep * CHUNK <= GROUP && run <= RUN - 2 * DEEP && patch_bytes(&v, 1, 2 * HIGH) <= PATCH;
+    bool is = s->dtype == GX_BF16 && product != GX_CONV_DW && fits && gx_cpu_has_amx();
+    return is ? &products : NULL;
+}
+
+#else
+
+const struct gx_bf16 *GX_TIERED(bf16_of)(const struct gx_conv_sizes *s,
+                                         enum gx_conv_product product)
+{
+    (void)s, (void)product;
+    return NULL;
+}
+
+#endif
