@@ -306,21 +306,21 @@ static void transform_weights(const struct job *j, const struct chunk *c, const 
     }
 }
 
-/* Asks for piece i of n of a chunk's weights, which lie in short pieces far
- * apart. */
-static void prefetch_weights(const struct job *j, const struct chunk *c, int i, int n)
+/* Asks for piece i of n of a chunk's weights, which lie in short pieces far apart. Inline, since gcc
+ * drops calls of functions that do nothing but ask. */
+GX_INLINE void prefetch_weights(const struct job *j, const struct chunk *c, int i, int n)
 {
     const struct panel *p = &c->panel;
     int taps = j->form.r * j->form.r, rows = j->turned ? p->width : c->depth;
-    int pieces = (rows + GROUP - 1) / GROUP * taps, length = j->turned ? c->depth : p->width;
+    int high = j->turned ? 1 : GROUP, length = j->turned ? c->depth : p->width;
+    int pieces = (rows + high - 1) / high * taps;
     for (int q = pieces * i / n; q < pieces * (i + 1) / n; q++) {
-        int row = q / taps * GROUP, high = gx_least(GROUP, rows - row);
-        int k = c->k + (j->turned ? 0 : row);
+        int row = q / taps * high, k = c->k + (j->turned ? 0 : row);
         int64_t w = tap_of(j, kernel_phase(j, p->phase, k), q % taps);
         if (w < 0)
             continue;
         w += j->turned ? (int64_t)(p->n + row) * j->wo + k : (int64_t)(k % j->in) * j->wo + p->n;
-        for (int m = 0; m < high; m++)
+        for (int m = 0; m < high && row + m < rows; m++)
             for (int v = 0; v < length; v += GROUP)
                 __builtin_prefetch(gx_weight_at(j->w, w + (int64_t)m * j->wo + v).at, 0, 2);
     }
@@ -328,8 +328,8 @@ static void prefetch_weights(const struct job *j, const struct chunk *c, int i, 
 
 /* Asks for the lines of y that piece i of n of a batch will be written to: they lie too far apart
  * for the CPU to foresee. */
-static void prefetch_output(const struct job *j, const struct panel *p, const struct batch *batch,
-                            int i, int n)
+GX_INLINE void prefetch_output(const struct job *j, const struct panel *p,
+                               const struct batch *batch, int i, int n)
 {
     struct gx_phase phase = out_phase(j, p->phase);
     const struct gx_output *o = &j->output;
@@ -391,7 +391,7 @@ static void multiply_element(const struct job *j, const struct chunk *c, const s
             to[r] = p->sums + ((int64_t)t * j->layout.tiles + r0 + r) * p->padded;
         if (next)
             prefetch_weights(j, next, t * tiles + q, j->elements * tiles);
-        if (c->k + c->depth == j->depth)
+        if (!j->turned && c->k + c->depth == j->depth)
             prefetch_output(j, p, batch, t * tiles + q, j->elements * tiles);
         if (k < end)
             GX_TIERED(tile)
