@@ -10,8 +10,9 @@
 
 enum {
     DIRECT = 10, /* a tap of the direct method: to pack the weight */
-    WEIGHT = 14, /* an element of a transformed weight */
-    BATCH = 96,  /* tiles whose products share those */
+    WEIGHT = 24, /* an element of a transformed weight, read from memory */
+    AGAIN = 10,  /* the same for one more batch */
+    BATCH = 96,  /* tiles of a batch; of dw, GX_DEPTH */
     INPUT = 10,  /* an element of a transformed tile, an input channel */
     OUTPUT = 16, /* the same, an output channel */
     SUM = 30,    /* an element of the sums of dw, written and read again */
@@ -39,15 +40,15 @@ static double cost_of(const struct gx_conv_sizes *s, enum gx_conv_product produc
     struct gx_winograd f = gx_winograd_of(s);
     int phases = s->stride * s->stride, elements = f.points * f.points;
     int products = f.odd ? (2 * f.points - 1) * (2 * f.points - 1) : phases * elements;
-    double tiles = tiles_of(s, product), batches = tiles > BATCH ? tiles / BATCH : 1;
+    double tiles = tiles_of(s, product), more = tiles > BATCH ? tiles / BATCH - 1 : 0;
     double in = (double)INPUT * elements * tiles, out = (double)OUTPUT * elements * tiles;
+    double weights = phases * elements * (WEIGHT + AGAIN * more);
     if (product == GX_CONV_Y)
-        return products * tiles + WEIGHT * phases * elements * batches + phases * in / s->o +
-               out / s->i;
+        return products * tiles + weights + phases * in / s->o + out / s->i;
     if (product == GX_CONV_DX)
-        return products * tiles + WEIGHT * phases * elements * batches + in / s->i +
-               phases * out / s->o;
-    return products * tiles + SUM * phases * elements + phases * in / s->o + in / s->i;
+        return products * tiles + weights + in / s->i + phases * out / s->o;
+    double sums = phases * elements * SUM * (tiles > GX_DEPTH ? tiles / GX_DEPTH : 1);
+    return products * tiles + sums + phases * in / s->o + in / s->i;
 }
 
 static double direct_cost(const struct gx_conv_sizes *s, enum gx_conv_product product)
