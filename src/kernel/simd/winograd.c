@@ -17,7 +17,7 @@
 enum {
     GROUP = 16,    /* channels whose weights are gathered at once: a cache line */
     FIT = 3 << 17, /* floats of a batch: 1.5 MiB, for L2 */
-    LEAST = 40,    /* tiles; fewer would not repay transforming the weights */
+    LEAST = 64,    /* tiles; fewer would not repay transforming the weights */
     WEIGHTS = 10,  /* tiles whose products cost as much as to transform a chunk of
                     the weights */
 };

@@ -153,29 +153,32 @@ static void evaluate_tiles(const struct job *j, int64_t first, int batch, int at
     }
 }
 
-/* sums (elements,channels,o) of element t (+)= the products of a batch. */
-static void multiply_element(const struct job *j, int t, int batch, bool first)
+/* sums (elements,channels,o) of element t, channels `from` to at most from + GX_DEPTH, (+)= the products
+ * of a batch. */
+static void multiply_piece(const struct job *j, int t, int from, int batch, bool first)
 {
     struct gx_phases phases = gx_phases_at(&j->form, t);
+    int end = gx_least(phases.end * j->i, from + GX_DEPTH);
+    int i = from > phases.first * j->i ? from : phases.first * j->i, count = end - i;
     float *rows[GX_DEPTH];
-    for (int i = phases.first * j->i, end = phases.end * j->i, count; i < end; i += count) {
-        count = gx_least(GX_DEPTH - i % GX_DEPTH, end - i);
-        for (int r = 0; r < count; r++)
-            rows[r] = j->sums + t * j->sum_step + (int64_t)(i + r) * j->o;
-        const float *left = j->blocks + j->left.element[t] + gx_channel(&j->left, i);
-        /* The tiles read down columns, which the CPU does not foresee: fetched along rows first. */
-        for (int r = 0; r < batch; r++)
-            for (int k = 0; k < count; k += LINE)
-                __builtin_prefetch(left + (int64_t)r * GX_LDA + k, 0, 2);
-        GX_TIERED(multiply)
-        (count, j->o, batch, true, left, j->panels + t * j->panel_step, rows, first, NULL);
-    }
+    if (count <= 0)
+        return;
+    for (int r = 0; r < count; r++)
+        rows[r] = j->sums + t * j->sum_step + (int64_t)(i + r) * j->o;
+    const float *left = j->blocks + j->left.element[t] + gx_channel(&j->left, i);
+    /* The tiles read down columns, which the CPU does not foresee: fetched along rows first. */
+    for (int r = 0; r < batch; r++)
+        for (int k = 0; k < count; k += LINE)
+            __builtin_prefetch(left + (int64_t)r * GX_LDA + k, 0, 2);
+    GX_TIERED(multiply)
+    (count, j->o, batch, true, left, j->panels + t * j->panel_step, rows, first, NULL);
 }
 
 void GX_TIERED(winograd_dw)(const struct gx_conv_sizes *s, const float *x, const float *g,
                             float *dw, void *scratch, int threads)
 {
     struct job j = job_of(s, x, g, dw);
+    int pieces = (j.channels + GX_DEPTH - 1) / GX_DEPTH;
     lay(&j, scratch);
     for (int64_t first = 0; first < j.tiles; first += j.left.tiles) {
         int batch = gx_least(j.left.tiles, j.tiles - first);
@@ -188,9 +191,9 @@ void GX_TIERED(winograd_dw)(const struct gx_conv_sizes *s, const float *x, const
             (&j.form, &j.x, true, first + at, count, at, &j.left, j.blocks, patch);
             evaluate_tiles(&j, first, batch, at, count, patch);
         }
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-        for (int t = 0; t < j.elements; t++)
-            multiply_element(&j, t, batch, !first);
+#pragma omp parallel for schedule(static) num_threads(threads)
+        for (int unit = 0; unit < j.elements * pieces; unit++)
+            multiply_piece(&j, unit / pieces, unit % pieces * GX_DEPTH, batch, !first);
     }
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int row = 0; row < j.channels; row++)
