@@ -2,12 +2,15 @@
  * conv2d_dx: g(n,oh,ow,o), w -> x's shape (+ b(i)): the transpose in x, so also the transposed
  *            convolution of torch.nn.ConvTranspose2d, whose output padding only enlarges the shape
  * conv2d_dw: x, g -> w's shape: the transpose in w
+ * conv2d_dw_both: x, g, x', g' -> the sum of the two weight gradients; made by plans
  * conv2d_then, conv2d_dx_then: the first two, going on as struct gx_then says; made by plans
  * gradient: the three are closed under differentiation; with <a,b> the sum of products,
  *   <u, conv2d(x,w)> = <conv2d_dx(u,w), x> = <conv2d_dw(x,u), w>.
  * plan: GX_E_SHAPE if channels differ or the kernel is larger than the padded picture
  * parity: torch.nn.Conv2d, ConvTranspose2d, 2e-6 of max|y| (3e-5 where Winograd's method runs) */
 #include "op/op.h"
+
+#include <string.h>
 
 struct conv2d {
     int stride, pad;
@@ -81,6 +84,8 @@ static struct work work_of(const struct gx_node *y)
         w = (struct work){GX_CONV_DX, sizes_of(y->shape, b, a, y->attr)};
     else
         w.sizes = sizes_of(a, y->shape, b, y->attr);
+    if (y->op == &gx_op_conv2d_dw_both)
+        w.sizes.n += y->in[2]->shape.n;
     if (w.product != GX_CONV_DW && y->in[1]->op == &gx_op_parameter) {
         w.sizes.dtype = y->in[1]->param->dtype;
         w.sizes.fine = y->in[1]->param->fine;
@@ -331,6 +336,66 @@ static struct gx_node *add_dw(struct gx_graph *g, struct gx_node *x, struct gx_n
 {
     struct conv2d attr = {a->stride, a->pad, kh, kw};
     return gx_graph_add(g, &gx_op_conv2d_dw, (struct gx_node *[]){x, dy}, 2, &attr);
+}
+
+/* ---- conv2d_dw_both ---- */
+
+/* Floats of its inputs k and k + 2 one after another, up to whole cache lines. */
+static int64_t joined(const struct gx_node *y, int k)
+{
+    return (gx_count(y->in[k]->shape) + gx_count(y->in[k + 2]->shape) + 15) / 16 * 16;
+}
+
+static size_t dw_both_scratch(const struct gx_node *y, const struct gx_kernels *k, int threads)
+{
+    return (size_t)(joined(y, 0) + joined(y, 1)) * sizeof(float) + scratch(y, k, threads);
+}
+
+static void dw_both_forward(const struct gx_call *call)
+{
+    const struct gx_node *y = call->node;
+    struct gx_call both = *call;
+    float *to[4] = {call->scratch, (float *)call->scratch + joined(y, 0)};
+    to[2] = to[0] + gx_count(y->in[0]->shape);
+    to[3] = to[1] + gx_count(y->in[1]->shape);
+#pragma omp parallel for schedule(static, 1) num_threads(call->threads)
+    for (int i = 0; i < 4; i++)
+        memcpy(to[i], call->x[i], (size_t)gx_count(y->in[i]->shape) * sizeof(float));
+    both.x[0] = to[0];
+    both.x[1] = to[1];
+    both.scratch = to[1] + joined(y, 1);
+    forward(&both);
+}
+
+const struct gx_op gx_op_conv2d_dw_both = {
+    .name = "conv2d_dw_both",
+    .attr_size = sizeof(struct conv2d),
+    .shape = conv2d_dw_shape,
+    .scratch = dw_both_scratch,
+    .forward = dw_both_forward,
+    .flops = flops,
+};
+
+bool gx_conv2d_dw_join(struct gx_graph *g, struct gx_node *sum)
+{
+    float unused;
+    if (!gx_binary_is(sum, GX_ADD, &unused))
+        return false;
+    const struct gx_node *a = sum->in[0], *b = sum->in[1];
+    if (a->op != &gx_op_conv2d_dw || b->op != &gx_op_conv2d_dw ||
+        memcmp(a->attr, b->attr, sizeof(struct conv2d)))
+        return false;
+    struct gx_node *in[] = {a->in[0], a->in[1], b->in[0], b->in[1]};
+    int64_t pictures = 0;
+    for (int i = 0; i < 4; i++)
+        pictures += gx_count(in[i]->shape);
+    for (int i = 0; i < 2; i++)
+        if (in[i]->shape.h != in[i + 2]->shape.h || in[i]->shape.w != in[i + 2]->shape.w)
+            return false;
+    if (2 * pictures > gx_count(sum->shape)) /* they are copied, and so lie there twice */
+        return false;
+    gx_graph_replace(g, sum, &gx_op_conv2d_dw_both, in, 4, a->attr);
+    return true;
 }
 
 /* ---- conv2d_then, conv2d_dx_then ---- */

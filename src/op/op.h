@@ -54,6 +54,10 @@ bool gx_conv2d_become(struct gx_graph *g, struct gx_node *node, const struct gx_
 bool gx_norm_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *norm,
                     const struct gx_then *then);
 
+/* Makes `sum`, of two conv2d_dw that nothing else reads, the one of the pictures of both, if it
+ * is that and there is far less of the pictures than of the weights. It has no gradient either. */
+bool gx_conv2d_dw_join(struct gx_graph *g, struct gx_node *sum);
+
 /* Whether these kernels do a conv2d, conv2d_dx or conv2d_dw by Winograd's method; false for others. */
 bool gx_conv2d_by_winograd(const struct gx_node *node, const struct gx_kernels *kernels);
 

@@ -129,6 +129,22 @@ static void fuse_from(struct fusion *f, struct gx_node *start)
         f->live[x->id] = false;
 }
 
+static bool read_by_it_alone(const struct fusion *f, const struct gx_node *x,
+                             const struct gx_node *sum)
+{
+    return f->reading[x->id].count == 1 && !x->keep && !x->gradient_of && x->phase == sum->phase;
+}
+
+/* A sum of two gradients of the same weights. */
+static void join_at(struct fusion *f, struct gx_node *sum)
+{
+    const struct gx_node *a = sum->in[0], *b = sum->in[1];
+    if (sum->inputs != 2 || !read_by_it_alone(f, a, sum) || !read_by_it_alone(f, b, sum) ||
+        !gx_conv2d_dw_join(f->graph, sum))
+        return;
+    f->live[a->id] = f->live[b->id] = false;
+}
+
 void gx_fuse(struct gx_graph *graph, bool *live)
 {
     struct fusion f = {graph, live};
@@ -137,6 +153,8 @@ void gx_fuse(struct gx_graph *graph, bool *live)
         struct gx_node *node = gx_graph_node(graph, id);
         if (live[id] && become_of(node))
             fuse_from(&f, node);
+        else if (live[id])
+            join_at(&f, node);
     }
     free(f.reading);
 }

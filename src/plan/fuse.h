@@ -1,4 +1,6 @@
-/* Fusion: what a value goes through on its way to its one reader is done while it is written.
+/* Fusion: what a value goes through on its way to its one reader is done while it is written. And
+ * two gradients of the same weights that are added become one, over the pictures of both, where
+ * there is far less of these than of the weights: they are then written once and never read.
  *
  * Runs on the graph of a plan, when nothing will be differentiated any more. The last node of such a
  * chain becomes the whole of it (its readers, name, place in the order and what is kept of it stay),

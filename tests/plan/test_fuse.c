@@ -143,13 +143,40 @@ static struct gx_node *shifted(const struct small *s)
     return gx_affine(s->g, conv(s), 2, 1);
 }
 
+/* The gradient of weights that were applied to two pictures of `side` pixels. */
+static struct gx_node *shared(const struct small *s, int side)
+{
+    struct gx_graph *g = s->g;
+    struct gx_shape part = {2, side, side, 16};
+    struct gx_conv same = {1, 1, 0};
+    struct gx_node *a = gx_slice(g, s->x, (struct gx_shape){0, 1, 1, 0}, part), *dw;
+    struct gx_node *b = gx_slice(g, s->y, (struct gx_shape){0, 2, 0, 0}, part);
+    a = gx_square(g, gx_conv2d(g, a, s->w, NULL, same));
+    b = gx_square(g, gx_conv2d(g, b, s->w, NULL, same));
+    gx_gradients(g, gx_sum(g, gx_add(g, a, b), GX_AXES_ALL), NULL, (struct gx_node *[]){s->w}, 1,
+                 &dw);
+    return dw;
+}
+
+static struct gx_node *shared_weights(const struct small *s)
+{
+    return shared(s, 3);
+}
+
+static struct gx_node *shared_by_more(const struct small *s)
+{
+    return shared(s, 5);
+}
+
 static const struct {
     struct gx_node *(*build)(const struct small *s);
     int nodes;
-} small_cases[] = {{activated, 1},     {residual, 1},    {residuals, 2},   {transposed, 1},
-                   {gradient, -1},     {two_readers, 3}, {kept, 2},        {later_phase, 2},
-                   {not_there_yet, 3}, {broadcast, 2},   {wrong_order, 2}, {dense_wide, 8},
-                   {dense_copied, 10}, {shifted, 2}};
+} small_cases[] = {{activated, 1},      {residual, 1},    {residuals, 2},
+                   {transposed, 1},     {gradient, -1},   {two_readers, 3},
+                   {kept, 2},           {later_phase, 2}, {not_there_yet, 3},
+                   {broadcast, 2},      {wrong_order, 2}, {dense_wide, 8},
+                   {dense_copied, 10},  {shifted, 2},     {shared_weights, -1},
+                   {shared_by_more, 15}};
 
 static float *run_small(int which, const struct gx_kernels *k, bool as_written, int *nodes,
                         int64_t *count)
@@ -204,7 +231,7 @@ static void small_graphs(void **state)
         if (small_cases[i].nodes > 0)
             assert_int_equal(fused, small_cases[i].nodes);
         else
-            assert_int_equal(fused, plain - 2); /* both gates */
+            assert_int_equal(fused, plain - 2); /* both gates; both gradients */
         free(want), free(got);
     }
 }
