@@ -8,15 +8,17 @@
  * chunks of 32; what a last chunk sees behind the run meets weights of zero. Results of fewer than
  * sixteen columns have no such tiles: their runs are copied out, sixteen positions a tile.
  *
- * Fine pictures are rounded to the sum of two numbers, in two patches alike, and both are multiplied
- * with the same weights.
+ * Fine pictures are rounded to the sum of two numbers, in two patches alike, and both are
+ * multiplied with the same weights.
  *
- * The weights of a panel, 32 channels of the result, are laid out as the unit wants them, pairs of
- * rows side by side, for as many panels at once as fit into the cache beside the patch. */
+ * The weights of a panel, 32 channels of the result, are laid out as the unit wants them
+ * (bf16_lay.h), for as many panels at once as fit into the cache beside the patch. Copies are few,
+ * and reading the weights takes most of their time: there a part of the depth is laid out for all
+ * panels, so that weights are read as they lie, and the sums wait in memory for the next part. */
 #include "kernel/simd/bf16.h"
 
 #include "kernel/simd/after.h"
-#include "kernel/simd/classes.h"
+#include "kernel/simd/bf16_lay.h"
 
 #include <string.h>
 
@@ -25,18 +27,20 @@
 #define AMX __attribute__((target("avx512bf16,amx-tile,amx-bf16")))
 
 enum {
-    HIGH = 16,        /* rows of a tile */
-    DEEP = 32,        /* its numbers a row, of 2 bytes */
-    PANEL = 32,       /* channels: two tiles */
-    TILE = 1024,      /* bytes */
-    CHUNK = 2 * TILE, /* bytes of a panel's weights for DEEP of the depth */
-    PATCH = 1 << 20,  /* bytes: most of a patch */
-    ENOUGH = 5 << 17, /* bytes of a patch that is made larger by whole rows */
-    GROUP = 5 << 18,  /* bytes: most weights at a time */
-    RUN = 1 << 16,    /* bytes: most of a run that is copied out */
-    NEAR = 64,        /* positions across a patch */
-    TILES = 256,      /* most of a patch */
-    ROOM = 2 * PATCH + GROUP + 2 * RUN,
+    HIGH = 16,             /* rows of a tile */
+    DEEP = 32,             /* its numbers a row, of 2 bytes */
+    PANEL = 32,            /* channels: two tiles */
+    TILE = 1024,           /* bytes */
+    CHUNK = GX_BF16_CHUNK, /* bytes of a panel's weights for DEEP of the depth */
+    PATCH = 1 << 20,       /* bytes: most of a patch */
+    ENOUGH = 5 << 17,      /* bytes of a patch that is made larger by whole rows */
+    GROUP = 5 << 18,       /* bytes: most weights at a time */
+    RUN = 1 << 16,         /* bytes: most of a run that is copied out */
+    NEAR = 5,              /* tiles across a patch */
+    TILES = 256,           /* most of a patch */
+    COPIED = 64,           /* the same, of those that are copied out */
+    SUMS = 1 << 18,        /* bytes */
+    ROOM = 2 * PATCH + GROUP + 2 * RUN + SUMS,
     COPIES = 150, /* multiplications in the time that rounding or laying out a number takes */
 };
 
@@ -49,23 +53,23 @@ struct job {
     int cols; /* channels of the result */
     int images, run, row,
         deep; /* run: numbers under a kernel row; row, deep: its chunks, and all */
-    /* Lays out the weights of channels n .. n + count for chunk `at` of kernel row ty. */
-    void (*lay)(const struct job *j, int ty, int at, int n, int count, char *to);
-    const uint16_t *w; /* y */
-    int o;
-    struct gx_taps taps; /* dx */
+    struct gx_bf16_weights weights;
 };
 
-/* A thread's scratch. The second terms of a patch lie PATCH bytes behind the first, those of a run
- * RUN bytes. */
+/* A thread's scratch. The second terms of a patch lie PATCH bytes behind the first, those of a
+ * run RUN bytes. */
 struct room {
     char *patch, *weights, *run;
+    float *sums; /* (.., 2 HIGH, PANEL): of pairs of tiles times panels */
 };
 
-/* Where tiles of positions lie: chunk `at` of kernel row ty is at ty * row + at * chunk bytes from
- * their first, and their rows `apart`. */
+/* Where tiles of positions lie: chunk k of kernel row r is at r * row + k * chunk bytes from
+ * their first, and their rows `apart`. So many rows and chunks are multiplied; `more`: and added
+ * to the sums that are there. */
 struct left {
     int64_t row, chunk, apart;
+    int rows, chunks;
+    bool more;
 };
 
 /* Sixteen positions, numbered as the windows', or fewer of which the others are not wanted. */
@@ -114,97 +118,11 @@ AMX static void round_row(const struct gx_windows *v, int64_t image, int y, int 
     }
 }
 
-/* ---- weights ---- */
-
-/* Two rows of the weights side by side: 16 pairs. */
-AMX static inline __m512i pairs(const uint16_t *row, const uint16_t *next, __mmask16 some)
-{
-    const __m512i order =
-        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    __m512i both = _mm512_castsi256_si512(_mm256_maskz_loadu_epi16(some, row));
-    if (next)
-        both = _mm512_inserti64x4(both, _mm256_maskz_loadu_epi16(some, next), 1);
-    else
-        both = _mm512_inserti64x4(both, _mm256_setzero_si256(), 1);
-    return _mm512_permutexvar_epi16(order, both);
-}
-
-AMX static void lay_rows(const struct job *j, int ty, int at, int n, int count, char *to)
-{
-    int rows = gx_least(DEEP, j->run - at * DEEP);
-    const uint16_t *w = j->w + ((int64_t)ty * j->run + at * DEEP) * j->o + n;
-    for (int half = 0; half < 2; half++) {
-        int some = count - half * 16;
-        __mmask16 mask = some >= 16 ? 0xffff : some > 0 ? (__mmask16)((1 << some) - 1) : 0;
-        for (int q = 0; q < DEEP; q += 2, to += 64) {
-            const uint16_t *row = w + (int64_t)q * j->o + half * 16;
-            __builtin_prefetch(row + DEEP * j->o);
-            __builtin_prefetch(row + (DEEP + 1) * j->o);
-            _mm512_store_si512(to, q < rows && mask
-                                       ? pairs(row, q + 1 < rows ? row + j->o : NULL, mask)
-                                       : _mm512_setzero_si512());
-        }
-    }
-}
-
-/* to (16,16) = transpose of r, of elements of 4 bytes: in pairs, fours, and halves of halves. */
-AMX static inline void transpose(__m512i *r, char *to)
-{
-    __m512i a[16], b[16];
-    for (int i = 0; i < 16; i += 2) {
-        a[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        a[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < 16; i += 4)
-        for (int q = 0; q < 2; q++) {
-            b[i + 2 * q] = _mm512_unpacklo_epi64(a[i + q], a[i + q + 2]);
-            b[i + 2 * q + 1] = _mm512_unpackhi_epi64(a[i + q], a[i + q + 2]);
-        }
-    for (int i = 0; i < 4; i++) { /* b[4 k + i]: columns i, i + 4, i + 8, i + 12 of rows 4 k .. */
-        __m512i c = _mm512_shuffle_i32x4(b[i], b[4 + i], 0x88);
-        __m512i d = _mm512_shuffle_i32x4(b[i], b[4 + i], 0xdd);
-        __m512i e = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0x88);
-        __m512i f = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0xdd);
-        _mm512_store_si512(to + 64 * i, _mm512_shuffle_i32x4(c, e, 0x88));
-        _mm512_store_si512(to + 64 * (i + 4), _mm512_shuffle_i32x4(d, f, 0x88));
-        _mm512_store_si512(to + 64 * (i + 8), _mm512_shuffle_i32x4(c, e, 0xdd));
-        _mm512_store_si512(to + 64 * (i + 12), _mm512_shuffle_i32x4(d, f, 0xdd));
-    }
-}
-
-/* Numbers at .. at + DEEP of the run of channel n: 0 behind its end. */
-AMX static inline __m512i run_of(const struct job *j, int ty, int at, int n)
-{
-    const struct gx_taps *t = &j->taps;
-    int tx = at / t->o, skip = at % t->o;
-    if (skip + DEEP <= t->o) {
-        const uint16_t *from = (const uint16_t *)gx_taps_at(t, ty, tx, n).at + skip;
-        __builtin_prefetch(from + 4 * DEEP);
-        return _mm512_loadu_si512(from);
-    }
-    uint16_t numbers[DEEP] = {0};
-    for (int k = 0; k < DEEP && at + k < j->run; k++)
-        numbers[k] = ((const uint16_t *)gx_taps_at(t, ty, (at + k) / t->o, n).at)[(at + k) % t->o];
-    return _mm512_loadu_si512(numbers);
-}
-
-AMX static void lay_turned(const struct job *j, int ty, int at, int n, int count, char *to)
-{
-    for (int half = 0; half < 2; half++, to += TILE) {
-        __m512i r[16];
-        for (int k = 0; k < 16; k++)
-            r[k] = half * 16 + k < count ? run_of(j, ty, at * DEEP, n + half * 16 + k)
-                                         : _mm512_setzero_si512();
-        transpose(r, to);
-    }
-}
-
 /* ---- products ---- */
 
 /* What comes of the sums (HIGH, PANEL) of a tile for channels n .. n + count. */
-AMX static void finish(const struct job *j, const struct tile *tile, int n, int count,
-                       const float *sums)
+AMX static void finish_tile(const struct job *j, const struct tile *tile, int n, int count,
+                            const float *sums)
 {
     const float *bias = gx_after_bias_of(j->after);
     bool more = gx_after_more(j->after);
@@ -227,19 +145,36 @@ AMX static void finish(const struct job *j, const struct tile *tile, int n, int 
     }
 }
 
+/* The same of one or two tiles, for a panel. */
+static void finish(const struct job *j, const struct tile *tile, int tiles, int panel,
+                   const float *sums)
+{
+    int n = panel * PANEL;
+    for (int t = 0; t < tiles; t++)
+        finish_tile(j, tile + t, n, gx_least(PANEL, j->cols - n), sums + t * HIGH * PANEL);
+}
+
 /* sums (high HIGH, PANEL) of one or two tiles of positions, times one or two of channels. */
 AMX static inline __attribute__((always_inline)) void
-multiply(const int high, const int wide, const bool fine, const struct job *j,
-         const struct left *left, const struct tile *tile, const char *weights, float *sums)
+multiply(const int high, const int wide, const bool fine, const struct left *left,
+         const struct tile *tile, const char *weights, float *sums)
 {
     __asm__ volatile("" ::: "memory"); /* gcc does not know that tiles are loaded from memory */
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    for (int ty = 0; ty < j->windows.kh; ty++) {
-        const char *a = tile[0].at + ty * left->row, *b = tile[high - 1].at + ty * left->row;
-        for (int k = 0; k < j->row; k++, a += left->chunk, b += left->chunk, weights += CHUNK) {
+    if (left->more) {
+        _tile_loadd(0, sums, PANEL * sizeof *sums);
+        _tile_loadd(1, sums + 16, PANEL * sizeof *sums);
+        _tile_loadd(2, sums + HIGH * PANEL, PANEL * sizeof *sums);
+        _tile_loadd(3, sums + HIGH * PANEL + 16, PANEL * sizeof *sums);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (int r = 0; r < left->rows; r++) {
+        const char *a = tile[0].at + r * left->row, *b = tile[high - 1].at + r * left->row;
+        for (int k = 0; k < left->chunks;
+             k++, a += left->chunk, b += left->chunk, weights += CHUNK) {
             _tile_loadd(6, weights, 64);
             if (wide > 1)
                 _tile_loadd(7, weights + TILE, 64);
@@ -266,15 +201,14 @@ multiply(const int high, const int wide, const bool fine, const struct job *j,
         _tile_stored(3, sums + HIGH * PANEL + 16, PANEL * sizeof *sums);
 }
 
-typedef void multiply_function(const struct job *j, const struct left *left,
-                               const struct tile *tile, const char *weights, float *sums);
+typedef void multiply_function(const struct left *left, const struct tile *tile,
+                               const char *weights, float *sums);
 
 #define DEFINE(high, wide, fine)                                                                   \
     AMX static void multiply_##high##_##wide##_##fine(                                             \
-        const struct job *j, const struct left *left, const struct tile *tile,                     \
-        const char *weights, float *sums)                                                          \
+        const struct left *left, const struct tile *tile, const char *weights, float *sums)        \
     {                                                                                              \
-        multiply(high, wide, fine, j, left, tile, weights, sums);                                  \
+        multiply(high, wide, fine, left, tile, weights, sums);                                     \
     }
 DEFINE(1, 1, 0)
 DEFINE(1, 1, 1)
@@ -285,11 +219,10 @@ DEFINE(2, 1, 1)
 DEFINE(2, 2, 0)
 DEFINE(2, 2, 1)
 
-/* One or two tiles times a panel. */
-AMX static void run_tiles(const struct job *j, const struct left *left, const struct tile *tile,
-                          int tiles, int n, int count, const char *weights)
+/* sums of one or two tiles times a panel of so many channels. */
+static void multiply_tiles(bool fine, const struct left *left, const struct tile *tile, int tiles,
+                           int count, const char *weights, float *sums)
 {
-    float sums[2 * HIGH * PANEL] __attribute__((aligned(64)));
 #define ROW(high, wide)                                                                            \
     {                                                                                              \
         multiply_##high##_##wide##_0, multiply_##high##_##wide##_1                                 \
@@ -297,25 +230,25 @@ AMX static void run_tiles(const struct job *j, const struct left *left, const st
     static multiply_function *const functions[2][2][2] = {{ROW(1, 1), ROW(1, 2)},
                                                           {ROW(2, 1), ROW(2, 2)}};
 #undef ROW
-    functions[tiles - 1][count > 16][j->fine](j, left, tile, weights, sums);
-    for (int t = 0; t < tiles; t++)
-        finish(j, tile + t, n, count, sums + t * HIGH * PANEL);
+    functions[tiles - 1][count > 16][fine](left, tile, weights, sums);
 }
 
-/* A group of panels, and its weights. */
-struct group {
-    int first, last;
-    const char *weights;
-};
-
-static void run_panels(const struct job *j, const struct group *g, const struct left *left,
-                       const struct tile *tile, int tiles)
+static inline int channels_of(const struct job *j, int panel)
 {
-    const char *weights = g->weights;
-    for (int p = g->first; p < g->last; p++, weights += (int64_t)j->deep * CHUNK)
-        for (int t = 0; t < tiles; t += 2)
-            run_tiles(j, left, tile + t, gx_least(2, tiles - t), p * PANEL,
-                      gx_least(PANEL, j->cols - p * PANEL), weights);
+    return gx_least(PANEL, j->cols - panel * PANEL);
+}
+
+/* Lays out chunks k .. k + chunks of panels p .. p + panels, one panel after the other, in the
+ * order in which the weights lie. */
+static void lay_panels(const struct job *j, int p, int panels, int k, int chunks, char *to)
+{
+    for (int i = 0; i < chunks * panels; i++) {
+        int at = j->weights.turned ? i % chunks : i / panels;
+        int q = j->weights.turned ? i / chunks : i % panels;
+        GX_TIERED(bf16_lay)
+        (&j->weights, (k + at) / j->row, (k + at) % j->row, (p + q) * PANEL, channels_of(j, p + q),
+         to + ((int64_t)q * chunks + at) * CHUNK);
+    }
 }
 
 /* ---- patches ---- */
@@ -350,12 +283,12 @@ static void round_patch(const struct job *j, const struct block *b, char *to)
 }
 
 /* The last tile of a row overlaps the one before. */
-static void run_block(const struct job *j, const struct group *g, const struct block *b,
+static void run_block(const struct job *j, int first, int panels, const struct block *b,
                       const struct room *room)
 {
     const struct gx_windows *v = &j->windows;
     int64_t line = line_of(v, b->wide) * 2, pixel = (int64_t)v->step * v->c * 2;
-    const struct left left = {line, 2 * DEEP, pixel};
+    const struct left left = {line, 2 * DEEP, pixel, v->kh, j->row, false};
     struct tile tile[TILES];
     int count = 0;
     round_patch(j, b, room->patch);
@@ -366,28 +299,35 @@ static void run_block(const struct job *j, const struct group *g, const struct b
                 (struct tile){room->patch + y * v->step * line + at * pixel,
                               (b->image * v->ph + b->py + y) * v->pw + b->px + at, HIGH};
         }
-    run_panels(j, g, &left, tile, count);
+    for (int p = 0; p < panels; p++)
+        for (int t = 0; t < count; t += 2) {
+            int some = gx_least(2, count - t), n = first + p;
+            multiply_tiles(j->fine, &left, tile + t, some, channels_of(j, n),
+                           room->weights + (int64_t)p * j->deep * CHUNK, room->sums);
+            finish(j, tile + t, some, n, room->sums);
+        }
 }
 
-/* Lines (image, py) from .. to, patch by patch. */
-static void run_lines(const struct job *j, const struct group *g, int64_t from, int64_t to,
+/* Lines (image, py) from .. to, patch by patch; several beside each other have two tiles at
+ * least. */
+static void run_lines(const struct job *j, int first, int panels, int64_t from, int64_t to,
                       const struct room *room)
 {
     const struct gx_windows *v = &j->windows;
-    int parts = (v->pw + NEAR - 1) / NEAR, most = 1;
-    while (parts < v->pw / HIGH && patch_bytes(v, 1, (v->pw + parts - 1) / parts) > PATCH)
+    int tiles = (v->pw + HIGH - 1) / HIGH, parts = (tiles + NEAR - 1) / NEAR, most = 1;
+    while (parts < tiles / 2 && patch_bytes(v, 1, (tiles + parts - 1) / parts * HIGH) > PATCH)
         parts++;
-    int wide = (v->pw + parts - 1) / parts;
+    int wide = gx_least((tiles + parts - 1) / parts * HIGH, v->pw);
     while (patch_bytes(v, most + 1, wide) <= (j->fine ? ENOUGH / 2 : ENOUGH) &&
-           (most + 1) * (NEAR / HIGH) <= TILES)
+           (most + 1) * NEAR <= TILES)
         most++;
     for (int64_t line = from; line < to;) {
         struct block b = {.image = line / v->ph, .py = (int)(line % v->ph)};
         b.high = gx_least(gx_least(most, v->ph - b.py), to - line);
         for (int part = 0; part < parts; part++) {
-            b.px = (int)((int64_t)v->pw * part / parts);
-            b.wide = (int)((int64_t)v->pw * (part + 1) / parts) - b.px;
-            run_block(j, g, &b, room);
+            b.px = tiles * part / parts * HIGH;
+            b.wide = gx_least(tiles * (part + 1) / parts * HIGH, v->pw) - b.px;
+            run_block(j, first, panels, &b, room);
         }
         line += b.high;
     }
@@ -416,21 +356,50 @@ AMX static void copy_runs(const struct job *j, int64_t m, int count, const struc
     }
 }
 
+/* Some tiles times panels first .. first + panels, whose weights are laid out once: all panels'
+ * for a part of the depth, then for the next one, so that they are read as they lie. */
+static void run_parts(const struct job *j, int first, int panels, const struct tile *tile,
+                      int tiles, const struct room *room)
+{
+    int most = GROUP / CHUNK / panels, pairs = (tiles + 1) / 2, k = 0;
+    do {
+        int chunks = gx_least(most, j->deep - k);
+        const struct left left = {0, TILE, 2 * DEEP, 1, chunks, k > 0};
+        lay_panels(j, first, panels, k, chunks, room->weights);
+        for (int p = 0; p < panels; p++)
+            for (int t = 0; t < tiles; t += 2) {
+                struct tile pair[2] = {tile[t], tile[gx_least(t + 1, tiles - 1)]};
+                pair[0].at += (int64_t)k * TILE;
+                pair[1].at += (int64_t)k * TILE;
+                multiply_tiles(j->fine, &left, pair, gx_least(2, tiles - t),
+                               channels_of(j, first + p),
+                               room->weights + (int64_t)p * chunks * CHUNK,
+                               room->sums + (p * pairs + t / 2) * 2 * HIGH * PANEL);
+            }
+        k += chunks;
+    } while (k < j->deep);
+    for (int p = 0; p < panels; p++)
+        for (int t = 0; t < tiles; t += 2)
+            finish(j, tile + t, gx_least(2, tiles - t), first + p,
+                   room->sums + (p * pairs + t / 2) * 2 * HIGH * PANEL);
+}
+
 /* Tiles from .. to of all positions, as many at a time as there is room for. */
-static void run_copies(const struct job *j, const struct group *g, int64_t from, int64_t to,
+static void run_copies(const struct job *j, int first, int panels, int64_t from, int64_t to,
                        const struct room *room)
 {
     int64_t all = (int64_t)j->images * j->windows.ph * j->windows.pw;
-    const struct left left = {(int64_t)j->row * TILE, TILE, 2 * DEEP};
-    int most = gx_least(PATCH / TILE / (j->deep ? j->deep : 1), TILES);
-    struct tile tile[TILES];
+    int most = gx_least(PATCH / TILE / (j->deep ? j->deep : 1), COPIED);
+    struct tile tile[COPIED];
     for (int64_t t = from; t < to; t += most) {
         int tiles = gx_least(most, to - t), count = gx_least((int64_t)tiles * HIGH, all - t * HIGH);
+        int pairs = (tiles + 1) / 2, together = SUMS / (2 * HIGH * PANEL * 4) / pairs;
         copy_runs(j, t * HIGH, count, room);
         for (int k = 0; k < tiles; k++)
             tile[k] = (struct tile){room->patch + (int64_t)k * j->deep * TILE, (t + k) * HIGH,
                                     gx_least(HIGH, count - k * HIGH)};
-        run_panels(j, g, &left, tile, tiles);
+        for (int p = 0; p < panels; p += together)
+            run_parts(j, first + p, gx_least(together, panels - p), tile, tiles, room);
     }
 }
 
@@ -467,16 +436,14 @@ AMX static void run_share(const struct job *j, int id, int threads, const struct
     int parts = parts_of(lines, copies ? HIGH : v->pw, panels, threads), down = threads / parts;
     int64_t from = gx_share(lines, 1, id / parts, down),
             to = gx_share(lines, 1, id / parts + 1, down);
+    int p = (int)gx_share(panels, 1, id % parts, parts);
     int last = (int)gx_share(panels, 1, id % parts + 1, parts);
-    for (int p = (int)gx_share(panels, 1, id % parts, parts); p < last && from < to; p += most) {
-        struct group g = {p, p + gx_least(most, last - p), room->weights};
-        for (int ty = 0; ty < v->kh; ty++)
-            for (int k = 0; k < j->row; k++)
-                for (int q = g.first; q < g.last; q++)
-                    j->lay(j, ty, k, q * PANEL, gx_least(PANEL, j->cols - q * PANEL),
-                           room->weights +
-                               ((int64_t)(q - g.first) * j->deep + ty * j->row + k) * CHUNK);
-        (copies ? run_copies : run_lines)(j, &g, from, to, room);
+    if (copies && p < last)
+        run_copies(j, p, last - p, from, to, room);
+    for (; !copies && p < last && from < to; p += most) {
+        int some = gx_least(most, last - p);
+        lay_panels(j, p, some, 0, j->deep, room->weights);
+        run_lines(j, p, some, from, to, room);
     }
 }
 
@@ -498,7 +465,8 @@ AMX static void release(void)
 static struct room room_of(void *scratch, int id)
 {
     char *base = (char *)scratch + (size_t)id * ROOM;
-    return (struct room){base, base + 2 * PATCH, base + 2 * PATCH + GROUP};
+    char *run = base + 2 * PATCH + GROUP;
+    return (struct room){base, base + 2 * PATCH, run, (float *)(run + 2 * RUN)};
 }
 
 static struct job job_of(bool fine, const struct gx_windows *windows, const struct gx_target *to,
@@ -523,7 +491,7 @@ static void bf16_y(const struct gx_conv_sizes *s, const float *x, const void *w,
                                  s->stride, -s->pad, -s->pad, s->oh, s->ow};
     struct gx_target to = {y, (int64_t)s->oh * s->ow * s->o, (int64_t)s->ow * s->o, s->o, y, s->o};
     struct job j = job_of(s->fine, &windows, &to, s->n, s->o, after);
-    j.w = w, j.o = s->o, j.lay = lay_rows;
+    j.weights = (struct gx_bf16_weights){.run = j.run, .w = w, .o = s->o};
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
         struct room room = room_of(scratch, id);
@@ -547,8 +515,10 @@ static struct job dx_job(const struct gx_conv_sizes *s, int ry, int rx, const fl
                            dx,
                            s->i};
     struct job j = job_of(s->fine, &windows, &to, s->n, s->i, after);
-    j.taps = (struct gx_taps){{w, s->dtype}, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps};
-    j.lay = lay_turned;
+    j.weights = (struct gx_bf16_weights){
+        .run = j.run,
+        .turned = true,
+        .taps = {{w, s->dtype}, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps}};
     return j;
 }
 
@@ -581,7 +551,7 @@ const struct gx_bf16 *GX_TIERED(bf16_of)(const struct gx_conv_sizes *s,
     struct gx_windows v = {.c = c, .kh = s->kh, .kw = s->kw, .step = step};
     int64_t run = (int64_t)s->kw * c * 2, deep = (run + 2 * DEEP - 1) / (2 * DEEP) * s->kh;
     bool fits =
-        deep * CHUNK <= GROUP && run <= RUN - 2 * DEEP && patch_bytes(&v, 1, 2 * HIGH) <= PATCH;
+        deep * CHUNK <= GROUP && run <= RUN - 2 * DEEP && patch_bytes(&v, 1, 3 * HIGH) <= PATCH;
     bool is = s->dtype == GX_BF16 && product != GX_CONV_DW && fits && gx_cpu_has_amx();
     return is ? &products : NULL;
 }
