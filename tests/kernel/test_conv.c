@@ -290,7 +290,9 @@ static void chosen_shapes(void **state)
         sizes(1, 1, 1, 3, 600, 3, 1, 1),
     };
     for (size_t j = 0; j < sizeof chosen / sizeof *chosen; j++)
-        check(&chosen[j], GX_F32, (const int[]){1, 2, 3, 4, 5, 0});
+        check(&chosen[j], (enum gx_dtype)(j % 2), (const int[]){1, 2, 3, 4, 5, 0});
+    struct gx_conv_sizes most = sizes(5, 8, 6, 128, 128, 4, 2, 1); /* of few pixels */
+    check(&most, GX_F32, (const int[]){2, 0});
     struct gx_conv_sizes flat = {2, 6, 9, 5, 7, 1, 3, 2, 1, 4, 5}; /* kh and kw differ */
     check(&flat, GX_F16, (const int[]){3, 5, 0});
 }
@@ -306,6 +308,7 @@ static void bfloat16(void **state)
         sizes(3, 3, 3, 600, 33, 1, 1, 0),   sizes(1, 40, 33, 64, 48, 4, 2, 1),
         sizes(1, 3, 150, 40, 200, 3, 1, 1), sizes(1, 1, 1, 64, 70, 3, 1, 1),
         sizes(1, 6, 6, 40, 40, 2, 3, 0),    sizes(1, 2, 2, 1024, 20, 4, 2, 1),
+        sizes(2, 4, 4, 128, 144, 4, 2, 1),
     };
     for (size_t j = 0; j < sizeof chosen / sizeof *chosen; j++)
         check(&chosen[j], GX_BF16, (const int[]){1 + (int)j % 3, 4, 0});

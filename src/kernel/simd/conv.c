@@ -25,7 +25,7 @@ size_t GX_TIERED(conv2d_scratch)(const struct gx_conv_sizes *s, enum gx_conv_pro
                                  int threads)
 {
     const struct gx_bf16 *bf16 = GX_TIERED(bf16_of)(s, product);
-    if (bf16)
+    if (bf16 && !GX_TIERED(few_is)(s, product))
         return bf16->scratch(threads);
     return (size_t)threads * GX_WORK * sizeof(float);
 }

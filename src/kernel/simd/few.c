@@ -7,8 +7,13 @@
 #define UNROLL _Pragma("GCC unroll 16")
 
 enum {
-    PAIRS = 32,        /* most pixels of y, and so pairs of a tap ... */
+#if defined(__AVX512F__)
+    PAIRS = 64, /* most pixels of y, and so pairs of a tap ... */
+#else
+    PAIRS = 32,
+#endif
     PAIRS_Y = 16,      /* ... for y, whose sums go through memory */
+    PAIRS_HALVES = 32, /* ... and for dx from weights of 16 bits; more are bf16.h's */
     WEIGHTS = 1 << 18, /* fewer stay in a cache, where packing them costs little */
     STRIP = 8192,      /* floats that stay in the first cache: of the sums for y, of g for dw */
     DOT_ROWS = 4,      /* rows of w that are multiplied with rows of g at once */
@@ -27,9 +32,11 @@ enum {
 
 bool GX_TIERED(few_is)(const struct gx_conv_sizes *s, enum gx_conv_product product)
 {
-    return (int64_t)s->n * s->oh * s->ow <= (product == GX_CONV_Y ? PAIRS_Y : PAIRS) &&
-           s->i % 16 == 0 && s->o % 16 == 0 && s->i <= GX_BLOCK / PAIRS_Y &&
-           s->o <= GX_SLAB / DOT_ROWS && (int64_t)s->kh * s->kw * s->i * s->o >= WEIGHTS;
+    bool halves = product == GX_CONV_DX && s->dtype != GX_F32;
+    int most = product == GX_CONV_Y ? PAIRS_Y : halves ? PAIRS_HALVES : PAIRS;
+    return (int64_t)s->n * s->oh * s->ow <= most && s->i % 16 == 0 && s->o % 16 == 0 &&
+           s->i <= GX_BLOCK / PAIRS_Y && s->o <= GX_SLAB / DOT_ROWS &&
+           (int64_t)s->kh * s->kw * s->i * s->o >= WEIGHTS;
 }
 
 /* The pairs of pixels of x (n,h,w) and y (n,oh,ow) that meet under tap (ky,kx). */
