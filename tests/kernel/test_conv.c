@@ -477,26 +477,41 @@ static void few_threads(void **state)
     free(x), free(w), free(g);
 }
 
-/* The weight gradient is the same for every number of threads, bit for bit. */
+/* Each product is the same for every number of threads, bit for bit: of many tiles, which they share
+ * out, and of few tiles with many channels, whose panels they do. */
 static void winograd_threads(void **state)
 {
     (void)state;
     const struct gx_kernels *k;
-    struct gx_conv_sizes s = sizes(1, 30, 26, 40, 24, 3, 1, 1);
-    s.method = GX_CONV_WINOGRAD_6;
-    float *x = numbers(30 * 26 * 40, 1), *g = numbers(30 * 26 * 24, 2);
-    for (int t = 1; (k = gx_kernels_at(t)); t++) {
-        struct room one = room_of(9 * 40 * 24 * sizeof *x), more = room_of(one.bytes);
-        for (int threads = 1; threads <= 5; threads++) {
-            struct room scratch = room_of(k->winograd_scratch(&s, GX_CONV_DW, threads));
-            k->winograd_dw(&s, x, g, floats(threads == 1 ? &one : &more), scratch.start, threads);
-            free(scratch.start);
-            if (threads > 1)
-                assert_memory_equal(one.start, more.start, one.bytes);
-        }
-        free(one.start), free(more.start);
+    struct gx_conv_sizes shapes[] = {sizes(1, 30, 26, 40, 24, 3, 1, 1),
+                                     sizes(2, 6, 5, 80, 136, 4, 2, 1)};
+    shapes[0].method = GX_CONV_WINOGRAD_6;
+    shapes[1].method = GX_CONV_WINOGRAD_3;
+    for (int j = 0; j < 2; j++) {
+        const struct gx_conv_sizes *s = &shapes[j];
+        size_t count[3] = {(size_t)s->n * s->oh * s->ow * s->o, (size_t)s->n * s->h * s->w * s->i,
+                           (size_t)s->kh * s->kw * s->i * s->o};
+        float *x = numbers(count[1], 1), *g = numbers(count[0], 2), *w = numbers(count[2], 3);
+        for (int t = 1; (k = gx_kernels_at(t)); t++)
+            for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++) {
+                struct room one = room_of(count[p] * sizeof *x), more = room_of(one.bytes);
+                for (int threads = 1; threads <= 5; threads++) {
+                    struct room scratch = room_of(k->winograd_scratch(s, p, threads));
+                    float *to = floats(threads == 1 ? &one : &more);
+                    if (p == GX_CONV_Y)
+                        k->winograd_y(s, x, w, NULL, to, scratch.start, threads);
+                    else if (p == GX_CONV_DX)
+                        k->winograd_dx(s, g, w, NULL, to, scratch.start, threads);
+                    else
+                        k->winograd_dw(s, x, g, to, scratch.start, threads);
+                    free(scratch.start);
+                    if (threads > 1)
+                        assert_memory_equal(one.start, more.start, one.bytes);
+                }
+                free(one.start), free(more.start);
+            }
+        free(x), free(g), free(w);
     }
-    free(x), free(g);
 }
 
 /* Rounded to the nearest, ties to even: the same bits from every tier; large numbers, tiny ones and
