@@ -35,6 +35,7 @@ enum gx_conv_method {
  * is for all winograd_ functions. */
 struct gx_conv_sizes {
     int n, h, w, i, o, kh, kw, stride, pad, oh, ow;
+    bool mirrored; /* beyond its edge x is its own mirror image, not zero: winograd_y, _dw alone */
     int x_step, y_step; /* floats from a pixel to the next; 0: as many as it has channels */
     /* Of w where it is read: GX_F32; GX_F16 or GX_BF16, which are widened. With GX_BF16 the picture
      * that conv2d and conv2d_dx read may be rounded to bfloat16 too, or, if it is to be fine, to the

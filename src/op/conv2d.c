@@ -14,7 +14,8 @@
 
 struct conv2d {
     int stride, pad;
-    int h, w; /* what cannot be told from the inputs: dx's picture, dw's kernel */
+    int h, w;     /* what cannot be told from the inputs: dx's picture, dw's kernel */
+    int mirrored; /* bool: x beyond its edge, which is else zero: made by plans */
 };
 
 struct conv2d_then {
@@ -41,6 +42,7 @@ static struct gx_conv_sizes sizes_of(struct gx_shape x, struct gx_shape w, struc
                                   .kw = w.h,
                                   .stride = a->stride,
                                   .pad = a->pad,
+                                  .mirrored = a->mirrored,
                                   .oh = y.h,
                                   .ow = y.w};
 }
@@ -383,6 +385,7 @@ bool gx_conv2d_dw_join(struct gx_graph *g, struct gx_node *sum)
         return false;
     const struct gx_node *a = sum->in[0], *b = sum->in[1];
     if (a->op != &gx_op_conv2d_dw || b->op != &gx_op_conv2d_dw ||
+        ((const struct conv2d *)a->attr)->mirrored ||
         memcmp(a->attr, b->attr, sizeof(struct conv2d)))
         return false;
     struct gx_node *in[] = {a->in[0], a->in[1], b->in[0], b->in[1]};
@@ -434,4 +437,46 @@ bool gx_conv2d_become(struct gx_graph *g, struct gx_node *node, const struct gx_
     gx_graph_replace(g, node, forwards ? &gx_op_conv2d_then : &gx_op_conv2d_dx_then, in, inputs,
                      &a);
     return true;
+}
+
+/* ---- reflection ---- */
+
+/* How far the picture is reflected on every side; 0: not on every side alike. */
+static int reflected(const struct gx_node *x)
+{
+    const struct gx_pad *p = x->attr;
+    bool same = x->op == &gx_op_reflect && p->left == p->top && p->bottom == p->top &&
+                p->right == p->top && p->top < x->in[0]->shape.h && p->top < x->in[0]->shape.w;
+    return same ? p->top : 0;
+}
+
+/* The node that mirrors what this one reads reflected. */
+static struct gx_node mirroring(const struct gx_node *node, struct conv2d *attr)
+{
+    struct gx_node same = *node;
+    *attr = *(const struct conv2d *)node->attr;
+    attr->pad = reflected(node->in[0]);
+    attr->mirrored = true;
+    same.in[0] = node->in[0]->in[0];
+    same.attr = attr;
+    return same;
+}
+
+bool gx_conv2d_mirrors(const struct gx_node *node, const struct gx_kernels *kernels)
+{
+    struct conv2d attr;
+    bool reads = (node->op == &gx_op_conv2d || node->op == &gx_op_conv2d_dw) &&
+                 reflected(node->in[0]) && node->in[0] != node->in[1] &&
+                 !((const struct conv2d *)node->attr)->pad;
+    if (!reads)
+        return false;
+    struct gx_node same = mirroring(node, &attr);
+    return gx_conv2d_by_winograd(&same, kernels);
+}
+
+void gx_conv2d_mirror(struct gx_graph *g, struct gx_node *node)
+{
+    struct conv2d attr;
+    struct gx_node same = mirroring(node, &attr);
+    gx_graph_replace(g, node, node->op, same.in, same.inputs, &attr);
 }

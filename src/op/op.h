@@ -58,6 +58,11 @@ bool gx_norm_become(struct gx_graph *g, struct gx_node *node, const struct gx_no
  * is that and there is far less of the pictures than of the weights. It has no gradient either. */
 bool gx_conv2d_dw_join(struct gx_graph *g, struct gx_node *sum);
 
+/* Whether a conv2d or conv2d_dw reads a reflected picture, and these kernels could mirror it
+ * themselves; and makes it do so. */
+bool gx_conv2d_mirrors(const struct gx_node *node, const struct gx_kernels *kernels);
+void gx_conv2d_mirror(struct gx_graph *g, struct gx_node *node);
+
 /* Whether these kernels do a conv2d, conv2d_dx or conv2d_dw by Winograd's method; false for others. */
 bool gx_conv2d_by_winograd(const struct gx_node *node, const struct gx_kernels *kernels);
 

@@ -145,9 +145,31 @@ static void join_at(struct fusion *f, struct gx_node *sum)
     f->live[a->id] = f->live[b->id] = false;
 }
 
-void gx_fuse(struct gx_graph *graph, bool *live)
+/* Readers of a reflected picture read the picture, if all can. */
+static void mirror(struct fusion *f, const struct gx_kernels *kernels, struct gx_node *x)
+{
+    int count = gx_graph_nodes(f->graph);
+    bool all = !x->keep;
+    for (int pass = 0; pass < 2 && all; pass++)
+        for (int id = x->id + 1; id < count; id++) {
+            struct gx_node *node = gx_graph_node(f->graph, id);
+            bool reads = false;
+            for (int j = 0; j < node->inputs && f->live[id]; j++)
+                reads |= node->in[j] == x;
+            if (reads && pass)
+                gx_conv2d_mirror(f->graph, node);
+            else if (reads)
+                all &= gx_conv2d_mirrors(node, kernels);
+        }
+    f->live[x->id] = !all;
+}
+
+void gx_fuse(struct gx_graph *graph, const struct gx_kernels *kernels, bool *live)
 {
     struct fusion f = {graph, live};
+    for (int id = 0; id < gx_graph_nodes(graph); id++)
+        if (live[id] && gx_graph_node(graph, id)->op == &gx_op_reflect)
+            mirror(&f, kernels, gx_graph_node(graph, id));
     find_readers(&f);
     for (int id = 0; id < gx_graph_nodes(graph); id++) {
         struct gx_node *node = gx_graph_node(graph, id);

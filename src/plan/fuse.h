@@ -4,9 +4,9 @@
  *
  * Runs on the graph of a plan, when nothing will be differentiated any more. The last node of such a
  * chain becomes the whole of it (its readers, name, place in the order and what is kept of it stay),
- * and the others are read by nobody. A chain begins with a convolution or a norm, and goes on with an activation
- * or the gate of an activation's gradient; then, up to two times, a factor and a sum with a value of
- * the same shape that was there before.
+ * and the others are read by nobody. A chain begins with a convolution or a norm, and goes on with an
+ * activation or the gate of an activation's gradient; then, up to two times, a factor and a sum with
+ * a value of the same shape that was there before.
  *
  * What a gradient reads unfused has a second reader and so stays as it is: leaky_relu is fused in
  * training too, since its gradient needs its result alone, prelu only where nothing is trained. */
@@ -15,7 +15,10 @@
 
 #include "ganx/graph.h"
 
-/* `live`, by node id: what will run, before and after. */
-void gx_fuse(struct gx_graph *graph, bool *live);
+struct gx_kernels;
+
+/* `live`, by node id: what will run, before and after. A reflected picture whose readers can all
+ * mirror it themselves is not made either. */
+void gx_fuse(struct gx_graph *graph, const struct gx_kernels *kernels, bool *live);
 
 #endif

@@ -56,7 +56,7 @@ static void make_program(struct gx_plan *plan)
     bool *live = gx_new((size_t)count);
     mark_live(plan, live);
     if (!plan->settings.as_written)
-        gx_fuse(plan->graph, live);
+        gx_fuse(plan->graph, plan->settings.kernels, live);
     struct gx_program *program = &plan->program;
     program->capacity = count + 16;
     program->node = gx_new((size_t)program->capacity * sizeof *program->node);

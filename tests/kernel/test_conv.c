@@ -410,6 +410,47 @@ static void winograd(void **state)
             }
 }
 
+/* Beyond its edge a picture may be its own mirror image, as if it had been padded so. */
+static void winograd_mirrored(void **state)
+{
+    (void)state;
+    const int sides[][2] = {{2, 3}, {9, 7}, {12, 5}, {13, 14}};
+    const struct gx_kernels *k, *r = &gx_kernels_reference;
+    for (int at = 0; at < 4; at++) {
+        int h = sides[at][0], w = sides[at][1], pad = at == 1 ? 2 : 1;
+        struct gx_conv_sizes s = sizes(2, h, w, 20, 17, at == 3 ? 4 : 3, 1, pad);
+        struct gx_conv_sizes padded = sizes(2, h + 2 * pad, w + 2 * pad, 20, 17, s.kh, 1, 0);
+        size_t count = (size_t)2 * h * w * 20, taps = (size_t)s.kh * s.kw * 20 * 17;
+        size_t out = (size_t)2 * s.oh * s.ow * 17;
+        float *x = numbers(count, 1), *weight = numbers(taps, 2), *g = numbers(out, 3);
+        float *large = numbers((size_t)2 * padded.h * padded.w * 20, 4);
+        float *y = numbers(out, 5), *dw = numbers(taps, 6);
+        for (int p = 0; p < 2 * padded.h * padded.w; p++) {
+            int n = p / padded.w / padded.h, row = p / padded.w % padded.h - pad;
+            int col = abs(p % padded.w - pad);
+            row = abs(row);
+            row = row >= h ? 2 * (h - 1) - row : row;
+            col = col >= w ? 2 * (w - 1) - col : col;
+            memcpy(large + (size_t)p * 20, x + ((size_t)(n * h + row) * w + col) * 20, 80);
+        }
+        r->conv2d(&padded, large, weight, NULL, y, NULL, 1);
+        r->conv2d_dw(&padded, large, g, dw, NULL, 1);
+        s.mirrored = true;
+        s.method = GX_CONV_WINOGRAD_6;
+        for (int t = 0; (k = gx_kernels_at(t)); t++) {
+            struct room got = room_of(out * sizeof *x), got_dw = room_of(taps * sizeof *x);
+            struct room scratch = room_of(k->winograd_scratch(&s, GX_CONV_Y, 2));
+            struct room more = room_of(k->winograd_scratch(&s, GX_CONV_DW, 2));
+            k->winograd_y(&s, x, weight, NULL, floats(&got), scratch.start, 2);
+            k->winograd_dw(&s, x, g, floats(&got_dw), more.start, 2);
+            compare(k, &s, "mirrored y", 2, &got, &scratch, y, 1e-5);
+            compare(k, &s, "mirrored dw", 2, &got_dw, &more, dw, 1e-5);
+            free(got.start), free(got_dw.start), free(scratch.start), free(more.start);
+        }
+        free(x), free(weight), free(g), free(large), free(y), free(dw);
+    }
+}
+
 /* From some channels of a wide picture to some of another, beside a third. */
 static void winograd_steps(void **state)
 {
@@ -571,11 +612,17 @@ static void methods(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_hand),        cmocka_unit_test(odd_shapes),
-        cmocka_unit_test(chosen_shapes),  cmocka_unit_test(bfloat16),
-        cmocka_unit_test(steady),         cmocka_unit_test(winograd),
-        cmocka_unit_test(winograd_steps), cmocka_unit_test(winograd_threads),
-        cmocka_unit_test(methods),        cmocka_unit_test(halving),
+        cmocka_unit_test(by_hand),
+        cmocka_unit_test(odd_shapes),
+        cmocka_unit_test(chosen_shapes),
+        cmocka_unit_test(bfloat16),
+        cmocka_unit_test(steady),
+        cmocka_unit_test(winograd),
+        cmocka_unit_test(winograd_steps),
+        cmocka_unit_test(winograd_threads),
+        cmocka_unit_test(methods),
+        cmocka_unit_test(halving),
+        cmocka_unit_test(winograd_mirrored),
         cmocka_unit_test(few_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,6 +138,20 @@ static struct gx_node *dense_copied(const struct small *s)
     return dense(s, true);
 }
 
+/* Mirrored by the convolution; not so when something else reads what is reflected. */
+static struct gx_node *reflected(const struct small *s)
+{
+    struct gx_node *x = gx_pad_reflect(s->g, s->x, (struct gx_pad){1, 1, 1, 1});
+    return gx_conv2d(s->g, x, s->w, s->bias, (struct gx_conv){1, 0, 0});
+}
+
+static struct gx_node *reflected_twice(const struct small *s)
+{
+    struct gx_node *x = gx_pad_reflect(s->g, s->x, (struct gx_pad){1, 1, 1, 1});
+    struct gx_node *y = gx_conv2d(s->g, x, s->w, s->bias, (struct gx_conv){1, 0, 0});
+    return gx_mul(s->g, y, gx_sum(s->g, x, GX_AXES_ALL));
+}
+
 static struct gx_node *shifted(const struct small *s)
 {
     return gx_affine(s->g, conv(s), 2, 1);
@@ -171,12 +185,11 @@ static struct gx_node *shared_by_more(const struct small *s)
 static const struct {
     struct gx_node *(*build)(const struct small *s);
     int nodes;
-} small_cases[] = {{activated, 1},      {residual, 1},    {residuals, 2},
-                   {transposed, 1},     {gradient, -1},   {two_readers, 3},
-                   {kept, 2},           {later_phase, 2}, {not_there_yet, 3},
-                   {broadcast, 2},      {wrong_order, 2}, {dense_wide, 8},
-                   {dense_copied, 10},  {shifted, 2},     {shared_weights, -1},
-                   {shared_by_more, 15}};
+} small_cases[] = {{activated, 1},       {residual, 1},       {residuals, 2},     {transposed, 1},
+                   {gradient, -1},       {two_readers, 3},    {kept, 2},          {later_phase, 2},
+                   {not_there_yet, 3},   {broadcast, 2},      {wrong_order, 2},   {reflected, 1},
+                   {reflected_twice, 4}, {dense_wide, 8},     {dense_copied, 10}, {shifted, 2},
+                   {shared_weights, -1}, {shared_by_more, 15}};
 
 static float *run_small(int which, const struct gx_kernels *k, bool as_written, int *nodes,
                         int64_t *count)
@@ -227,9 +240,11 @@ static void small_graphs(void **state)
         float *got = run_small(i, k, false, &fused, &count);
         char what[32];
         snprintf(what, sizeof what, "%s, case %d", k->name, i);
+        /* the reference's convolution does not mirror */
+        int by_loops = at < cases && small_cases[i].build == reflected;
         expect_same(what, got, want, count);
         if (small_cases[i].nodes > 0)
-            assert_int_equal(fused, small_cases[i].nodes);
+            assert_int_equal(fused, small_cases[i].nodes + by_loops);
         else
             assert_int_equal(fused, plain - 2); /* both gates; both gradients */
         free(want), free(got);

@@ -80,12 +80,16 @@ static void sandwich(int r, int c, const double *t, const double *in, double *ou
 }
 
 /* The tile (size, size) of a picture (h,w), pixels c floats apart, whose pixel (j, k) is
- * (row + j step, col + k step), with zeros outside. */
-static void read_tile(const float *x, int h, int w, int c, int row, int col, int step, int size,
-                      double *d)
+ * (row + j step, col + k step), with zeros outside, or the picture mirrored. */
+static void read_tile(const float *x, int h, int w, int c, bool mirrored, int row, int col,
+                      int step, int size, double *d)
 {
     for (int t = 0; t < size * size; t++) {
         int y = row + t / size * step, z = col + t % size * step;
+        if (mirrored) {
+            y = y < 0 ? -y : y >= h ? 2 * (h - 1) - y : y;
+            z = z < 0 ? -z : z >= w ? 2 * (w - 1) - z : z;
+        }
         bool inside = y >= 0 && y < h && z >= 0 && z < w;
         d[t] = inside ? x[((size_t)y * w + z) * c] : 0;
     }
@@ -126,7 +130,8 @@ void gx_ref_winograd_y(const struct gx_conv_sizes *s, const float *x, const void
                 sum[t] = 0;
             for (int c = 0; c < s->i * phases; c++) {
                 int i = c / phases, phase = c % phases;
-                read_tile(x + i, s->h, s->w, x_step, row * s->stride + phase / s->stride - s->pad,
+                read_tile(x + i, s->h, s->w, x_step, s->mirrored,
+                          row * s->stride + phase / s->stride - s->pad,
                           col * s->stride + phase % s->stride - s->pad, s->stride, size, d);
                 sandwich(size, size, f.b, d, v);
                 read_taps(s, &f, w, i, o, phase, false, u);
@@ -161,7 +166,7 @@ void gx_ref_winograd_dx(const struct gx_conv_sizes *s, const float *g, const voi
             for (int t = 0; t < size * size; t++)
                 sum[t] = 0;
             for (int o = 0; o < s->o; o++) {
-                read_tile(g + o, s->oh, s->ow, s->o, row - r + 1, col - r + 1, 1, size, d);
+                read_tile(g + o, s->oh, s->ow, s->o, false, row - r + 1, col - r + 1, 1, size, d);
                 sandwich(size, size, f.b, d, v);
                 read_taps(s, &f, w, i, o, phase, true, u);
                 for (int t = 0; t < size * size; t++)
@@ -190,9 +195,10 @@ static void pair_sums(const struct gx_conv_sizes *s, const struct form *f, int p
     for (int n = 0; n < s->n; n++) {
         for (int row = 0; row < s->oh; row += m)
             for (int col = 0; col < s->ow; col += m) {
-                read_tile(x, s->h, s->w, s->i, row * s->stride + phase / s->stride - s->pad,
+                read_tile(x, s->h, s->w, s->i, s->mirrored,
+                          row * s->stride + phase / s->stride - s->pad,
                           col * s->stride + phase % s->stride - s->pad, s->stride, size, in);
-                read_tile(g, s->oh, s->ow, s->o, row, col, 1, m, out);
+                read_tile(g, s->oh, s->ow, s->o, false, row, col, 1, m, out);
                 sandwich(size, size, f->b, in, v);
                 sandwich(size, m, a, out, z);
                 for (int t = 0; t < size * size; t++)

@@ -103,6 +103,7 @@ static struct job forward_job(const struct gx_conv_sizes *s, int threads)
     j.tiles =
         (struct gx_tiles){NULL, s->h, s->w, s->i, s->stride, -s->pad, -s->pad, j.form.points, m};
     j.tiles.pixel = s->x_step;
+    j.tiles.mirrored = s->mirrored;
     j.tiles.down = (s->oh + m - 1) / m;
     j.tiles.across = (s->ow + m - 1) / m;
     j.output = (struct gx_output){NULL, s->oh, s->ow, s->o, out, 0, 0, 1};

@@ -229,6 +229,7 @@ struct gx_tiles {
     int h, w, c, stride, oy, ox, side, step;
     int down, across; /* tiles of one picture */
     int pixel;        /* floats from a pixel to the next; 0: c */
+    bool mirrored;    /* beyond its edge the picture is its own mirror image */
 };
 
 struct gx_corner {

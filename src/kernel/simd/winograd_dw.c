@@ -36,6 +36,7 @@ static struct job job_of(const struct gx_conv_sizes *s, const float *x, const fl
         across = (s->ow + m - 1) / m;
     j.x = (struct gx_tiles){x,       s->h,   s->w, s->i, s->stride, -s->pad,
                             -s->pad, points, m,    down, across};
+    j.x.mirrored = s->mirrored;
     j.g = (struct gx_tiles){g, s->oh, s->ow, s->o, 1, 0, 0, m, m, down, across};
     j.dw = dw;
     j.elements = points * points;

@@ -1,6 +1,15 @@
 /* Tiles of pictures, read and transformed, for all three products (winograd.h). */
 #include "kernel/simd/winograd.h"
 
+/* The pixel of a line that is shown at this place; -1: none. */
+static inline int shown(int at, int size, bool mirrored)
+{
+    int other = at < 0 ? -at : 2 * (size - 1) - at;
+    if (at >= 0 && at < size)
+        return at;
+    return mirrored && other >= 0 && other < size ? other : -1;
+}
+
 struct gx_view GX_TIERED(winograd_view)(const struct gx_tiles *v, int64_t tile, int width,
                                         float *patch)
 {
@@ -8,16 +17,17 @@ struct gx_view GX_TIERED(winograd_view)(const struct gx_tiles *v, int64_t tile, 
     int row = k.row * v->stride + v->oy, col = k.col * v->stride + v->ox;
     int reach = (v->side - 1) * v->stride;
     int64_t pixel = v->pixel ? v->pixel : v->c, line = v->w * pixel;
-    const float *at = v->x + k.n * v->h * line + row * line + col * pixel;
-    struct gx_view view = {at, v->stride * line, v->stride * pixel};
+    const float *image = v->x + k.n * v->h * line;
+    struct gx_view view = {image + row * line + col * pixel, v->stride * line, v->stride * pixel};
     if (row >= 0 && row + reach < v->h && col >= 0 && col + reach < v->w && width == v->c)
         return view;
     for (int i = 0; i < v->side; i++)
         for (int j = 0; j < v->side; j++) {
-            int y = row + i * v->stride, z = col + j * v->stride;
+            int y = shown(row + i * v->stride, v->h, v->mirrored);
+            int z = shown(col + j * v->stride, v->w, v->mirrored);
             float *to = patch + ((int64_t)i * v->side + j) * width;
-            int known = y >= 0 && y < v->h && z >= 0 && z < v->w ? v->c : 0;
-            gx_copy(to, at + i * view.row + j * view.col, known);
+            int known = y >= 0 && z >= 0 ? v->c : 0;
+            gx_copy(to, image + y * line + z * pixel, known);
             gx_zero(to + known, width - known);
         }
     return (struct gx_view){patch, (int64_t)v->side * width, width};
