@@ -17,8 +17,9 @@
 enum {
     GROUP = 16,    /* channels whose weights are gathered at once: a cache line */
     FIT = 3 << 17, /* floats of a batch: 1.5 MiB, for L2 */
-    LEAST = 64,    /* tiles; fewer would not repay transforming the weights */
-    WEIGHTS = 10,  /* tiles whose products cost as much as to transform a chunk of
+    LEAST = 64,    /* tiles; fewer would not repay transforming the weights. Measured: */
+    LEAST_6 = GX_LANES > 8 ? 64 : 40, /* with six points, whose sums are more */
+    WEIGHTS = 10, /* tiles whose products cost as much as to transform a chunk of
                     the weights */
 };
 
@@ -83,7 +84,7 @@ static void plan(struct job *j, int images, int threads)
     int panels = panels_of(j), few = (panels + threads - 1) / threads;
     j->group = 1;
     j->fit = fit_of(j, j->depth);
-    if (j->fit < LEAST && j->fit < all) {
+    if (j->fit < (j->form.points == GX_POINTS ? LEAST_6 : LEAST) && j->fit < all) {
         j->group = panels;
         j->fit = fit_of(j, gx_least(j->depth, j->chunk));
     }
