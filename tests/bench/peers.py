@@ -195,7 +195,7 @@ class Ncnn(Contender):
         o.use_fp16_packed = o.use_fp16_storage = o.use_fp16_arithmetic = o.use_bf16_storage = False
         base = folder + '/net.ncnn'
         if self.net.load_param(base + '.param') or self.net.load_model(base + '.bin'):
-            raise RuntimeError('it cannot read what pnnx made')
+            raise RuntimeError('it cannot read its files')
         self.input = [ncnn.Mat(np.ascontiguousarray(x[0])).clone() for x in inputs_of(row, folder)]
 
     def once(self):
@@ -257,13 +257,17 @@ def prepare(row, folder):
     except Exception as why:
         note(f"{row['name']}: no ONNX file: {first_line(why)}")
     try:
-        to_ncnn(net, inputs, folder)
+        to_ncnn(row, net, inputs, folder)
     except Exception as why:
         note(f"{row['name']}: no ncnn file: {first_line(why)}")
     open(folder + '/done', 'w').close()
 
 
-def to_ncnn(net, inputs, folder):
+def to_ncnn(row, net, inputs, folder):
+    if row['network'] == 'rrdbnet':
+        import rrdb_ncnn
+        rrdb_ncnn.write(net.state_dict(), row['blocks'], folder + '/net.ncnn')
+        return
     import pnnx
     import torch
     torch.jit.trace(net, tuple(inputs)).save(folder + '/net.pt')
