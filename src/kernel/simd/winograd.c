@@ -21,6 +21,8 @@ enum {
     LEAST_6 = GX_LANES > 8 ? 64 : 40, /* with six points, whose sums are more */
     WEIGHTS = 10, /* tiles whose products cost as much as to transform a chunk of
                     the weights */
+    SHARED = 11,  /* tenths of its time that a shared batch takes: waiting, and reading what the
+                    other threads have transformed */
 };
 
 /* The sizes of one call: the picture read (in channels, in_phases), and that
@@ -88,8 +90,8 @@ static void plan(struct job *j, int images, int threads)
         j->group = panels;
         j->fit = fit_of(j, gx_least(j->depth, j->chunk));
     }
-    j->shared = few * (all + WEIGHTS * batches_of(j, all)) <
-                panels * (each + WEIGHTS * batches_of(j, each));
+    j->shared = SHARED * few * (all + WEIGHTS * batches_of(j, all)) <
+                10 * panels * (each + WEIGHTS * batches_of(j, each));
     if (j->shared)
         j->group = gx_least(j->group, few);
     int64_t tiles = j->shared ? all : each, batches = batches_of(j, tiles);

@@ -77,7 +77,8 @@ enum gx_conv_method GX_TIERED(conv2d_method)(const struct gx_conv_sizes *sizes,
     for (int j = 0; j < 3 && s.i >= 16 && s.o >= 16; j++) {
         s.method = methods[j];
         /* Where phases are of unlike depth, six points' short chunks of them were never faster. */
-        bool slow = s.method == GX_CONV_WINOGRAD_6 && gx_winograd_of(&s).odd;
+        bool slow = s.method == GX_CONV_WINOGRAD_6 && gx_winograd_of(&s).odd &&
+                    product != GX_CONV_DW;
         if (slow || !gx_winograd_does(&s))
             continue;
         double cost = cost_of(&s, product), limit = best ? least : direct_cost(&s, product);
