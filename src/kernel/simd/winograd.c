@@ -21,7 +21,7 @@ enum {
     LEAST_6 = GX_LANES > 8 ? 64 : 40, /* with six points, whose sums are more */
     WEIGHTS = 10, /* tiles whose products cost as much as to transform a chunk of
                     the weights */
-    SHARED = 11,  /* tenths of its time that a shared batch takes: waiting, and reading what the
+    SHARED = 12,  /* tenths of its time that a shared batch takes: waiting, and reading what the
                     other threads have transformed */
 };
 
