@@ -19,8 +19,9 @@ enum {
     FIT = 3 << 17, /* floats of a batch: 1.5 MiB, for L2 */
     LEAST = 64,    /* tiles; fewer would not repay transforming the weights. Measured: */
     LEAST_6 = GX_LANES > 8 ? 64 : 40, /* with six points, whose sums are more */
-    WEIGHTS = 10, /* tiles whose products cost as much as to transform a chunk of
-                    the weights */
+    WEIGHTS = 10, /* tiles whose products cost as much as to read and transform a chunk of the
+                    weights */
+    WEIGHTS_3 = 18, /* with three points, which are fewer products for a weight */
     SHARED = 12,  /* tenths of its time that a shared batch takes: waiting, and reading what the
                     other threads have transformed */
 };
@@ -90,8 +91,9 @@ static void plan(struct job *j, int images, int threads)
         j->group = panels;
         j->fit = fit_of(j, gx_least(j->depth, j->chunk));
     }
-    j->shared = SHARED * few * (all + WEIGHTS * batches_of(j, all)) <
-                10 * panels * (each + WEIGHTS * batches_of(j, each));
+    int weights = j->form.points == 3 ? WEIGHTS_3 : WEIGHTS;
+    j->shared = SHARED * few * (all + weights * batches_of(j, all)) <
+                10 * panels * (each + weights * batches_of(j, each));
     if (j->shared)
         j->group = gx_least(j->group, few);
     int64_t tiles = j->shared ? all : each, batches = batches_of(j, tiles);
