@@ -19,10 +19,10 @@ enum {
     FIT = 3 << 17, /* floats of a batch: 1.5 MiB, for L2 */
     LEAST = 64,    /* tiles; fewer would not repay transforming the weights. Measured: */
     LEAST_6 = GX_LANES > 8 ? 64 : 40, /* with six points, whose sums are more */
-    WEIGHTS = 10, /* tiles whose products cost as much as to read and transform a chunk of the
+    WEIGHTS = 10,   /* tiles whose products cost as much as to read and transform a chunk of the
                     weights */
     WEIGHTS_3 = 18, /* with three points, which are fewer products for a weight */
-    SHARED = 12,  /* tenths of its time that a shared batch takes: waiting, and reading what the
+    SHARED = 12,    /* tenths of its time that a shared batch takes: waiting, and reading what the
                     other threads have transformed */
 };
 

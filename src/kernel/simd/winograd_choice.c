@@ -9,14 +9,13 @@
 #include "kernel/simd/winograd.h"
 
 enum {
-    DIRECT = 10,    /* a tap of the direct method: to pack the weight */
-    WEIGHT = 24,    /* an element of a transformed weight, read from memory in short pieces */
-    WEIGHT_DX = 16, /* for dx the pieces are longer */
-    AGAIN = 10,     /* the same for one more batch */
-    BATCH = 96,     /* tiles of a batch; of dw, GX_DEPTH */
-    INPUT = 10,     /* an element of a transformed tile, an input channel */
-    OUTPUT = 16,    /* the same, an output channel */
-    SUM = 60,       /* an element of the sums of dw, written and read again */
+    DIRECT = 10, /* a tap of the direct method: to pack the weight */
+    WEIGHT = 24, /* an element of a transformed weight, read from memory in short pieces */
+    AGAIN = 10,  /* the same for one more batch */
+    BATCH = 96,  /* tiles of a batch; of dw, GX_DEPTH */
+    INPUT = 10,  /* an element of a transformed tile, an input channel */
+    OUTPUT = 16, /* the same, an output channel */
+    SUM = 60,    /* an element of the sums of dw, written and read again */
 };
 
 /* Tiles, for dx as many as its phases have in the mean. With stride 1, pictures are taken to be so
@@ -43,8 +42,7 @@ static double cost_of(const struct gx_conv_sizes *s, enum gx_conv_product produc
     int products = f.odd ? (2 * f.points - 1) * (2 * f.points - 1) : phases * elements;
     double tiles = tiles_of(s, product), more = tiles > BATCH ? tiles / BATCH - 1 : 0;
     double in = (double)INPUT * elements * tiles, out = (double)OUTPUT * elements * tiles;
-    int weight = product == GX_CONV_DX ? WEIGHT_DX : WEIGHT;
-    double weights = phases * elements * (weight + AGAIN * more);
+    double weights = phases * elements * (WEIGHT + AGAIN * more);
     if (product == GX_CONV_Y)
         return products * tiles + weights + phases * in / s->o + out / s->i;
     if (product == GX_CONV_DX)
@@ -77,8 +75,8 @@ enum gx_conv_method GX_TIERED(conv2d_method)(const struct gx_conv_sizes *sizes,
     for (int j = 0; j < 3 && s.i >= 16 && s.o >= 16; j++) {
         s.method = methods[j];
         /* Where phases are of unlike depth, six points' short chunks of them were never faster. */
-        bool slow = s.method == GX_CONV_WINOGRAD_6 && gx_winograd_of(&s).odd &&
-                    product != GX_CONV_DW;
+        bool slow =
+            s.method == GX_CONV_WINOGRAD_6 && gx_winograd_of(&s).odd && product != GX_CONV_DW;
         if (slow || !gx_winograd_does(&s))
             continue;
         double cost = cost_of(&s, product), limit = best ? least : direct_cost(&s, product);
