@@ -57,16 +57,16 @@ static void forward_channels(const struct gx_call *call)
     const struct gx_node *node = call->node;
     const int64_t pixels = gx_count(node->shape) / node->shape.c;
     const int64_t y_step = call->y_step ? call->y_step : node->shape.c;
-    float *y = call->y;
-    for (int k = 0; k < 2; k++, y += node->in[0]->shape.c) {
-        const float *x = call->x[k];
-        const int c = node->in[k]->shape.c, step = call->x_step[k] ? call->x_step[k] : c;
-        if (x == y)
-            continue;
-#pragma omp parallel for num_threads(move_threads(call, pixels *c)) schedule(static)
-        for (int64_t p = 0; p < pixels; p++)
-            memcpy(y + p * y_step, x + p * step, (size_t)c * sizeof *y);
-    }
+    const int at[2] = {0, node->in[0]->shape.c};
+    int64_t x_step[2];
+    for (int k = 0; k < 2; k++)
+        x_step[k] = call->x_step[k] ? call->x_step[k] : node->in[k]->shape.c;
+#pragma omp parallel for num_threads(move_threads(call, gx_count(node->shape))) schedule(static)
+    for (int64_t p = 0; p < pixels; p++)
+        for (int k = 0; k < 2; k++)
+            if (call->x[k] != call->y + at[k])
+                memcpy(call->y + p * y_step + at[k], call->x[k] + p * x_step[k],
+                       (size_t)node->in[k]->shape.c * sizeof *call->y);
 }
 
 static bool steps(const struct gx_node *y, const struct gx_kernels *kernels, int input)

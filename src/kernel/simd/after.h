@@ -33,6 +33,12 @@ static inline struct gx_after gx_after_from(const struct gx_after *a, int n, int
     return b;
 }
 
+static inline vf gx_leaky(vf v, vf sign, vf slope)
+{
+    vi above = sign > 0;
+    return (vf)((above & (vi)v) | (~above & (vi)(slope * v)));
+}
+
 /* A vector of `count` channels of a pixel, the sums with their bias added; all of `a` is for the
  * first of the channels. */
 static inline vf gx_after_vector(const struct gx_after *a, vf v, int64_t pixel, int count)
@@ -40,8 +46,7 @@ static inline vf gx_after_vector(const struct gx_after *a, vf v, int64_t pixel, 
     if (a->gated) {
         vf sign = a->gate.x ? gx_load_some(a->gate.x + pixel * a->gate.step, count) : v;
         vf slope = a->slopes ? gx_load_some(a->slopes, count) : gx_splat(a->slope);
-        vi above = sign > 0;
-        v = (vf)((above & (vi)v) | (~above & (vi)(slope * v)));
+        v = gx_leaky(v, sign, slope);
     }
     for (int k = 0; k < a->sums; k++) {
         const struct gx_beside *with = &a->sum[k].with;
@@ -55,7 +60,14 @@ static inline vf gx_after_vector(const struct gx_after *a, vf v, int64_t pixel, 
 /* The same for `cols` channels that lie in memory. */
 static inline void gx_after_row(const struct gx_after *a, float *y, int64_t pixel, int cols)
 {
-    for (int n = 0; n < cols; n += GX_LANES) {
+    int n = 0;
+    bool activation_alone = a->gated && !a->gate.x && !a->slopes && !a->sums;
+    vf slope = gx_splat(a->slope);
+    for (; activation_alone && n + GX_LANES <= cols; n += GX_LANES) {
+        vf v = gx_load(y + n);
+        gx_store(y + n, gx_leaky(v, v, slope));
+    }
+    for (; n < cols; n += GX_LANES) {
         int count = gx_least(GX_LANES, cols - n);
         struct gx_after at = gx_after_from(a, n, 0);
         gx_store_some(y + n, gx_after_vector(&at, gx_load_some(y + n, count), pixel, count), count);
