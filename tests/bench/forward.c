@@ -3,9 +3,10 @@
  *   forward WEIGHTS INPUT OUTPUT WxH [THREADS [LABEL]]
  *
  * INPUT holds the picture as float32, h x w x c, LABEL the numbers of a label; OUTPUT gets the first
- * result in the same order. Norms use stored statistics where the file has them. One line of JSON tells
- * what runs; then each line of standard input, a number, asks for so many runs, and their
- * milliseconds come back as a line. Waiting costs no processor time: others are measured then. */
+ * result in the same order. GANX_CPU names the tier of kernels; else the best is taken. Norms use
+ * stored statistics where the file has them. One line of JSON tells what runs; then each line of
+ * standard input, a number, asks for so many runs, and their milliseconds come back as a line.
+ * Waiting costs no processor time: others are measured then. */
 #include "ganx/network.h"
 #include "ganx/plan.h"
 #include "kernel/kernel.h"
@@ -20,6 +21,7 @@ struct forward {
     enum gx_stats stats;
     struct gx_graph *graph;
     struct gx_plan *plan;
+    const struct gx_kernels *kernels;
     struct gx_node *x, *label, *y;
 };
 
@@ -60,8 +62,12 @@ static int plan(struct forward *f, int w, int h, int threads, struct gx_err *err
         f->label = gx_input(f->graph, (struct gx_shape){1, 1, 1, labels}, "label");
     network->build(&build, f->x, f->label, out);
     f->y = gx_keep(out[0]);
-    const struct gx_plan_settings settings = {.threads = threads, .inference = true};
-    int code = gx_plan_new(&f->plan, f->graph, &settings, err);
+    int code = gx_kernels_choose(&f->kernels, getenv("GANX_CPU"), err);
+    if (code)
+        return code;
+    const struct gx_plan_settings settings = {
+        .kernels = f->kernels, .threads = threads, .inference = true};
+    code = gx_plan_new(&f->plan, f->graph, &settings, err);
     return code ? code : gx_plan_allocate(f->plan, err);
 }
 
@@ -94,8 +100,8 @@ static void describe(const struct forward *f)
     struct gx_shape s = f->y->shape;
     printf("{\"network\": \"%s\", \"kernels\": \"%s\", \"gflop\": %.6g, \"arena_bytes\": %lld, "
            "\"weight_bytes\": %lld, \"output\": [%d, %d, %d, %d]}\n",
-           f->spec.network->name, gx_kernels_best()->name, facts.flops * 1e-9,
-           (long long)facts.arena, (long long)f->params.total * 4, s.n, s.h, s.w, s.c);
+           f->spec.network->name, f->kernels->name, facts.flops * 1e-9, (long long)facts.arena,
+           (long long)f->params.total * 4, s.n, s.h, s.w, s.c);
     fflush(stdout);
 }
 
