@@ -501,24 +501,12 @@ static void bf16_y(const struct gx_conv_sizes *s, const float *x, const void *w,
     }
 }
 
-static struct job dx_job(const struct gx_conv_sizes *s, int ry, int rx, const float *g,
-                         const void *w, const struct gx_after *after, float *dx)
+static struct job dx_job(const struct gx_conv_sizes *s, int number, const float *g, const void *w,
+                         const struct gx_after *after, float *dx)
 {
-    struct gx_line y = gx_line_of(ry, s->h, s->kh, s->stride, s->pad);
-    struct gx_line x = gx_line_of(rx, s->w, s->kw, s->stride, s->pad);
-    struct gx_windows windows = {g, s->oh,    s->ow,    s->o,    y.taps, x.taps,
-                                 1, y.origin, x.origin, y.count, x.count};
-    struct gx_target to = {dx + ((int64_t)y.first * s->w + x.first) * s->i,
-                           (int64_t)s->h * s->w * s->i,
-                           (int64_t)s->stride * s->w * s->i,
-                           (int64_t)s->stride * s->i,
-                           dx,
-                           s->i};
-    struct job j = job_of(s->fine, &windows, &to, s->n, s->i, after);
-    j.weights = (struct gx_bf16_weights){
-        .run = j.run,
-        .turned = true,
-        .taps = {{w, s->dtype}, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps}};
+    struct gx_class c = gx_class_of(s, number, g, w, dx);
+    struct job j = job_of(s->fine, &c.windows, &c.to, s->n, s->i, after);
+    j.weights = (struct gx_bf16_weights){.run = j.run, .turned = true, .taps = c.taps};
     return j;
 }
 
@@ -530,7 +518,7 @@ static void bf16_dx(const struct gx_conv_sizes *s, const float *g, const void *w
         struct room room = room_of(scratch, id);
         configure();
         for (int c = 0; c < s->stride * s->stride; c++) {
-            struct job j = dx_job(s, c / s->stride, c % s->stride, g, w, after, dx);
+            struct job j = dx_job(s, c, g, w, after, dx);
             if (j.windows.ph > 0 && j.windows.pw > 0)
                 run_share(&j, id, threads, &room);
         }

@@ -4,6 +4,7 @@
 #ifndef GX_KERNEL_CLASSES_H
 #define GX_KERNEL_CLASSES_H
 
+#include "kernel/simd/block.h"
 #include "kernel/simd/half.h"
 
 /* One direction of a class: pixels first, first + stride, ... (count of them) meet `taps` taps, the
@@ -35,6 +36,25 @@ static inline struct gx_weight gx_taps_at(const struct gx_taps *t, int ty, int t
 {
     int ky = t->ky - ty * t->stride, kx = t->kx - tx * t->stride;
     return gx_weight_at(t->w, ((int64_t)(ky * t->kw + kx) * t->i + n) * t->o);
+}
+
+/* A class: the windows of g, where in dx its pixels lie, and its taps of w. */
+struct gx_class {
+    struct gx_windows windows;
+    struct gx_target to;
+    struct gx_taps taps;
+};
+
+static inline struct gx_class gx_class_of(const struct gx_conv_sizes *s, int number, const float *g,
+                                          const void *w, float *dx)
+{
+    struct gx_line y = gx_line_of(number / s->stride, s->h, s->kh, s->stride, s->pad);
+    struct gx_line x = gx_line_of(number % s->stride, s->w, s->kw, s->stride, s->pad);
+    return (struct gx_class){
+        .windows = {g, s->oh, s->ow, s->o, y.taps, x.taps, 1, y.origin, x.origin, y.count, x.count},
+        .to = {dx + ((int64_t)y.first * s->w + x.first) * s->i, (int64_t)s->h * s->w * s->i,
+               (int64_t)s->stride * s->w * s->i, (int64_t)s->stride * s->i, dx, s->i},
+        .taps = {{w, s->dtype}, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps}};
 }
 
 #endif

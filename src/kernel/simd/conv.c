@@ -148,30 +148,20 @@ static void pack_taps(const void *matrix, int k, int depth, int n, int cols, flo
     }
 }
 
-static void dx_class(const struct gx_conv_sizes *s, int ry, int rx, const float *g, const void *w,
+static void dx_class(const struct gx_conv_sizes *s, int number, const float *g, const void *w,
                      const struct gx_after *after, float *dx, int id, int threads,
                      struct gx_work work)
 {
-    struct gx_line y = gx_line_of(ry, s->h, s->kh, s->stride, s->pad);
-    struct gx_line x = gx_line_of(rx, s->w, s->kw, s->stride, s->pad);
-    struct gx_windows windows = {g, s->oh,    s->ow,    s->o,    y.taps, x.taps,
-                                 1, y.origin, x.origin, y.count, x.count};
-    struct gx_target to = {dx + ((int64_t)y.first * s->w + x.first) * s->i,
-                           (int64_t)s->h * s->w * s->i,
-                           (int64_t)s->stride * s->w * s->i,
-                           (int64_t)s->stride * s->i,
-                           dx,
-                           s->i};
-    struct gx_taps matrix = {{w, s->dtype}, s->kw, s->i, s->o, s->stride, y.last, x.last, x.taps};
-    int64_t m = (int64_t)s->n * y.count * x.count;
+    struct gx_class c = gx_class_of(s, number, g, w, dx);
+    int64_t m = (int64_t)s->n * c.windows.ph * c.windows.pw;
     struct gx_weights weights = {
-        gx_weight_at(matrix.w, (int64_t)(y.last * s->kw + x.last) * s->i * s->o),
+        gx_weight_at(c.taps.w, (int64_t)(c.taps.ky * s->kw + c.taps.kx) * s->i * s->o),
         -(int64_t)s->stride * s->kw * s->i * s->o, -(int64_t)s->stride * s->i * s->o, s->o, 1};
     if (m && GX_TIERED(dots_is)(s, GX_CONV_DX))
-        GX_TIERED(dots)(&windows, &to, &weights, s->n, s->i, id, threads, after, work);
+        GX_TIERED(dots)(&c.windows, &c.to, &weights, s->n, s->i, id, threads, after, work);
     else if (m)
-        product(&windows, &to, GX_TIERED(split)(m, s->i, id, threads), pack_taps, &matrix, after,
-                work);
+        product(&c.windows, &c.to, GX_TIERED(split)(m, s->i, id, threads), pack_taps, &c.taps,
+                after, work);
 }
 
 void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
@@ -193,8 +183,7 @@ void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const v
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++)
         for (int c = 0; c < s->stride * s->stride; c++)
-            dx_class(s, c / s->stride, c % s->stride, g, w, after, dx, id, threads,
-                     gx_work_of(scratch, id));
+            dx_class(s, c, g, w, after, dx, id, threads, gx_work_of(scratch, id));
 }
 
 /* ---- dw ---- */
