@@ -1,15 +1,14 @@
-/* y and dx of a convolution by Winograd's method, Lavin and Gray 2016, on the
- * tiles of tile.h; winograd.h tells the transforms, and what is a phase.
+/* y and dx of a convolution by Winograd's method, Lavin and Gray 2016, on the tiles of tile.h;
+ * winograd.h tells the transforms, and what is a phase.
  *
- * All channels of a batch of tiles are transformed into left blocks. Then for
- * each panel of output channels a chunk of the weights is transformed, the
- * products of all elements are multiplied while both are in cache, and so on
- * for all chunks; the sums are transformed back from there. Weights are
- * transformed anew for each batch: that costs less than to read the many more
- * transformed ones from memory, and nothing has to be kept. Where channels are
- * few, several elements share a row of a block. Threads take tiles, each with
- * batches of its own; or, where there are too few tiles for each of them to
- * transform all weights, they share the tiles' transforms and take panels. */
+ * All channels of a batch of tiles are transformed into left blocks. Then for each panel of
+ * output channels a chunk of the weights is transformed, the products of all elements are
+ * multiplied while both are in cache, and so on for all chunks; the sums are transformed back
+ * from there. Weights are transformed anew for each batch: that costs less than to read the many
+ * more transformed ones from memory, and nothing has to be kept. Where channels are few, several
+ * elements share a row of a block. Threads take tiles, each with batches of its own; or, where
+ * there are too few tiles for each of them to transform all weights, they share the tiles'
+ * transforms and take panels. */
 #include "kernel/simd/winograd.h"
 
 #include "kernel/simd/half.h"
@@ -26,8 +25,7 @@ enum {
                     other threads have transformed */
 };
 
-/* The sizes of one call: the picture read (in channels, in_phases), and that
- * written. */
+/* The sizes of one call: the picture read (in channels, in_phases), and that written. */
 struct job {
     struct gx_winograd form;
     int elements;
@@ -188,15 +186,15 @@ size_t GX_TIERED(winograd_scratch)(const struct gx_conv_sizes *s, enum gx_conv_p
 
 /* ---- weights ---- */
 
-/* Where the weights of an input channel lie: tap t of input m, output n at
- * tap[t] + m row[t] + n. */
+/* Where the weights of an input channel lie: tap t of input m, output n at tap[t] + m row[t] +
+ * n. */
 struct taps {
     const float *tap[GX_TAPS * GX_TAPS];
     int64_t row[GX_TAPS * GX_TAPS];
 };
 
-/* Where tap t of a phase of the kernel begins, a matrix (wi,wo); negative if
- * the phase lacks it. dx reads the kernel turned. */
+/* Where tap t of a phase of the kernel begins, a matrix (wi,wo); negative if the phase lacks it.
+ * dx reads the kernel turned. */
 static int64_t tap_of(const struct job *j, struct gx_phase phase, int t)
 {
     int r = j->form.r, from = j->turned ? r * r - 1 - t : t;
@@ -210,9 +208,8 @@ static struct gx_phase kernel_phase(const struct job *j, int phase, int k)
     return gx_phase_of(&j->form, j->turned ? phase : k / j->in);
 }
 
-/* The taps of inputs k .. k + inputs and outputs n .. n + width of a phase of
- * the kernel: in place or widened into `copy`; or for dx, whose inputs lie
- * along rows, transposed into it. */
+/* The taps of inputs k .. k + inputs and outputs n .. n + width of a phase of the kernel: in
+ * place or widened into `copy`; or for dx, whose inputs lie along rows, transposed into it. */
 static struct taps taps_of(const struct job *j, int phase, int k, int inputs, int n, int width,
                            float *copy)
 {
@@ -239,9 +236,8 @@ static struct taps taps_of(const struct job *j, int phase, int k, int inputs, in
     return taps;
 }
 
-/* D E_r w E_r' D of `inputs` channels, into the slab's rows of whole vectors;
- * an element of the transform is `step` floats from the next. `whole`: width is
- * whole vectors. */
+/* D E_r w E_r' D of `inputs` channels, into the slab's rows of whole vectors; an element of the
+ * transform is `step` floats from the next. `whole`: width is whole vectors. */
 GX_INLINE void transform_taps(const int points, const int r, const bool whole,
                               const struct taps *taps, int inputs, int width, float *slab,
                               int64_t step)
@@ -277,8 +273,8 @@ typedef void taps_function(const struct taps *taps, int inputs, int width, float
     }
 GX_EACH_FORM(DEFINE_TAPS)
 
-/* A panel of the result: channels n .. n + width of a phase, and its sums
- * (elements, tiles, padded) of a batch. */
+/* A panel of the result: channels n .. n + width of a phase, and its sums (elements, tiles,
+ * padded) of a batch. */
 struct panel {
     int phase, n, width, padded;
     float *sums;
@@ -290,8 +286,7 @@ struct batch {
     int count;
 };
 
-/* A chunk of the channels, k .. k + depth, and the panel whose weights for it
- * are transformed. */
+/* A chunk of the channels, k .. k + depth, and the panel whose weights for it are transformed. */
 struct chunk {
     struct panel panel;
     int k, depth;
@@ -378,8 +373,8 @@ static struct panel panel_of(const struct job *j, int number, int i, const struc
                           room->sums + (int64_t)i * j->elements * j->layout.tiles * GX_COLS};
 }
 
-/* The product of element t of a batch with what the slab has for channels k ..
- * end of the chunk, while what comes next is asked for. */
+/* The product of element t of a batch with what the slab has for channels k .. end of the chunk,
+ * while what comes next is asked for. */
 static void multiply_element(const struct job *j, const struct chunk *c, const struct chunk *next,
                              int t, struct span s, const struct batch *batch,
                              const struct room *room)

@@ -1,7 +1,7 @@
 /* By which method a convolution is done: the one that costs least.
  *
  * Costs are counted in multiplications a pair of an input and an output channel, with factors that
- * were measured on both tiers (make tune). Winograd's method saves products, but transforms weights
+ * were measured on both tiers (bench_conv). Winograd's method saves products, but transforms weights
  * once a pair (and for each batch of tiles again), tiles once a channel of either side. With more
  * points, tiles are larger: fewer products, more of them wasted at the picture's edges, more
  * weights. */
