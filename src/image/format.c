@@ -270,8 +270,6 @@ static void drop_message(const gchar *domain, GLogLevelFlags level, const gchar 
 
 static int parse_loaders(const char *loaders, unsigned *rows, struct gx_err *err)
 {
-    for (int i = 0; i < FORMATS; i++)
-        *rows |= (unsigned)formats[i].trusted << i;
     for (const char *at = loaders ? loaders : ""; *at; at += strspn(at, ", ")) {
         size_t length = strcspn(at, ", ");
         const struct gx_format *format = row_of(at, length);
@@ -280,8 +278,6 @@ static int parse_loaders(const char *loaders, unsigned *rows, struct gx_err *err
                            "unknown loader '%.*s': choose from heif, jxl, jp2, svg, pdf, bmp, psd, "
                            "exr, hdr, fits",
                            (int)length, at);
-        if (format && !g_type_from_name(format->loader))
-            return gx_fail(err, GX_E_USAGE, "this libvips cannot read the format %s", format->name);
         if (format)
             *rows |= 1u << (format - formats);
         at += length;
@@ -289,34 +285,65 @@ static int parse_loaders(const char *loaders, unsigned *rows, struct gx_err *err
     return 0;
 }
 
+static int check_loaders(unsigned rows, struct gx_err *err)
+{
+    for (int i = 0; i < FORMATS; i++)
+        if (rows >> i & 1 && !formats[i].trusted && !g_type_from_name(formats[i].loader))
+            return gx_fail(err, GX_E_USAGE, "this libvips cannot read the format %s",
+                           formats[i].name);
+    return 0;
+}
+
+static void allow(unsigned rows)
+{
+    vips_operation_block_set("VipsForeignLoad", TRUE);
+    for (int i = 0; i < FORMATS; i++)
+        if (rows >> i & 1)
+            vips_operation_block_set(formats[i].loader, FALSE);
+    atomic_store(&on, rows);
+}
+
+/* Under a lock. */
+static int start(const char *loaders, struct gx_err *err)
+{
+    static bool modules; /* are loaded */
+    unsigned trusted = 0, rows = 0;
+    for (int i = 0; i < FORMATS; i++)
+        trusted |= (unsigned)formats[i].trusted << i;
+    if (!atomic_load(&on)) {
+        /* What libvips has to say about a file we say ourselves, in one line with the file's name;
+         * and what GObject has to say when libvips takes over a header whose sides are 0. */
+        g_log_set_handler("VIPS", G_LOG_LEVEL_MASK & ~(unsigned)G_LOG_LEVEL_ERROR, drop_message,
+                          NULL);
+        g_log_set_handler("GLib-GObject", G_LOG_LEVEL_WARNING, drop_message, NULL);
+        if (gx_vips_start(&modules))
+            return gx_fail(err, GX_E_NOMEM, "cannot start libvips");
+        vips_cache_set_max(0);
+        allow(trusted);
+    }
+    int code = parse_loaders(loaders, &rows, err);
+    if (code)
+        return code;
+    if (rows & ~trusted && !modules) {
+        gx_vips_load_modules();
+        modules = true;
+        allow(atomic_load(&on)); /* blocks the new ones */
+    }
+    code = check_loaders(rows, err);
+    if (!code)
+        allow(rows | trusted);
+    return code;
+}
+
 int gx_image_start(const char *loaders, int threads, struct gx_err *err)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     pthread_mutex_lock(&lock);
-    int result = 0;
-    unsigned rows = 0;
-    /* What libvips has to say about a file we say ourselves, in one line with the file's name; and
-     * what GObject has to say when libvips takes over a header whose sides are 0. */
-    if (!atomic_load(&on)) {
-        g_log_set_handler("VIPS", G_LOG_LEVEL_MASK & ~(unsigned)G_LOG_LEVEL_ERROR, drop_message,
-                          NULL);
-        g_log_set_handler("GLib-GObject", G_LOG_LEVEL_WARNING, drop_message, NULL);
-    }
-    if (!atomic_load(&on) && VIPS_INIT("ganx"))
-        result = gx_fail(err, GX_E_NOMEM, "cannot start libvips");
-    if (!result)
-        result = parse_loaders(loaders, &rows, err);
-    if (!result) {
-        vips_operation_block_set("VipsForeignLoad", TRUE);
-        for (int i = 0; i < FORMATS; i++)
-            if (rows >> i & 1)
-                vips_operation_block_set(formats[i].loader, FALSE);
+    int code = start(loaders, err);
+    if (!code)
         vips_concurrency_set(threads > 0 ? threads : 1);
-        vips_cache_set_max(0);
-        atomic_store(&on, rows);
-    }
     pthread_mutex_unlock(&lock);
-    return result;
+    return code;
 }
 
 int gx_background_parse(const char *text, uint8_t rgb[3], struct gx_err *err)

@@ -44,6 +44,11 @@ GX_MUST_CHECK int gx_vips_alone(int (*work)(void *), void *on, char *reason, siz
 void gx_vips_begin(void);
 void gx_vips_end(void);
 
+/* Starts libvips; *modules: whether it has loaded its modules, which gx_vips_load_modules else does
+ * when their loaders are wanted. A module's loaders are on until they are blocked. */
+GX_MUST_CHECK int gx_vips_start(bool *modules);
+void gx_vips_load_modules(void);
+
 /* ---- pictures (read.c) ---- */
 
 struct gx_picture {

@@ -426,6 +426,30 @@ static void loaders(void **state)
     assert_int_equal(read_error(path, NULL, &err), -GX_E_FORMAT);
 }
 
+/* Its loader is in a module of libvips, which is loaded only now. */
+static void loaders_of_modules(void **state)
+{
+    (void)state;
+    static const unsigned char jxl[] = {
+        /* 9 x 5, black */
+        0xff, 0x0a, 0x20, 0x00, 0x10, 0x80, 0xa4, 0xb8, 0x11, 0x01, 0xa8, 0x00, 0x93, 0x61,
+        0x09, 0x00, 0x80, 0x0a, 0x95, 0x51, 0xc6, 0x0d, 0x5e, 0xce, 0xf5, 0x7c, 0xf9, 0xa1,
+        0xc3, 0x62, 0xda, 0xc6, 0x75, 0x86, 0xb6, 0xda, 0xb6, 0xb0, 0x84, 0xb1, 0xd9, 0x5e,
+        0x18, 0x24, 0x24, 0x14, 0x12, 0x61, 0x03, 0x18, 0x76, 0x43, 0x25, 0x09};
+    const char *path = save_bytes(jxl, sizeof jxl, "black.jxl");
+    struct gx_err err = {""};
+    assert_int_equal(read_error(path, NULL, &err), -GX_E_FORMAT);
+    if (gx_image_start("jxl", 0, &err))
+        skip(); /* a libvips without libjxl */
+    struct gx_facts facts = read_floats(path, 1, 0, 255, at);
+    assert_int_equal(facts.width, 9);
+    assert_int_equal(facts.height, 5);
+    assert_near(at[44], 0, 0);
+    assert_int_equal(gx_image_start(NULL, 0, &err), 0);
+    assert_int_equal(read_error(path, NULL, &err), -GX_E_FORMAT);
+    assert_non_null(strstr(err.text, "the format jxl is off"));
+}
+
 static void names(void **state)
 {
     (void)state;
@@ -449,7 +473,7 @@ int main(void)
         cmocka_unit_test(tiny_and_odd), cmocka_unit_test(refused),
         cmocka_unit_test(truncated),    cmocka_unit_test(bomb),
         cmocka_unit_test(names),        cmocka_unit_test(from_memory_and_pipes),
-        cmocka_unit_test(loaders),
+        cmocka_unit_test(loaders),      cmocka_unit_test(loaders_of_modules),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
