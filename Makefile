@@ -20,7 +20,7 @@ PREFIX  ?= /usr/local
 O       ?= build
 VERSION := 0.1.0
 
-PACKAGES := vips openblas yaml-0.1 jansson zlib
+PACKAGES := vips gmodule-no-export-2.0 openblas yaml-0.1 jansson zlib
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wno-missing-field-initializers
 OPT      := -O2
 ifdef DEBUG
@@ -55,10 +55,17 @@ OBJECTS  := $(SOURCES:%.c=$(O)/%.o) $(foreach t,$(TIERS),$(SIMD:%.c=$(O)/%.$(t).
 TESTS    := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/*/test_*.c))
 SCRIPTS  := $(wildcard tests/*/test_*.sh)
 
+# libgomp, where there is an archive of it, is linked into the program: so main.c can say how it
+# shall wait before it starts, without starting the program over (20 ms).
+LIBGOMP  := $(if $(OPENMP),$(if $(filter clang%,$(notdir $(CC))),,$(filter /%,$(shell $(CC) -print-file-name=libgomp.a))))
+ifneq ($(LIBGOMP),)
+$(O)/src/main.o: override CFLAGS += -DGX_OWN_LIBGOMP
+endif
+
 all: $(O)/ganx
 
 $(O)/ganx: $(O)/src/main.o $(O)/libganx.a
-	@echo "LD $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "LD $@"; $(CC) $(LDFLAGS) -o $@ $^ $(if $(LIBGOMP),$(filter-out $(OPENMP),$(LDLIBS)) $(LIBGOMP) -pthread -ldl,$(LDLIBS))
 
 $(O)/libganx.a: $(OBJECTS)
 	@rm -f $@

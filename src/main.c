@@ -44,21 +44,32 @@ static int finish(int code, struct gx_report *report)
     return code == GX_EXIT_DONE ? GX_EXIT_CANNOT_WRITE : code;
 }
 
-/* Two libraries read the environment when they are loaded, so a command that computes starts over
- * once with what they should find there (20 ms):
- *   OpenBLAS   the tier that --cpu names
- *   libgomp    threads that wait for each other spin only briefly: where other programs want
- *              the processor too, its default makes every operator milliseconds slower
+/* Two libraries read the environment when they are loaded:
+ *   libgomp    threads that wait for each other shall spin only briefly: where other programs want
+ *              the processor too, its default makes every operator milliseconds slower. Linked into
+ *              the program it starts after this.
+ *   OpenBLAS   the tier that --cpu names; a command that computes starts over once for it (20 ms)
  * What the user has set stays. Where it cannot be done, results are the same. */
+static bool set_spinning(void)
+{
+    bool own = getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT");
+    return !own && !setenv("GOMP_SPINCOUNT", "3000", 1);
+}
+
+#ifdef GX_OWN_LIBGOMP
+__attribute__((constructor(101))) static void before_libgomp(void)
+{
+    set_spinning();
+}
+#endif
+
 static void start_over(const struct gx_config *config, char **argv)
 {
     const struct gx_kernels *kernels = gx_kernels_named(config->cpu);
     const char *core = kernels ? gx_kernels_blas_core(kernels) : NULL;
-    bool changed = false;
+    bool changed = set_spinning();
     if (core && !getenv("OPENBLAS_CORETYPE"))
         changed |= !setenv("OPENBLAS_CORETYPE", core, 1);
-    if (!getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT"))
-        changed |= !setenv("GOMP_SPINCOUNT", "3000", 1);
     if (changed)
         execv("/proc/self/exe", argv);
 }
