@@ -37,6 +37,11 @@ struct gx_param {
     bool small;          /* of a residual branch: initialisation "sr" starts it near zero */
 };
 
+static inline bool gx_param_is_conv(const struct gx_param *p)
+{
+    return p->kind == GX_PARAM_CONV || p->kind == GX_PARAM_CONV_TRANSPOSED;
+}
+
 static inline bool gx_param_trained(const struct gx_param *p)
 {
     return p->kind < GX_PARAM_RUNNING_MEAN;

@@ -6,10 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    LINE = 64 / sizeof(float), /* floats in the unit that a tensor starts on */
-    SQUARE = 16                /* of the reordering: one cache line of floats each way */
-};
+enum { LINE = 64 / sizeof(float) }; /* floats in the unit that a tensor starts on */
 
 static int64_t padded(int64_t count)
 {
@@ -105,11 +102,6 @@ int gx_params_allocate(struct gx_params *params, struct gx_err *err)
     return 0;
 }
 
-static bool convolution(const struct gx_param *param)
-{
-    return param->kind == GX_PARAM_CONV || param->kind == GX_PARAM_CONV_TRANSPOSED;
-}
-
 /* Copies the weights of a block where all are float32 into the present one. */
 static void round_weights(struct gx_params *params, const float *block)
 {
@@ -137,7 +129,7 @@ int gx_params_halve(struct gx_params *params, enum gx_dtype dtype, struct gx_err
     for (int i = 0; i < params->count; i++) {
         struct gx_param *param = params->param[i];
         bool wide = param->shape.w >= GX_HALF_LEAST && param->shape.c >= GX_HALF_LEAST;
-        if (convolution(param) && wide)
+        if (gx_param_is_conv(param) && wide)
             param->dtype = dtype, halved++;
     }
     for (int i = 0; i < params->count; i++)
@@ -164,83 +156,4 @@ int gx_params_allocate_gradients(struct gx_params *params, struct gx_err *err)
         if (gx_param_trained(params->param[i]))
             params->param[i]->grad = params->grad + params->param[i]->offset;
     return 0;
-}
-
-int gx_param_dims(const struct gx_param *param, int64_t dims[4])
-{
-    struct gx_shape s = param->shape;
-    if (convolution(param)) {
-        dims[0] = s.c;
-        dims[1] = s.w;
-        dims[2] = s.n;
-        dims[3] = s.h;
-        return 4;
-    }
-    if (param->kind == GX_PARAM_LINEAR) {
-        dims[0] = s.w;
-        dims[1] = s.c;
-        return 2;
-    }
-    dims[0] = gx_count(s);
-    return 1;
-}
-
-/* On disk a convolution is (o, i, taps), in memory (taps, i, o). What lies at `from` are o (to
- * memory) or taps (to disk) from `first` up to `last`. It passes through a small square, so that
- * each side is read and written a whole cache line at a time: strides are mostly powers of two, and
- * lines that are touched in turns would push one another out of the cache. Elements have 4 bytes or
- * 2. */
-static inline __attribute__((always_inline)) void reorder(const struct gx_param *param,
-                                                          int64_t first, int64_t last,
-                                                          const char *from, char *to, bool to_disk,
-                                                          const size_t bytes)
-{
-    int64_t taps = (int64_t)param->shape.n * param->shape.h;
-    int64_t in = param->shape.w, out = param->shape.c;
-    int64_t row = to_disk ? out : taps, column = to_disk ? taps : out; /* contiguous: from, to */
-    int64_t skip = to_disk ? in * out : in * taps, step = to_disk ? in * taps : in * out;
-    char square[SQUARE][SQUARE * sizeof(float)];
-    for (int64_t c0 = first; c0 < last; c0 += SQUARE)
-        for (int64_t i = 0; i < in; i++)
-            for (int64_t r0 = 0; r0 < row; r0 += SQUARE) {
-                int64_t rows = row - r0 < SQUARE ? row - r0 : SQUARE;
-                int64_t columns = last - c0 < SQUARE ? last - c0 : SQUARE;
-                for (int64_t c = 0; c < columns; c++)
-                    memcpy(square[c], from + ((c0 - first + c) * skip + i * row + r0) * bytes,
-                           (size_t)rows * bytes);
-                for (int64_t r = 0; r < rows; r++)
-                    for (int64_t c = 0; c < columns; c++)
-                        memcpy(to + ((r0 + r) * step + i * column + c0 + c) * bytes,
-                               square[c] + r * bytes, bytes);
-            }
-}
-
-void gx_param_rows_from_disk(const struct gx_param *param, int64_t first, int64_t rows,
-                             const void *disk, void *memory)
-{
-    int64_t dims[4];
-    gx_param_dims(param, dims);
-    int64_t row = gx_count(param->shape) / dims[0];
-    if (convolution(param) && param->dtype == GX_F32)
-        reorder(param, first, first + rows, disk, memory, false, sizeof(float));
-    else if (convolution(param))
-        reorder(param, first, first + rows, disk, memory, false, sizeof(uint16_t));
-    else
-        memcpy((float *)memory + first * row, disk, (size_t)(rows * row) * sizeof(float));
-}
-
-void gx_param_from_disk(const struct gx_param *param, const float *disk, float *memory)
-{
-    int64_t dims[4];
-    gx_param_dims(param, dims);
-    gx_param_rows_from_disk(param, 0, dims[0], disk, memory);
-}
-
-void gx_param_to_disk(const struct gx_param *param, const float *memory, float *disk)
-{
-    if (convolution(param))
-        reorder(param, 0, (int64_t)param->shape.n * param->shape.h, (const char *)memory,
-                (char *)disk, true, sizeof(float));
-    else
-        memcpy(disk, memory, (size_t)gx_count(param->shape) * sizeof(float));
 }

@@ -3,6 +3,7 @@
 
 #include "kernel/kernel.h"
 #include "util/arena.h"
+#include "util/memory.h"
 
 #include <math.h>
 #include <omp.h>
@@ -13,8 +14,8 @@
 enum {
     DIFFERENCES_SHOWN = 5,
     READERS_MAX = 8, /* each has room of its own */
-    ROWS_FLOATS = 1 << 17,
-    ROWS_UNIT = 16,      /* of gx_param_rows_from_disk's cache lines */
+    ROWS_FLOATS = 1 << 18,
+    ROWS_UNIT = 32,      /* of gx_param_rows_from_disk's bands */
     KEY_MAX_LENGTH = 256 /* longer than any key that a network here declares */
 };
 
@@ -290,22 +291,6 @@ static int read_some(const struct gx_param *param, struct gx_weights *file, int 
     return 0;
 }
 
-static int read_one(const struct gx_param *param, float *to, struct gx_weights *file, int at,
-                    float *scratch, struct gx_err *err)
-{
-    int64_t dims[4], rows = rows_at_once(param, file), all = gx_count(param->shape);
-    gx_param_dims(param, dims);
-    int64_t row = all / dims[0];
-    for (int64_t first = 0; first < dims[0]; first += rows) {
-        int64_t now = dims[0] - first < rows ? dims[0] - first : rows;
-        int r = read_some(param, file, at, first * row, now * row, scratch, err);
-        if (r)
-            return r;
-        gx_param_rows_from_disk(param, first, now, scratch, to);
-    }
-    return 0;
-}
-
 /* Room for the most values that are in passing at once; without a file for the largest tensor. */
 static float *scratch_of(const struct gx_params *params, enum gx_params_part part,
                          const struct gx_weights *file, struct gx_err *err)
@@ -326,30 +311,78 @@ static float *scratch_of(const struct gx_params *params, enum gx_params_part par
     return scratch;
 }
 
-/* Several tensors at a time: reading is copying and reordering, which one core does at a fraction
- * of the memory's speed. Of several failures the first tensor's is told, whichever came first. */
+/* Running statistics that the file lacks. */
+static void fill_running(const struct gx_param *param, float *to)
+{
+    for (int64_t k = 0; k < gx_count(param->shape); k++)
+        to[k] = param->kind == GX_PARAM_RUNNING_VAR;
+}
+
+/* What is read at once: some rows of a tensor. */
+struct piece {
+    int param;
+    int64_t first, rows;
+};
+
+/* Gives the pieces of all tensors that the file has, in their order; the others are filled. */
+static int cut(const struct gx_params *params, enum gx_params_part part, float *block,
+               const struct gx_weights *file, const int *at, struct piece **pieces)
+{
+    int count = 0, room = 0;
+    *pieces = NULL;
+    for (int i = 0; i < params->count; i++) {
+        const struct gx_param *param = params->param[i];
+        int64_t dims[4], rows = rows_at_once(param, file);
+        gx_param_dims(param, dims);
+        if (at[i] < 0 && in_part(param, part))
+            fill_running(param, block + param->offset);
+        for (int64_t first = 0; at[i] >= 0 && first < dims[0]; first += rows) {
+            if (count == room)
+                *pieces = gx_grow(*pieces, (size_t)(room = 2 * room + 256) * sizeof **pieces);
+            int64_t left = dims[0] - first;
+            (*pieces)[count++] = (struct piece){i, first, left < rows ? left : rows};
+        }
+    }
+    return count;
+}
+
+static int read_piece(const struct gx_param *param, const struct piece *piece, float *to,
+                      struct gx_weights *file, int at, float *scratch, struct gx_err *err)
+{
+    int64_t dims[4];
+    gx_param_dims(param, dims);
+    int64_t row = gx_count(param->shape) / dims[0];
+    int r = read_some(param, file, at, piece->first * row, piece->rows * row, scratch, err);
+    if (!r)
+        gx_param_rows_from_disk(param, piece->first, piece->rows, scratch, to);
+    return r;
+}
+
+/* In several threads: reading is copying and reordering, which one core does at a fraction of the
+ * memory's speed. Of several failures the first piece's is told, whichever came first. */
 static int read_all(const struct gx_params *params, enum gx_params_part part, float *block,
                     struct gx_weights *file, const int *at, struct gx_err *err)
 {
-    int r = 0, failed = params->count;
+    struct piece *pieces;
+    int r = 0, count = cut(params, part, block, file, at, &pieces), failed = count;
     int threads = omp_get_max_threads() < READERS_MAX ? omp_get_max_threads() : READERS_MAX;
+    int64_t floats = part == GX_PARTS_ALL ? params->total : params->trained;
 #pragma omp parallel num_threads(threads)
     {
         struct gx_err why;
         float *scratch = scratch_of(params, part, file, &why);
+        gx_block_raise(block, (size_t)floats * sizeof *block, omp_get_thread_num(),
+                       omp_get_num_threads());
 #pragma omp for schedule(dynamic)
-        for (int i = 0; i < params->count; i++) {
+        for (int k = 0; k < count; k++) {
+            int i = pieces[k].param;
             const struct gx_param *param = params->param[i];
-            float *to = block + param->offset;
-            int code = scratch ? 0 : -GX_E_NOMEM;
-            if (!code && at[i] >= 0)
-                code = read_one(param, to, file, at[i], scratch, &why);
-            else if (!code && in_part(param, part)) /* running statistics that the file lacks */
-                for (int64_t k = 0; k < gx_count(param->shape); k++)
-                    to[k] = param->kind == GX_PARAM_RUNNING_VAR;
+            int code = !scratch ? -GX_E_NOMEM
+                                : read_piece(param, &pieces[k], block + param->offset, file, at[i],
+                                             scratch, &why);
 #pragma omp critical(gx_load_failed)
-            if (code && i < failed) {
-                failed = i;
+            if (code && k < failed) {
+                failed = k;
                 r = code;
                 if (err)
                     *err = why;
@@ -357,6 +390,7 @@ static int read_all(const struct gx_params *params, enum gx_params_part part, fl
         }
         free(scratch);
     }
+    free(pieces);
     return r;
 }
 

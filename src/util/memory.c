@@ -146,3 +146,16 @@ void gx_block_free(void *block, size_t bytes)
     else
         free(block);
 }
+
+void gx_block_raise(void *block, size_t bytes, int share, int shares)
+{
+    size_t pages = bytes / HUGE_PAGE; /* the rest comes up by itself, like all in a small block */
+    size_t first = pages * (size_t)share / (size_t)shares;
+    size_t last = pages * ((size_t)share + 1) / (size_t)shares;
+#ifdef MADV_POPULATE_WRITE
+    if (bytes >= LARGE)
+        madvise((char *)block + first * HUGE_PAGE, (last - first) * HUGE_PAGE, MADV_POPULATE_WRITE);
+#else
+    (void)block, (void)first, (void)last;
+#endif
+}

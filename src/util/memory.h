@@ -18,4 +18,8 @@ int64_t gx_memory_peak(void);
 void *gx_block_new(size_t bytes);
 void gx_block_free(void *block, size_t bytes);
 
+/* Brings up the pages of the part `share` of `shares` of a block at once. What is about to be
+ * written here and there is written faster to pages that have been cleared before. */
+void gx_block_raise(void *block, size_t bytes, int share, int shares);
+
 #endif

@@ -100,75 +100,6 @@ static void too_large(void **state)
 }
 #endif
 
-static void disk_dims(void **state)
-{
-    (void)state;
-    int64_t dims[4];
-    struct gx_param conv = {.kind = GX_PARAM_CONV, .shape = {2, 3, 5, 7}};
-    assert_int_equal(gx_param_dims(&conv, dims), 4);
-    assert_true(dims[0] == 7 && dims[1] == 5 && dims[2] == 2 && dims[3] == 3);
-    conv.kind = GX_PARAM_CONV_TRANSPOSED;
-    assert_int_equal(gx_param_dims(&conv, dims), 4);
-    assert_true(dims[0] == 7 && dims[1] == 5 && dims[2] == 2 && dims[3] == 3);
-    struct gx_param linear = {.kind = GX_PARAM_LINEAR, .shape = {1, 1, 4, 9}};
-    assert_int_equal(gx_param_dims(&linear, dims), 2);
-    assert_true(dims[0] == 4 && dims[1] == 9);
-    struct gx_param bias = {.kind = GX_PARAM_BIAS, .shape = {1, 1, 1, 9}};
-    assert_int_equal(gx_param_dims(&bias, dims), 1);
-    assert_true(dims[0] == 9);
-}
-
-static void disk_order(void **state)
-{
-    (void)state;
-    enum { KH = 2, KW = 3, IN = 5, OUT = 7, COUNT = KH * KW * IN * OUT };
-    float disk[COUNT], memory[COUNT], back[COUNT];
-    struct gx_param conv = {.kind = GX_PARAM_CONV, .shape = {KH, KW, IN, OUT}};
-    for (int i = 0; i < COUNT; i++)
-        disk[i] = (float)i;
-    gx_param_from_disk(&conv, disk, memory);
-    for (int y = 0; y < KH; y++)
-        for (int x = 0; x < KW; x++)
-            for (int i = 0; i < IN; i++)
-                for (int o = 0; o < OUT; o++)
-                    assert_true(memory[((y * KW + x) * IN + i) * OUT + o] ==
-                                disk[((o * IN + i) * KH + y) * KW + x]);
-    gx_param_to_disk(&conv, memory, back);
-    assert_memory_equal(back, disk, sizeof disk);
-
-    struct gx_param linear = {.kind = GX_PARAM_LINEAR, .shape = {1, 1, 10, 21}};
-    gx_param_from_disk(&linear, disk, memory);
-    assert_memory_equal(memory, disk, sizeof disk);
-    gx_param_to_disk(&linear, memory, back);
-    assert_memory_equal(back, disk, sizeof disk);
-}
-
-/* Row by row, in parts of any size, as all at once; sizes beyond the square they pass through. */
-static void disk_order_in_parts(void **state)
-{
-    (void)state;
-    enum { KH = 3, KW = 7, IN = 5, OUT = 37, ROW = KH * KW * IN, COUNT = ROW * OUT };
-    static float disk[COUNT], whole[COUNT], parts[COUNT], back[COUNT];
-    const struct gx_param params[] = {
-        {.kind = GX_PARAM_CONV, .shape = {KH, KW, IN, OUT}},
-        {.kind = GX_PARAM_LINEAR, .shape = {1, 1, OUT, ROW}},
-    };
-    for (int i = 0; i < COUNT; i++)
-        disk[i] = (float)i;
-    for (size_t k = 0; k < sizeof params / sizeof *params; k++) {
-        gx_param_from_disk(&params[k], disk, whole);
-        gx_param_to_disk(&params[k], whole, back);
-        assert_memory_equal(back, disk, sizeof disk);
-        for (int rows = 1; rows <= OUT; rows += 6) {
-            memset(parts, 0, sizeof parts);
-            for (int at = 0; at < OUT; at += rows)
-                gx_param_rows_from_disk(&params[k], at, OUT - at < rows ? OUT - at : rows,
-                                        disk + at * ROW, parts);
-            assert_memory_equal(parts, whole, sizeof whole);
-        }
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,9 +109,6 @@ int main(void)
 #if !defined(__SANITIZE_ADDRESS__)
         cmocka_unit_test(too_large),
 #endif
-        cmocka_unit_test(disk_dims),
-        cmocka_unit_test(disk_order),
-        cmocka_unit_test(disk_order_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,137 @@
+#include "../test.h"
+
+#include "ganx/params.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void dims(void **state)
+{
+    (void)state;
+    int64_t dims[4];
+    struct gx_param conv = {.kind = GX_PARAM_CONV, .shape = {2, 3, 5, 7}};
+    assert_int_equal(gx_param_dims(&conv, dims), 4);
+    assert_true(dims[0] == 7 && dims[1] == 5 && dims[2] == 2 && dims[3] == 3);
+    conv.kind = GX_PARAM_CONV_TRANSPOSED;
+    assert_int_equal(gx_param_dims(&conv, dims), 4);
+    assert_true(dims[0] == 7 && dims[1] == 5 && dims[2] == 2 && dims[3] == 3);
+    struct gx_param linear = {.kind = GX_PARAM_LINEAR, .shape = {1, 1, 4, 9}};
+    assert_int_equal(gx_param_dims(&linear, dims), 2);
+    assert_true(dims[0] == 4 && dims[1] == 9);
+    struct gx_param bias = {.kind = GX_PARAM_BIAS, .shape = {1, 1, 1, 9}};
+    assert_int_equal(gx_param_dims(&bias, dims), 1);
+    assert_true(dims[0] == 9);
+}
+
+static void order(void **state)
+{
+    (void)state;
+    enum { KH = 2, KW = 3, IN = 5, OUT = 7, COUNT = KH * KW * IN * OUT };
+    float disk[COUNT], memory[COUNT], back[COUNT];
+    struct gx_param conv = {.kind = GX_PARAM_CONV, .shape = {KH, KW, IN, OUT}};
+    for (int i = 0; i < COUNT; i++)
+        disk[i] = (float)i;
+    gx_param_from_disk(&conv, disk, memory);
+    for (int y = 0; y < KH; y++)
+        for (int x = 0; x < KW; x++)
+            for (int i = 0; i < IN; i++)
+                for (int o = 0; o < OUT; o++)
+                    assert_true(memory[((y * KW + x) * IN + i) * OUT + o] ==
+                                disk[((o * IN + i) * KH + y) * KW + x]);
+    gx_param_to_disk(&conv, memory, back);
+    assert_memory_equal(back, disk, sizeof disk);
+
+    struct gx_param linear = {.kind = GX_PARAM_LINEAR, .shape = {1, 1, 10, 21}};
+    gx_param_from_disk(&linear, disk, memory);
+    assert_memory_equal(memory, disk, sizeof disk);
+    gx_param_to_disk(&linear, memory, back);
+    assert_memory_equal(back, disk, sizeof disk);
+}
+
+/* Row by row, in parts of any size, as all at once; sizes beyond the square they pass through. */
+static void in_parts(void **state)
+{
+    (void)state;
+    enum { KH = 3, KW = 7, IN = 5, OUT = 37, ROW = KH * KW * IN, COUNT = ROW * OUT };
+    static float disk[COUNT], whole[COUNT], parts[COUNT], back[COUNT];
+    const struct gx_param params[] = {
+        {.kind = GX_PARAM_CONV, .shape = {KH, KW, IN, OUT}},
+        {.kind = GX_PARAM_LINEAR, .shape = {1, 1, OUT, ROW}},
+    };
+    for (int i = 0; i < COUNT; i++)
+        disk[i] = (float)i;
+    for (size_t k = 0; k < sizeof params / sizeof *params; k++) {
+        gx_param_from_disk(&params[k], disk, whole);
+        gx_param_to_disk(&params[k], whole, back);
+        assert_memory_equal(back, disk, sizeof disk);
+        for (int rows = 1; rows <= OUT; rows += 6) {
+            memset(parts, 0, sizeof parts);
+            for (int at = 0; at < OUT; at += rows)
+                gx_param_rows_from_disk(&params[k], at, OUT - at < rows ? OUT - at : rows,
+                                        disk + at * ROW, parts);
+            assert_memory_equal(parts, whole, sizeof whole);
+        }
+    }
+}
+
+/* The definition, for sizes with every way through it: blocks of lines, what is left of them, single
+ * taps, and, the last one, writes past the caches, where memory begins on a line and where not. */
+static void order_of_sizes(void **state)
+{
+    (void)state;
+    static const struct gx_shape shapes[] = {
+        {4, 4, 3, 32}, {3, 3, 5, 48}, {7, 7, 3, 16},  {1, 1, 33, 64},  {1, 1, 6, 5},
+        {2, 2, 4, 20}, {1, 3, 2, 33}, {5, 5, 2, 100}, {4, 4, 32, 512},
+    };
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)
+        for (int shift = 0; shift < 16; shift += 5) {
+            struct gx_param conv = {.kind = GX_PARAM_CONV, .shape = shapes[k]};
+            int taps = shapes[k].n * shapes[k].h, in = shapes[k].w, out = shapes[k].c;
+            size_t count = (size_t)gx_count(conv.shape), bytes = count * sizeof(float);
+            float *disk = malloc(bytes), *back = calloc(1, bytes);
+            float *room = aligned_alloc(64, bytes + 64), *memory = room + shift;
+            assert_true(disk && back && room);
+            for (size_t i = 0; i < count; i++)
+                disk[i] = (float)i;
+            gx_param_from_disk(&conv, disk, memory);
+            for (int t = 0; t < taps; t++)
+                for (int i = 0; i < in; i++)
+                    for (int o = 0; o < out; o++)
+                        if (memory[(t * in + i) * out + o] != disk[(o * in + i) * taps + t])
+                            fail_msg("shape %zu: tap %d, in %d, out %d", k, t, i, o);
+            gx_param_to_disk(&conv, memory, back);
+            assert_memory_equal(back, disk, bytes);
+            free(room);
+            free(back);
+            free(disk);
+        }
+}
+
+/* Numbers of 16 bits, like the others. */
+static void order_of_halves(void **state)
+{
+    (void)state;
+    enum { TAPS = 9, IN = 5, OUT = 37, COUNT = TAPS * IN * OUT };
+    struct gx_param conv = {.kind = GX_PARAM_CONV, .shape = {3, 3, IN, OUT}, .dtype = GX_BF16};
+    static uint16_t disk[COUNT], memory[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        disk[i] = (uint16_t)i;
+    gx_param_rows_from_disk(&conv, 0, 16, disk, memory);
+    gx_param_rows_from_disk(&conv, 16, OUT - 16, disk + 16 * IN * TAPS, memory);
+    for (int t = 0; t < TAPS; t++)
+        for (int i = 0; i < IN; i++)
+            for (int o = 0; o < OUT; o++)
+                assert_int_equal(memory[(t * IN + i) * OUT + o], disk[(o * IN + i) * TAPS + t]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dims),
+        cmocka_unit_test(order),
+        cmocka_unit_test(in_parts),
+        cmocka_unit_test(order_of_sizes),
+        cmocka_unit_test(order_of_halves),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
