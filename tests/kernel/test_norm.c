@@ -204,12 +204,39 @@ static void constant_and_nan(void **state)
     free(x);
 }
 
+/* Numbers of all magnitudes that cancel: what is left shows in which order they were added. */
+static void any_number_of_threads(void **state)
+{
+    enum { ROWS = 5001, COLS = 24 };
+    const struct gx_kernels *k;
+    float *x = random_floats(ROWS * COLS, 1), *power = random_floats(ROWS * COLS, 2);
+    float y[COLS], want[COLS];
+    (void)state;
+    for (int i = 0; i < ROWS * COLS; i++)
+        x[i] = i < ROWS / 2 * COLS ? ldexpf(x[i], (int)(20 * power[i]))
+                                   : -x[(ROWS - 1 - i / COLS) * COLS + i % COLS];
+    for (int tier = 0; (k = gx_kernels_at(tier)); tier++)
+        for (int threads = 1; threads <= 5; threads++) {
+            void *scratch = scratch_for(k, 1, ROWS, COLS, threads);
+            k->sum_rows(x, threads == 1 ? want : y, 1, ROWS, COLS, scratch, threads);
+            free(scratch);
+            if (threads > 1)
+                assert_memory_equal(y, want, sizeof y);
+        }
+    free(x);
+    free(power);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums),          cmocka_unit_test(moments),
-        cmocka_unit_test(norm),          cmocka_unit_test(gradient),
-        cmocka_unit_test(far_from_zero), cmocka_unit_test(constant_and_nan),
+        cmocka_unit_test(sums),
+        cmocka_unit_test(moments),
+        cmocka_unit_test(norm),
+        cmocka_unit_test(gradient),
+        cmocka_unit_test(far_from_zero),
+        cmocka_unit_test(constant_and_nan),
+        cmocka_unit_test(any_number_of_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
 /* Sums over the middle dimension, in double, in one sweep over the input.
  *
  * A task is a tile of channels and a range of rows; its sums stay in the first cache. Where there
- * are fewer (outer, tile) units than threads, the rows of a unit are split as well, and the parts
- * are added in order afterwards. Variances are sums of squares about the group's first row, which
- * is near the mean wherever that matters: in double nothing is lost to cancellation, and the parts
- * simply add. */
+ * are few (outer, tile) units, the rows of a unit are split as well, and the parts are added in
+ * order afterwards; how, the sizes alone say: sums are the same bits on any number of threads.
+ * Variances are sums of squares about the group's first row, which is near the mean wherever that
+ * matters: in double nothing is lost to cancellation, and the parts simply add. */
 #include "kernel/simd/simd.h"
 #include "kernel/simd/parts.h"
 
@@ -31,23 +31,25 @@ struct sums_of { /* one task's: `SUM` uses the first half only */
     double first[GX_TILE], second[GX_TILE];
 };
 
-static void split(struct work *k, int threads)
+enum { TASKS = 16, PART_ROWS = 64 }; /* at least, if there is something to split; and in each */
+
+static void split(struct work *k)
 {
     k->width = k->cols < GX_TILE ? k->cols : GX_TILE;
     k->tiles = k->width ? (k->cols + k->width - 1) / k->width : 0;
     k->row_parts = 1;
-    int64_t units = k->outer * k->tiles, most = k->rows / 64;
-    int parts = gx_parts(k->outer * k->rows * k->cols, threads);
-    if (parts == 1 || most < 2 || units == 0 || units >= 4 * parts)
+    int64_t units = k->outer * k->tiles, most = k->rows / PART_ROWS;
+    if (k->outer * k->rows * k->cols < GX_SERIAL || most < 2 || units == 0 || units >= TASKS)
         return;
-    int64_t wanted = units == 1 ? parts : (4 * parts + units - 1) / units;
+    int64_t wanted = (TASKS + units - 1) / units;
     k->row_parts = (int)(wanted < most ? wanted : most);
 }
 
 size_t GX_TIERED(reduce_scratch)(int64_t outer, int64_t rows, int64_t cols, int threads)
 {
     struct work k = {.outer = outer, .rows = rows, .cols = cols};
-    split(&k, threads);
+    (void)threads;
+    split(&k);
     return k.row_parts == 1 ? 0 : (size_t)(outer * k.tiles * k.row_parts) * sizeof(struct sums_of);
 }
 
@@ -189,7 +191,7 @@ static void finish(const struct work *k, int64_t o, int64_t c, int width, const 
 
 static void run(struct work *k, struct sums_of *scratch, int threads)
 {
-    split(k, threads);
+    split(k);
     if (k->rows == 0) /* no first row to look at: the sums are zero */
         memset(k->out, 0, sizeof(float) * (size_t)(k->outer * k->cols * (k->kind == SUM ? 1 : 2)));
     int64_t units = k->rows ? k->outer * k->tiles : 0, tasks = units * k->row_parts;
