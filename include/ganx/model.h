@@ -5,7 +5,8 @@
  * a checkpoint, or the run's folder) or a .pth that the reference implementations published. What
  * the file does not say about itself is inferred from names and shapes of its tensors.
  *
- * A model is used from one thread at a time; it computes with several by itself. */
+ * A model is used from one thread at a time, but for what says otherwise; it computes with several by
+ * itself. */
 #ifndef GANX_MODEL_H
 #define GANX_MODEL_H
 
@@ -62,6 +63,7 @@ struct gx_model_facts {
     int reach; /* pixels of the input on each side that a pixel of the result depends on, beyond the
                 * one that it lies in; -1: as far as the picture goes */
     int64_t parameters;
+    int threads; /* that it computes with, at most */
     /* A network for several domains (StarGAN's) is told by a label, a number for each, which one it
      * shall make: mostly 1 for those that shall be and 0 for the others. */
     int domains;               /* numbers in a label; 0: the model takes none */
@@ -101,6 +103,14 @@ void gx_model_result_size(const struct gx_model_facts *facts, int w, int h, int 
  * -GX_E_SHAPE: a side below 1, a label where there must be none, or none where there must. */
 GX_MUST_CHECK int gx_model_translate(struct gx_model *model, const float *in, int w, int h,
                                      const float *label, float *out, struct gx_err *err);
+
+/* The same where the caller has several pictures translated at a time, each on a thread of its own:
+ * the model's threads are divided among `beside` of them, which is faster than one picture after the
+ * other on all threads. A picture gets more than its share where memory is short, and waits until
+ * its threads are free. Results are the same bits. */
+GX_MUST_CHECK int gx_model_translate_beside(struct gx_model *model, int beside, const float *in,
+                                            int w, int h, const float *label, float *out,
+                                            struct gx_err *err);
 
 /* Bytes that gx_model_translate of such a picture needs besides weights and both pictures, known
  * without the work. */

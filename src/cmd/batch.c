@@ -9,24 +9,23 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of one picture: itself, one computed, those that wait, one written. */
-enum { AT_A_TIME = GX_QUEUE + 3 };
-
 struct work {
     const struct gx_batch *batch;
     const struct gx_model_facts *model;
+    int *before; /* outputs of earlier jobs, for each job */
+    int outputs; /* in all */
 };
 
 struct source { /* a picture on its way */
     int job;
     struct gx_picture *picture;
-    float *data;  /* room for the more channels of model's in and out; NULL: an output took it */
+    float *data;  /* room for the more channels of model's in and out */
     float *label; /* one for each target, or NULL */
     int w, h;
     int64_t bytes; /* of it and of those of its outputs that exist at a time */
     int wanted;    /* outputs */
     atomic_int written;
-    atomic_int users; /* items, and the arithmetic */
+    atomic_int left; /* outputs that are not made yet */
     atomic_bool failed;
 };
 
@@ -58,11 +57,11 @@ static void report_written(struct gx_pipeline *p, const struct item *item)
                           gx_shown_in(job->in), gx_shown_out(job->output[item->output].path));
 }
 
-/* One user less; the last one settles the job. */
+/* One output less; the last one settles the job. */
 static void release(struct gx_pipeline *p, struct source *source, int written)
 {
     source->written += written;
-    if (--source->users)
+    if (--source->left)
         return;
     gx_pipeline_give_back(p, source->bytes);
     if (!source->failed && source->wanted && source->written == source->wanted)
@@ -73,7 +72,7 @@ static void release(struct gx_pipeline *p, struct source *source, int written)
     free(source);
 }
 
-/* ---- the first thread: open, check, decode ---- */
+/* ---- open, check, decode ---- */
 
 /* Bytes of a picture's values: in, or out, whichever are more. */
 static int64_t values_bytes(const struct work *w, const struct source *s)
@@ -95,8 +94,9 @@ static int check_size(const struct work *w, const struct gx_job *job, struct sou
     s->h = facts->height;
     for (int i = 0; i < w->batch->jobs->outputs; i++)
         s->wanted += !job->output[i].exists;
-    /* the last output lies where the picture did; a sheet needs more, and its own room */
-    int at_a_time = grid ? 2 + 2 * facts->alpha : s->wanted < AT_A_TIME ? s->wanted : AT_A_TIME;
+    /* a single output lies where the picture did; a sheet needs more, and its own room */
+    int made = s->wanted < w->model->threads ? s->wanted : w->model->threads;
+    int at_a_time = grid ? 2 + 2 * facts->alpha : s->wanted > 1 ? 1 + made : 1;
     s->bytes =
         values_bytes(w, s) * at_a_time + (grid ? gx_grid_bytes(w->batch->targets, s->w, s->h) : 0);
     int to_w, to_h;
@@ -139,7 +139,7 @@ static void warn_of_pages(const struct work *w, const struct gx_job *job,
                   gx_shown_in(job->in), pages);
 }
 
-static void *open_one(struct gx_pipeline *p, int at)
+static void *open_one(struct gx_pipeline *p, int at, int *outputs)
 {
     struct work *w = p->state;
     const struct gx_job *job = &p->jobs->job[at];
@@ -153,7 +153,7 @@ static void *open_one(struct gx_pipeline *p, int at)
     struct source *source = gx_new(sizeof *source);
     source->job = at;
     source->picture = picture;
-    source->users = 1;
+    source->left = 1; /* this */
     code = read_label(w, job, source, &err);
     if (!code)
         code = check_size(w, job, source, &err);
@@ -161,6 +161,7 @@ static void *open_one(struct gx_pipeline *p, int at)
         source->bytes = 0; /* none were taken */
     else if (!(code = decode(w, source, &err))) {
         warn_of_pages(w, job, source);
+        source->left = *outputs = source->wanted;
         return source;
     }
     if (code)
@@ -169,9 +170,51 @@ static void *open_one(struct gx_pipeline *p, int at)
     return NULL;
 }
 
-/* ---- the last thread: encode and write ---- */
+/* ---- compute ---- */
 
-static int write_one(const struct work *w, struct item *item, bool *closed, struct gx_err *err)
+/* Outputs are computed one a thread; of the last ones, which are fewer than threads, each has
+ * several. */
+static int computed_beside(const struct work *w, int output)
+{
+    int threads = w->model->threads, last = w->outputs % threads;
+    return output < w->outputs - last ? threads : last;
+}
+
+/* Where the picture lies, if nothing else needs that. */
+static int compute_picture(const struct work *w, int beside, struct item *item, struct gx_err *err)
+{
+    const struct gx_model_facts *m = w->model;
+    struct source *s = item->source;
+    const float *label = s->label ? s->label + (size_t)item->output * (size_t)m->domains : NULL;
+    float *to = s->data;
+    if (s->wanted > 1)
+        to = item->data = malloc((size_t)values_bytes(w, s));
+    if (!to)
+        return gx_fail(err, GX_E_NOMEM, "no memory for a picture of %d x %d", s->w, s->h);
+    item->pixels = (struct gx_pixels){to, 0, 0, m->channels_out, m->low, m->high};
+    gx_model_result_size(m, s->w, s->h, &item->pixels.width, &item->pixels.height);
+    return gx_model_translate_beside(w->batch->model, beside, s->data, s->w, s->h, label, to, err);
+}
+
+static int compute_one(const struct work *w, int beside, struct item *item, struct gx_err *err)
+{
+    const struct gx_batch *b = w->batch;
+    struct source *s = item->source;
+    double began = gx_clock();
+    int code = b->targets->grid
+                   ? gx_grid_make(b->model, beside, b->targets, s->label, s->data, s->picture, s->w,
+                                  s->h, &item->pixels, &item->data, err)
+                   : compute_picture(w, beside, item, err);
+    item->seconds = gx_clock() - began;
+    return code ? gx_context(err, code, "cannot translate '%s'",
+                             gx_shown_in(b->jobs->job[s->job].in))
+                : 0;
+}
+
+/* ---- encode and write ---- */
+
+static int write_one(const struct work *w, const struct item *item, bool *closed,
+                     struct gx_err *err)
 {
     const struct gx_job *job = &w->batch->jobs->job[item->source->job];
     const struct gx_output *to = &job->output[item->output];
@@ -187,92 +230,79 @@ static int write_one(const struct work *w, struct item *item, bool *closed, stru
     return code ? code : gx_picture_write(&item->pixels, like, &options, to->path, err);
 }
 
-static void write_item(struct gx_pipeline *p, void *at)
+/* Gives whether the output counts as written. */
+static bool write_item(struct gx_pipeline *p, const struct item *item)
 {
-    struct item *item = at;
     struct gx_err err;
-    bool closed = false, leave = p->stop || item->source->failed;
-    int code = leave ? 0 : write_one(p->state, item, &closed, &err);
+    bool closed;
+    int code = write_one(p->state, item, &closed, &err);
     if (code && !closed)
         fail_source(p, item->source, code, GX_AT_OUTPUT, &err);
-    else if (!leave)
+    else
         report_written(p, item); /* who closed our output early has seen enough of it */
     if (code == -GX_E_IO && !closed)
         gx_pipeline_cannot_write(p);
-    release(p, item->source, !leave && (!code || closed));
-    free(item->data);
-    free(item);
+    return !code || closed;
 }
 
-/* ---- the arithmetic between them ---- */
-
-/* One output, where the picture lies if nothing needs that any more. */
-static int compute_picture(struct work *w, struct source *s, struct item *item, bool last,
-                           struct gx_err *err)
+/* The output of a job that is the number-th of those wanted. */
+static int wanted_output(const struct gx_pipeline *p, int job, int number)
 {
-    const struct gx_model_facts *m = w->model;
-    const float *label = s->label ? s->label + (size_t)item->output * (size_t)m->domains : NULL;
-    item->data = last ? s->data : malloc((size_t)values_bytes(w, s));
-    if (!item->data)
-        return gx_fail(err, GX_E_NOMEM, "no memory for a picture of %d x %d", s->w, s->h);
-    item->pixels = (struct gx_pixels){item->data, 0, 0, m->channels_out, m->low, m->high};
-    gx_model_result_size(m, s->w, s->h, &item->pixels.width, &item->pixels.height);
-    int code = gx_model_translate(w->batch->model, s->data, s->w, s->h, label, item->data, err);
-    if (last)
-        s->data = NULL;
-    return code;
+    const struct gx_output *output = p->jobs->job[job].output;
+    int i = 0;
+    while (output[i].exists || number--)
+        i++;
+    return i;
 }
 
-static int compute_one(struct work *w, struct source *s, struct item *item, bool last,
-                       struct gx_err *err)
+static void make_one(struct gx_pipeline *p, void *source, int number)
 {
-    const struct gx_batch *b = w->batch;
-    double began = gx_clock();
-    int code = b->targets->grid ? gx_grid_make(b->model, b->targets, s->label, s->data, s->picture,
-                                               s->w, s->h, &item->pixels, &item->data, err)
-                                : compute_picture(w, s, item, last, err);
-    item->seconds = gx_clock() - began;
-    return code;
+    const struct work *w = p->state;
+    struct source *s = source;
+    struct item item = {.source = s, .output = wanted_output(p, s->job, number)};
+    struct gx_err err;
+    bool written = false;
+    if (!gx_pipeline_stopping(p) && !s->failed) {
+        int beside = computed_beside(w, w->before[s->job] + number);
+        int code = compute_one(w, beside, &item, &err);
+        if (code)
+            fail_source(p, s, code, GX_AT_WORK, &err);
+        else if (!p->stop && !s->failed) /* what a signal comes upon is finished */
+            written = write_item(p, &item);
+    }
+    free(item.data);
+    release(p, s, written);
 }
 
-static void compute_outputs(struct gx_pipeline *p, struct source *s)
+static void count_outputs(struct work *w, const struct gx_jobs *jobs)
 {
-    struct work *w = p->state;
-    const struct gx_job *job = &p->jobs->job[s->job];
-    int left = s->wanted;
-    for (int i = 0; i < p->jobs->outputs && !gx_pipeline_stopping(p) && !s->failed; i++) {
-        struct gx_err err;
-        if (job->output[i].exists)
-            continue;
-        struct item *item = gx_new(sizeof *item);
-        *item = (struct item){.source = s, .output = i};
-        int code = compute_one(w, s, item, !--left, &err);
-        if (!code) {
-            s->users++;
-            gx_pipeline_hand_on(p, item);
-            continue;
-        }
-        gx_context(&err, code, "cannot translate '%s'", gx_shown_in(job->in));
-        fail_source(p, s, code, GX_AT_WORK, &err);
-        free(item->data);
-        free(item);
+    w->before = gx_new(((size_t)jobs->count + 1) * sizeof *w->before);
+    for (int i = 0; i < jobs->count; i++) {
+        const struct gx_job *job = &jobs->job[i];
+        w->before[i] = w->outputs;
+        for (int k = 0; !job->skip && !job->problem && k < jobs->outputs; k++)
+            w->outputs += !job->output[k].exists;
     }
 }
 
-static void compute_picture_outputs(struct gx_pipeline *p, void *source)
+/* A thread more than compute, so that files are waited for meanwhile. */
+static int threads_for(const struct work *w)
 {
-    compute_outputs(p, source);
-    release(p, source, 0);
+    int most = w->model->threads + 1;
+    return w->outputs < 1 ? 1 : w->outputs < most ? w->outputs : most;
 }
 
 void gx_batch_run(const struct gx_batch *batch, struct gx_batch_result *result)
 {
-    static const struct gx_steps steps = {open_one, compute_picture_outputs, write_item};
+    static const struct gx_steps steps = {open_one, make_one};
     struct work w = {.batch = batch, .model = gx_model_facts(batch->model)};
+    count_outputs(&w, batch->jobs);
     struct gx_pipeline p = {.report = batch->report,
                             .jobs = batch->jobs,
                             .steps = &steps,
                             .state = &w,
+                            .threads = threads_for(&w),
                             .result = result};
     gx_pipeline_run(&p);
+    free(w.before);
 }

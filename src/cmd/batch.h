@@ -1,5 +1,5 @@
-/* A list of pictures through a model: while one is computed, the next is decoded and the last one
- * encoded, each on a thread of its own. A picture is decoded once, however many outputs it has. */
+/* A list of pictures through a model: on each thread one at a time, which is decoded, computed and
+ * encoded there. A picture is decoded once, however many outputs it has. */
 #ifndef GX_CMD_BATCH_H
 #define GX_CMD_BATCH_H
 

@@ -74,6 +74,7 @@ int gx_enlarge_plan(const struct gx_enlarge *e, struct gx_upscale *plan,
 struct work {
     const struct gx_enlarge *e;
     struct gx_pipeline *pipeline;
+    pthread_mutex_t turn; /* of the one that is computed */
     /* progress, in pixels of the inputs; under the pipeline's lock */
     int64_t opened_pixels, done_pixels;
     int opened, left; /* jobs: opened, and not looked at yet */
@@ -141,7 +142,7 @@ static void free_source(struct gx_pipeline *p, struct source *s)
     free(s);
 }
 
-/* ---- the first thread: open, check, begin to decode ---- */
+/* ---- open, check, begin to decode ---- */
 
 static bool holds_frames(const char *format)
 {
@@ -203,7 +204,7 @@ static void warn_of_pages(struct gx_report *report, const struct gx_job *job,
                   gx_shown_in(job->in), facts->pages);
 }
 
-static void *open_one(struct gx_pipeline *p, int at)
+static void *open_one(struct gx_pipeline *p, int at, int *outputs)
 {
     struct work *w = p->state;
     const struct gx_model_facts *model = gx_model_facts(w->e->model);
@@ -228,6 +229,7 @@ static void *open_one(struct gx_pipeline *p, int at)
         note_opened(w, s);
         code = gx_stream_open(&s->in, s->picture, channels, model->low, model->high, &err);
     }
+    *outputs = 1;
     if (!code)
         return s;
     gx_pipeline_fail(p, at, code, GX_AT_INPUT, &err);
@@ -358,19 +360,19 @@ static void compute_film(struct gx_pipeline *p, struct source *s)
     free_source(p, s);
 }
 
-static void compute_one(struct gx_pipeline *p, void *source)
+/* Gives whether there is an output to end; else the source is freed. */
+static bool compute_one(struct gx_pipeline *p, struct source *s)
 {
-    struct source *s = source;
     struct work *w = p->state;
     struct gx_err err;
     double began = gx_clock();
     if (s->film) {
         compute_film(p, s);
-        return;
+        return false;
     }
     if (gx_pipeline_stopping(p)) {
         free_source(p, s);
-        return;
+        return false;
     }
     show_progress(w, 0, job_of(s)->in);
     int code = enlarge(s, &err);
@@ -378,20 +380,18 @@ static void compute_one(struct gx_pipeline *p, void *source)
     pthread_mutex_lock(&p->lock);
     w->done_pixels += pixels_of(s);
     pthread_mutex_unlock(&p->lock);
-    if (!code) {
-        gx_pipeline_hand_on(p, s);
-        return;
-    }
+    if (!code)
+        return true;
     if (!s->stopped) /* else it was not attempted */
         fail_one(p, s, code, &err);
     free_source(p, s);
+    return false;
 }
 
-/* ---- the last thread: the encoder's end ---- */
+/* ---- the encoder's end ---- */
 
-static void write_one(struct gx_pipeline *p, void *item)
+static void write_one(struct gx_pipeline *p, struct source *s)
 {
-    struct source *s = item;
     const struct gx_job *job = job_of(s);
     struct gx_err err;
     if (p->stop) { /* what another picture could not be written for would keep this one too */
@@ -414,18 +414,33 @@ static void write_one(struct gx_pipeline *p, void *item)
     free_source(p, s);
 }
 
+/* Each is computed by all threads; meanwhile the next is opened, and the last one encoded. */
+static void make_one(struct gx_pipeline *p, void *source, int output)
+{
+    struct work *w = p->state;
+    (void)output;
+    pthread_mutex_lock(&w->turn);
+    bool made = compute_one(p, source);
+    pthread_mutex_unlock(&w->turn);
+    if (made)
+        write_one(p, source);
+}
+
 void gx_enlarge_run(const struct gx_enlarge *e, struct gx_batch_result *result)
 {
-    static const struct gx_steps steps = {open_one, compute_one, write_one};
+    static const struct gx_steps steps = {open_one, make_one};
     struct work w = {.e = e};
     struct gx_pipeline p = {.report = e->report,
                             .jobs = e->jobs,
                             .steps = &steps,
                             .state = &w,
+                            .threads = e->jobs->count < 3 ? 1 + (e->jobs->count > 1) : 3,
                             .own_progress = true,
                             .result = result};
     w.pipeline = &p;
     for (int i = 0; i < e->jobs->count; i++)
         w.left += !e->jobs->job[i].skip && !e->jobs->job[i].problem;
+    pthread_mutex_init(&w.turn, NULL);
     gx_pipeline_run(&p);
+    pthread_mutex_destroy(&w.turn);
 }

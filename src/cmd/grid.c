@@ -64,9 +64,9 @@ static void put_colours(float *rgba, const float *from, int channels, size_t pix
             rgba[4 * i + k] = from[(size_t)channels * i + (channels == 1 ? 0 : k)];
 }
 
-static int fill(struct grid *g, struct gx_model *model, const struct gx_targets *targets,
-                const float *labels, const float *in, struct gx_picture *picture, int w, int h,
-                struct gx_err *err)
+static int fill(struct grid *g, struct gx_model *model, int beside,
+                const struct gx_targets *targets, const float *labels, const float *in,
+                struct gx_picture *picture, int w, int h, struct gx_err *err)
 {
     const struct gx_model_facts *m = gx_model_facts(model);
     size_t pixels = (size_t)w * (size_t)h, domains = (size_t)m->domains;
@@ -80,7 +80,8 @@ static int fill(struct grid *g, struct gx_model *model, const struct gx_targets 
     if (!code)
         code = add(g, "input", clear ? rgba : in, w, h, clear ? 4 : m->channels_in, m, err);
     for (int i = 0; !code && i < targets->count; i++) {
-        code = gx_model_translate(model, in, w, h, labels + (size_t)i * domains, out, err);
+        code = gx_model_translate_beside(model, beside, in, w, h, labels + (size_t)i * domains, out,
+                                         err);
         if (!code && clear)
             put_colours(rgba, out, m->channels_out, pixels);
         if (!code)
@@ -92,9 +93,9 @@ static int fill(struct grid *g, struct gx_model *model, const struct gx_targets 
     return code;
 }
 
-int gx_grid_make(struct gx_model *model, const struct gx_targets *targets, const float *labels,
-                 const float *in, struct gx_picture *picture, int w, int h, struct gx_pixels *sheet,
-                 float **data, struct gx_err *err)
+int gx_grid_make(struct gx_model *model, int beside, const struct gx_targets *targets,
+                 const float *labels, const float *in, struct gx_picture *picture, int w, int h,
+                 struct gx_pixels *sheet, float **data, struct gx_err *err)
 {
     int cells = targets->count + 1, columns = columns_of(cells), width = 0, height = 0;
     size_t room = (size_t)(cells + columns);
@@ -102,7 +103,7 @@ int gx_grid_make(struct gx_model *model, const struct gx_targets *targets, const
                      .title = gx_new(room * sizeof *g.title)};
     cell_size(w, h, &g.w, &g.h);
     *data = NULL;
-    int code = fill(&g, model, targets, labels, in, picture, w, h, err);
+    int code = fill(&g, model, beside, targets, labels, in, picture, w, h, err);
     if (!code) /* cells past the last are empty */
         code = gx_sheet_draw(columns, (cells + columns - 1) / columns, g.cell, g.title, data,
                              &width, &height, err);

@@ -6,9 +6,9 @@
 #include "ganx/image.h"
 
 /* Translates `in` (h x w, the picture as the model takes it) to every target, by its label of
- * `labels`, and draws all of them, scaled down to at most 512 pixels a side, beside the picture, all
- * with its transparency. *sheet shows *data, to free in every case. Errors as gx_model_translate. */
-GX_MUST_CHECK int gx_grid_make(struct gx_model *model, const struct gx_targets *targets,
+ * `labels` and `beside` others, and draws all of them, scaled down to at most 512 pixels a side, beside the picture, all
+ * with its transparency. *sheet shows *data, to free in every case. As gx_model_translate_beside. */
+GX_MUST_CHECK int gx_grid_make(struct gx_model *model, int beside, const struct gx_targets *targets,
                                const float *labels, const float *in, struct gx_picture *picture,
                                int w, int h, struct gx_pixels *sheet, float **data,
                                struct gx_err *err);

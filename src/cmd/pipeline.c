@@ -3,10 +3,9 @@
 #include "cmd/stop.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* Beyond the one that is computed, pictures wait decoded only up to this. */
-static const int64_t ahead_bytes = (int64_t)256 << 20;
+/* What the pictures in flight may hold for each thread, unless there is only one of them. */
+static const int64_t thread_bytes = (int64_t)85 << 20;
 
 /* ---- between the threads ---- */
 
@@ -15,49 +14,10 @@ bool gx_pipeline_stopping(const struct gx_pipeline *p)
     return p->stop || gx_stop_signal();
 }
 
-static void push(struct gx_pipeline *p, struct gx_pipeline_queue *q, void *item)
-{
-    pthread_mutex_lock(&p->lock);
-    while (q->count == GX_QUEUE)
-        pthread_cond_wait(&p->changed, &p->lock);
-    q->item[q->count++] = item;
-    pthread_cond_broadcast(&p->changed);
-    pthread_mutex_unlock(&p->lock);
-}
-
-void gx_pipeline_hand_on(struct gx_pipeline *p, void *item)
-{
-    push(p, &p->computed, item);
-}
-
-/* NULL: nothing more will come. */
-static void *pop(struct gx_pipeline *p, struct gx_pipeline_queue *q)
-{
-    void *item = NULL;
-    pthread_mutex_lock(&p->lock);
-    while (!q->count && !q->ended)
-        pthread_cond_wait(&p->changed, &p->lock);
-    if (q->count) {
-        item = q->item[0];
-        memmove(q->item, q->item + 1, (size_t)--q->count * sizeof *q->item);
-    }
-    pthread_cond_broadcast(&p->changed);
-    pthread_mutex_unlock(&p->lock);
-    return item;
-}
-
-static void end(struct gx_pipeline *p, struct gx_pipeline_queue *q)
-{
-    pthread_mutex_lock(&p->lock);
-    q->ended = true;
-    pthread_cond_broadcast(&p->changed);
-    pthread_mutex_unlock(&p->lock);
-}
-
 bool gx_pipeline_take(struct gx_pipeline *p, int64_t bytes)
 {
     pthread_mutex_lock(&p->lock);
-    while (p->held && p->held + bytes > ahead_bytes && !gx_pipeline_stopping(p))
+    while (p->held && p->held + bytes > p->threads * thread_bytes && !gx_pipeline_stopping(p))
         pthread_cond_wait(&p->changed, &p->lock);
     bool go = !gx_pipeline_stopping(p);
     p->held += go ? bytes : 0;
@@ -108,55 +68,101 @@ void gx_pipeline_fail(struct gx_pipeline *p, int job, int code, enum gx_stage st
 
 /* ---- the threads ---- */
 
-static void *open_all(void *argument)
+struct gx_pipeline_source {
+    struct gx_pipeline_source *next;
+    void *source;
+    int output, outputs; /* the next one, and how many there are */
+};
+
+/* Behind those that were opened before. */
+static void publish(struct gx_pipeline *p, void *source, int outputs)
 {
-    struct gx_pipeline *p = argument;
-    for (int i = 0; i < p->jobs->count && !gx_pipeline_stopping(p); i++) {
-        const struct gx_job *job = &p->jobs->job[i];
-        struct gx_err err;
-        if (job->skip) {
-            gx_report(p->report, GX_INFO, "skipped", "skipped '%s': %s", job->in, job->skip);
-            gx_pipeline_settle(p, i, GX_SKIPPED);
-        } else if (job->problem) {
-            int code = gx_fail(&err, GX_E_IO, "%s", job->problem);
-            gx_pipeline_fail(p, i, code, GX_AT_INPUT, &err);
-        } else {
-            void *source = p->steps->open(p, i);
-            if (source)
-                push(p, &p->opened, source);
-        }
-    }
-    end(p, &p->opened);
-    return NULL;
+    struct gx_pipeline_source *s = gx_new(sizeof *s), **end = &p->opened;
+    *s = (struct gx_pipeline_source){.source = source, .outputs = outputs};
+    while (*end)
+        end = &(*end)->next;
+    *end = s;
 }
 
-static void *write_all(void *argument)
+static void open_job(struct gx_pipeline *p, int i)
+{
+    const struct gx_job *job = &p->jobs->job[i];
+    struct gx_err err;
+    void *source = NULL;
+    int outputs = 0;
+    if (job->skip) {
+        gx_report(p->report, GX_INFO, "skipped", "skipped '%s': %s", job->in, job->skip);
+        gx_pipeline_settle(p, i, GX_SKIPPED);
+    } else if (job->problem) {
+        int code = gx_fail(&err, GX_E_IO, "%s", job->problem);
+        gx_pipeline_fail(p, i, code, GX_AT_INPUT, &err);
+    } else {
+        source = p->steps->open(p, i, &outputs);
+    }
+    pthread_mutex_lock(&p->lock);
+    if (source)
+        publish(p, source, outputs);
+    p->opening--;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+struct task {
+    void *source; /* NULL: a job is to be opened */
+    int number;   /* of the output, or the job */
+};
+
+/* Outputs of what is open come first. False: nothing is left to do. */
+static bool next_task(struct gx_pipeline *p, struct task *task)
+{
+    struct gx_pipeline_source *first;
+    pthread_mutex_lock(&p->lock);
+    bool more = p->next < p->jobs->count && !gx_pipeline_stopping(p);
+    while (!(first = p->opened) && !more && p->opening)
+        pthread_cond_wait(&p->changed, &p->lock);
+    if (first) {
+        *task = (struct task){first->source, first->output++};
+        if (first->output == first->outputs) {
+            p->opened = first->next;
+            free(first);
+        }
+    } else if (more) {
+        *task = (struct task){NULL, p->next++};
+        p->opening++;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return first || more;
+}
+
+static void *work(void *argument)
 {
     struct gx_pipeline *p = argument;
-    void *item;
-    while ((item = pop(p, &p->computed)))
-        p->steps->write(p, item);
+    struct task task;
+    while (next_task(p, &task))
+        if (task.source)
+            p->steps->make(p, task.source, task.number);
+        else
+            open_job(p, task.number);
     return NULL;
 }
 
 void gx_pipeline_run(struct gx_pipeline *p)
 {
     struct gx_batch_result *r = p->result;
-    pthread_t first, last;
-    void *source;
+    pthread_t *thread = gx_new((size_t)p->threads * sizeof *thread);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->changed, NULL);
     *r = (struct gx_batch_result){.code = GX_EXIT_DONE};
     r->outcome = gx_new(((size_t)p->jobs->count + 1) * sizeof *r->outcome);
     if (p->jobs->batch && !p->own_progress)
         gx_report_progress(p->report, 0, p->jobs->count, "%s", "");
-    if (pthread_create(&first, NULL, open_all, p) || pthread_create(&last, NULL, write_all, p))
-        abort(); /* as every other small allocation that fails */
-    while ((source = pop(p, &p->opened)))
-        p->steps->compute(p, source);
-    end(p, &p->computed);
-    pthread_join(first, NULL);
-    pthread_join(last, NULL);
+    for (int i = 1; i < p->threads; i++)
+        if (pthread_create(&thread[i], NULL, work, p))
+            abort(); /* as every other small allocation that fails */
+    work(p);
+    for (int i = 1; i < p->threads; i++)
+        pthread_join(thread[i], NULL);
+    free(thread);
     pthread_cond_destroy(&p->changed);
     pthread_mutex_destroy(&p->lock);
     r->count[GX_NOT_ATTEMPTED] =

@@ -1,5 +1,5 @@
-/* A list of jobs on three threads, each of which hands on to the next: while one is computed, the
- * next is opened and decoded, and the last one encoded and written. */
+/* A list of jobs on several threads, each of which opens a job's picture, or computes and writes an
+ * output of one that is open, until all is done. */
 #ifndef GX_CMD_PIPELINE_H
 #define GX_CMD_PIPELINE_H
 
@@ -8,8 +8,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-enum { GX_QUEUE = 2 }; /* items that wait between two threads */
 
 enum gx_outcome { GX_NOT_ATTEMPTED, GX_DONE, GX_SKIPPED, GX_FAILED };
 
@@ -23,19 +21,12 @@ struct gx_batch_result {
 
 struct gx_pipeline;
 struct gx_steps {
-    /* On the first thread, for each job that is not skipped: gives what is to be computed; or NULL,
-     * and the job has failed or the work ends. */
-    void *(*open)(struct gx_pipeline *p, int job);
-    /* On the caller's: takes that, and hands on what is to be written (gx_pipeline_hand_on). */
-    void (*compute)(struct gx_pipeline *p, void *source);
-    /* On the last one: takes that. */
-    void (*write)(struct gx_pipeline *p, void *item);
-};
-
-struct gx_pipeline_queue {
-    void *item[GX_QUEUE];
-    int count;
-    bool ended;
+    /* For each job that is not skipped: gives what outputs are made of, and how many those are; or
+     * NULL, and the job has failed or the work ends. */
+    void *(*open)(struct gx_pipeline *p, int job, int *outputs);
+    /* For each of them, of several at a time; the last one that returns frees the source. Called
+     * for all, even when the work shall end: then it has nothing else to do. */
+    void (*make)(struct gx_pipeline *p, void *source, int output);
 };
 
 struct gx_pipeline {
@@ -43,13 +34,15 @@ struct gx_pipeline {
     const struct gx_jobs *jobs;
     const struct gx_steps *steps;
     void *state;       /* the steps' own */
+    int threads;       /* on which steps run */
     bool own_progress; /* the steps tell it; else it is told by the jobs that are settled */
     struct gx_batch_result *result;
     /* the rest is gx_pipeline_run's */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct gx_pipeline_queue opened, computed;
-    int64_t held; /* bytes */
+    struct gx_pipeline_source *opened; /* whose outputs wait for a thread; a list */
+    int next, opening; /* jobs: the first that nobody has opened, and on their way */
+    int64_t held;      /* bytes */
     atomic_bool stop;
 };
 
@@ -57,8 +50,6 @@ struct gx_pipeline {
  * is being computed, when an output cannot be written or a signal came. */
 void gx_pipeline_run(struct gx_pipeline *p);
 
-/* Hands on to the last thread; waits while enough is there. */
-void gx_pipeline_hand_on(struct gx_pipeline *p, void *item);
 /* Whether the work shall end. */
 bool gx_pipeline_stopping(const struct gx_pipeline *p);
 /* From now on it shall: an output cannot be written. */

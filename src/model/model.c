@@ -5,6 +5,7 @@
 #include "util/half.h"
 #include "util/memory.h"
 
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +96,9 @@ static void fill_facts(struct gx_model *model, const char *path)
         .scale = gx_network_scale(&card->spec),
         .shrink = gx_network_shrink(&card->spec),
         .reach = gx_card_reach(card),
+        .threads = model->settings.threads > 0 ? model->settings.threads : omp_get_num_procs(),
     };
+    model->idle = model->facts.threads;
     for (int i = 0; i < model->params.count; i++)
         if (gx_param_trained(model->params.param[i]))
             model->facts.parameters += gx_count(model->params.param[i]->shape);
@@ -156,6 +159,8 @@ int gx_model_open(struct gx_model **out, const char *path, const struct gx_model
     struct gx_weights *file = NULL;
     struct gx_model *model = gx_new(sizeof *model);
     *out = NULL;
+    pthread_mutex_init(&model->lock, NULL);
+    pthread_cond_init(&model->changed, NULL);
     gx_params_init(&model->params);
     copy_settings(model, settings);
     int code = gx_kernels_choose(&model->kernels, model->settings.kernels, err);
@@ -185,6 +190,8 @@ void gx_model_close(struct gx_model **model)
     gx_model_forget(m);
     gx_params_clear(&m->params);
     gx_arena_clear(&m->arena);
+    pthread_cond_destroy(&m->changed);
+    pthread_mutex_destroy(&m->lock);
     free(m);
     *model = NULL;
 }

@@ -8,10 +8,13 @@
 #include "model/domains.h"
 #include "util/arena.h"
 
-enum { GX_MODEL_PLANS = 4 };
+#include <pthread.h>
 
-struct gx_model_plan { /* ready for pictures of one size */
-    int w, h;
+struct gx_model_plan { /* ready for pictures of one size, one at a time */
+    struct gx_model_plan *next;
+    int w, h, beside; /* what it was asked for with */
+    int threads;
+    bool allocated, busy;
     struct gx_graph *graph;
     struct gx_plan *plan;
     struct gx_node *in, *label, *out; /* label: NULL where the network takes none */
@@ -28,13 +31,21 @@ struct gx_model {
     struct gx_params params;
     const struct gx_kernels *kernels;
     int64_t budget; /* bytes for values */
-    struct gx_model_plan plan[GX_MODEL_PLANS];
+    /* the rest under the lock */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct gx_model_plan *plans;
     uint64_t uses;
+    int idle;               /* threads */
+    uint64_t asked, served; /* calls that wanted some, in their order */
 };
 
-/* The plan for pictures of this size, from before or new, which may cost older ones their place. */
-GX_MUST_CHECK int gx_model_prepare(struct gx_model *model, int w, int h,
+/* A plan for pictures of this size, from before or new, which may cost older ones their place; and
+ * its threads, for which it waits. Both are the caller's until gx_model_leave; what the plan holds
+ * stays there until the next gx_model_prepare of anybody. `beside` as gx_model_translate_beside. */
+GX_MUST_CHECK int gx_model_prepare(struct gx_model *model, int w, int h, int beside,
                                    struct gx_model_plan **ready, struct gx_err *err);
+void gx_model_leave(struct gx_model *model, struct gx_model_plan *plan);
 
 /* Whether none of them is infinite or not a number. */
 bool gx_all_finite(const float *x, int64_t count);
@@ -42,7 +53,7 @@ bool gx_all_finite(const float *x, int64_t count);
 /* The type of the weights that it is about. */
 enum gx_dtype gx_model_dtype(enum gx_model_precision precision);
 
-/* Frees every plan. */
+/* Frees every plan; none is in use. */
 void gx_model_forget(struct gx_model *model);
 
 #endif

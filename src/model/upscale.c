@@ -300,12 +300,13 @@ static int compute(struct run *r, const struct tile *t, bool alpha, const float 
         struct gx_model_plan *p;
         bool tilted = turn & 4;
         int code = gx_model_prepare(r->model, tilted ? u->y.region : u->x.region,
-                                    tilted ? u->x.region : u->y.region, &p, err);
+                                    tilted ? u->x.region : u->y.region, 1, &p, err);
         if (code)
             return code;
         fill(r, t, alpha, turn, gx_plan_value(p->plan, p->in));
         gx_plan_run(p->plan, 0, r->model->settings.seed, 0);
-        *result = gx_plan_value(p->plan, p->out);
+        *result = gx_plan_value(p->plan, p->out); /* stays there: nobody else computes */
+        gx_model_leave(r->model, p);
         if (!gx_all_finite(*result, gx_count(p->out->shape)))
             return gx_fail(err, GX_E_NUMERIC,
                            "the model's result holds values that are not finite");
