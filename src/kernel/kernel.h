@@ -20,10 +20,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How a convolution is done: as a product of matrices, or by the method of Winograd 1980, Lavin and
- * Gray 2016 with its fewer multiplications, on so many points. */
+/* How a convolution is done: as a product of matrices, that of bfloat16 numbers on a unit for it, or
+ * by the method of Winograd 1980, Lavin and Gray 2016 with its fewer multiplications, on so many
+ * points. */
 enum gx_conv_method {
     GX_CONV_GEMM,
+    GX_CONV_BF16,
     GX_CONV_WINOGRAD_3 = 3,
     GX_CONV_WINOGRAD_4,
     GX_CONV_WINOGRAD_6 = 6
@@ -31,11 +33,11 @@ enum gx_conv_method {
 
 /* A convolution seen from its forward direction, whichever of the three products is meant:
  * x (n,h,w,i), w (kh,kw,i,o), y (n,oh,ow,o); oh = (h + 2 pad - kh) / stride + 1, rounded down.
- * The steps are for winograd_y alone, which reads and writes channels of wider pictures; the method
- * is for all winograd_ functions. */
+ * The steps are for winograd_y, and for conv2d where the method is GX_CONV_BF16, which read and write
+ * channels of wider pictures; the method is for all winograd_ functions. */
 struct gx_conv_sizes {
     int n, h, w, i, o, kh, kw, stride, pad, oh, ow;
-    bool mirrored; /* beyond its edge x is its own mirror image, not zero: winograd_y, _dw alone */
+    bool mirrored; /* beyond its edge x is its own mirror image, not zero: winograd_dw and those two */
     int x_step, y_step; /* floats from a pixel to the next; 0: as many as it has channels */
     /* Of w where it is read: GX_F32; GX_F16 or GX_BF16, which are widened. With GX_BF16 the picture
      * that conv2d and conv2d_dx read may be rounded to bfloat16 too, or, if it is to be fine, to the

@@ -103,19 +103,25 @@ static struct work chosen(const struct gx_node *y, const struct gx_kernels *k)
     return w;
 }
 
+static bool winograd(const struct work *w)
+{
+    return w->sizes.method >= GX_CONV_WINOGRAD_3;
+}
+
 static void forward(const struct gx_call *call);
 
 bool gx_conv2d_by_winograd(const struct gx_node *y, const struct gx_kernels *kernels)
 {
     if (y->op->forward != forward)
         return false;
-    return chosen(y, kernels).sizes.method != GX_CONV_GEMM;
+    struct work w = chosen(y, kernels);
+    return winograd(&w);
 }
 
 static size_t scratch(const struct gx_node *y, const struct gx_kernels *k, int threads)
 {
     struct work w = chosen(y, k);
-    return (w.sizes.method ? k->winograd_scratch : k->conv2d_scratch)(&w.sizes, w.product, threads);
+    return (winograd(&w) ? k->winograd_scratch : k->conv2d_scratch)(&w.sizes, w.product, threads);
 }
 
 /* What comes after the sums of the node. */
@@ -134,10 +140,10 @@ static void forward(const struct gx_call *call)
 {
     const struct gx_kernels *k = call->kernels;
     struct work w = chosen(call->node, k);
-    bool winograd = w.sizes.method != GX_CONV_GEMM;
+    bool by_winograd = winograd(&w);
     const float *a = call->x[0], *b = call->x[1]; /* b: as sizes.dtype says */
     if (w.product == GX_CONV_DW) {
-        (winograd ? k->winograd_dw : k->conv2d_dw)(&w.sizes, a, b, call->y, call->scratch,
+        (by_winograd ? k->winograd_dw : k->conv2d_dw)(&w.sizes, a, b, call->y, call->scratch,
                                                    call->threads);
         return;
     }
@@ -145,14 +151,14 @@ static void forward(const struct gx_call *call)
     w.sizes.x_step = call->x_step[0];
     w.sizes.y_step = call->y_step;
     if (w.product == GX_CONV_Y)
-        (winograd ? k->winograd_y : k->conv2d)(&w.sizes, a, b, &after, call->y, call->scratch,
+        (by_winograd ? k->winograd_y : k->conv2d)(&w.sizes, a, b, &after, call->y, call->scratch,
                                                call->threads);
     else
-        (winograd ? k->winograd_dx : k->conv2d_dx)(&w.sizes, a, b, &after, call->y, call->scratch,
+        (by_winograd ? k->winograd_dx : k->conv2d_dx)(&w.sizes, a, b, &after, call->y, call->scratch,
                                                    call->threads);
 }
 
-/* Pictures beside the result may lie anywhere, the others where Winograd's method makes y. */
+/* Pictures beside the result may lie anywhere, the others where y is no plain product. */
 static bool steps(const struct gx_node *y, const struct gx_kernels *k, int input)
 {
     struct work w = chosen(y, k);
@@ -471,7 +477,7 @@ bool gx_conv2d_mirrors(const struct gx_node *node, const struct gx_kernels *kern
     if (!reads)
         return false;
     struct gx_node same = mirroring(node, &attr);
-    return gx_conv2d_by_winograd(&same, kernels);
+    return chosen(&same, kernels).sizes.method != GX_CONV_GEMM;
 }
 
 void gx_conv2d_mirror(struct gx_graph *g, struct gx_node *node)

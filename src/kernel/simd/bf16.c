@@ -53,7 +53,9 @@ struct job {
     struct gx_windows windows;
     struct gx_target to;
     const struct gx_after *after;
-    int cols; /* channels of the result */
+    bool mirrored;      /* beyond its edge the picture is its own mirror image, not zero */
+    int x_step, y_step; /* floats from a pixel to the next: of the picture, the whole result */
+    int cols;           /* channels of the result */
     int images, run, row,
         deep; /* run: numbers under a kernel row; row, deep: its chunks, and all */
     struct gx_bf16_weights weights;
@@ -102,49 +104,92 @@ AMX static inline void round_numbers(const float *from, int64_t count, char *to,
     }
 }
 
-/* `count` numbers of picture row y, from column x on; zero outside of the picture. */
-AMX static void round_row(const struct gx_windows *v, int64_t image, int y, int x, int64_t count,
-                          char *to, int64_t rest)
+/* The line or column that is shown at this place; -1: none. */
+static inline int shown(int at, int size, bool mirrored)
 {
-    int64_t line = (int64_t)v->w * v->c, low = x < 0 ? -(int64_t)x * v->c : 0;
-    int64_t high = (int64_t)(v->w - x) * v->c;
-    low = y < 0 || y >= v->h || low > count ? count : low;
-    high = high > count ? count : high < low ? low : high;
-    memset(to, 0, (size_t)low * 2);
-    if (high > low)
-        round_numbers(v->x + (image * v->h + y) * line + (int64_t)x * v->c + low, high - low,
-                      to + low * 2, rest);
-    memset(to + high * 2, 0, (size_t)(count - high) * 2);
-    if (rest) {
-        memset(to + rest, 0, (size_t)low * 2);
-        memset(to + rest + high * 2, 0, (size_t)(count - high) * 2);
+    int other = at < 0 ? -at : 2 * (size - 1) - at;
+    if (at >= 0 && at < size)
+        return at;
+    return mirrored && other >= 0 && other < size ? other : -1;
+}
+
+/* `count` pixels of a line from column x on; zeros where the line is NULL. */
+AMX static void round_pixels(const struct job *j, const float *line, int x, int count, char *to,
+                             int64_t rest)
+{
+    int64_t c = j->windows.c;
+    if (line && j->x_step == c) {
+        round_numbers(line + x * c, count * c, to, rest);
+        return;
+    }
+    for (int k = 0; line && k < count; k++)
+        round_numbers(line + (int64_t)(x + k) * j->x_step, c, to + k * c * 2, rest);
+    if (!line)
+        memset(to, 0, (size_t)(count * c) * 2);
+    if (!line && rest)
+        memset(to + rest, 0, (size_t)(count * c) * 2);
+}
+
+/* The same of picture line y; outside of the picture is zero, or what a mirror shows. */
+static void round_row(const struct job *j, int64_t image, int y, int x, int count, char *to,
+                      int64_t rest)
+{
+    const struct gx_windows *v = &j->windows;
+    int low = gx_least(x < 0 ? -x : 0, count), high = gx_least(v->w - x, count), pixel = v->c * 2;
+    int row = shown(y, v->h, j->mirrored);
+    const float *line = row < 0 ? NULL : v->x + (image * v->h + row) * v->w * j->x_step;
+    high = high < low ? low : high;
+    for (int k = 0; k < count; k++) {
+        int at = shown(x + k, v->w, j->mirrored);
+        if (k == low && k < high) {
+            round_pixels(j, line, x + k, high - low, to + k * pixel, rest);
+            k = high - 1;
+        } else
+            round_pixels(j, at < 0 ? NULL : line, at, 1, to + k * pixel, rest);
     }
 }
 
 /* ---- products ---- */
 
-/* What comes of the sums (HIGH, PANEL) of a tile for channels n .. n + count. */
-AMX static void finish_tile(const struct job *j, const struct tile *tile, int n, int count,
-                            const float *sums)
+/* What comes of the sums of so many channels, a vector's at most, of a tile. `after`, NULL for
+ * nothing but to add a vector, is for the first of the channels. */
+static inline __attribute__((always_inline)) void
+finish_channels(const struct gx_after *after, vf add, int count, const float *sums,
+                float *const *rows, const int64_t *pixel, const int channels)
 {
-    const float *bias = gx_after_bias_of(j->after);
+    for (int r = 0; r < count; r++) {
+        vf x = gx_load(sums + r * PANEL) + add;
+        if (after)
+            x = gx_after_vector(after, x, pixel[r], channels);
+        gx_store_some(rows[r], x, channels);
+    }
+}
+
+/* What comes of the sums (HIGH, PANEL) of a tile for channels n .. n + count. */
+static void finish_tile(const struct job *j, const struct tile *tile, int n, int count,
+                        const float *sums)
+{
     bool more = gx_after_more(j->after);
-    struct gx_after after = {0};
+    const float *bias = gx_after_bias_of(j->after);
     struct gx_target column = j->to;
     float *rows[HIGH];
+    int64_t pixel[HIGH];
     column.y += n;
     GX_TIERED(place)(&j->windows, &column, tile->m, tile->count, rows);
-    for (int v = 0; v < count; v += GX_LANES) {
+    for (int r = 0; r < tile->count && more; r++)
+        pixel[r] = (rows[r] - n - j->to.first) / j->y_step;
+    for (int v = 0; v < count; v += GX_LANES, sums += GX_LANES) {
         int some = gx_least(GX_LANES, count - v);
         vf add = bias ? gx_load_some(bias + n + v, some) : (vf){0};
+        struct gx_after after = {0};
         if (more)
             after = gx_after_from(j->after, n + v, j->to.channels);
-        for (int r = 0; r < tile->count; r++) {
-            vf x = gx_load(sums + r * PANEL + v) + add;
-            if (more)
-                x = gx_after_vector(&after, x, (rows[r] - j->to.first) / j->to.channels, some);
-            gx_store_some(rows[r] + v, x, some);
-        }
+        if (some == GX_LANES)
+            finish_channels(more ? &after : NULL, add, tile->count, sums, rows, pixel, GX_LANES);
+        else
+            finish_channels(more ? &after : NULL, add, tile->count, sums, rows, pixel, some);
+        for (int r = 0; r < tile->count; r++)
+            rows[r] += GX_LANES;
     }
 }
 
@@ -286,8 +331,8 @@ static void round_patch(const struct job *j, const struct block *b, char *to)
     const struct gx_windows *v = &j->windows;
     int64_t line = line_of(v, b->wide);
     for (int r = 0; r < (b->high - 1) * v->step + v->kh; r++, to += line * 2)
-        round_row(v, b->image, b->py * v->step + v->oy + r, b->px * v->step + v->ox, line, to,
-                  j->fine ? PATCH : 0);
+        round_row(j, b->image, b->py * v->step + v->oy + r, b->px * v->step + v->ox,
+                  (b->wide - 1) * v->step + v->kw, to, j->fine ? PATCH : 0);
     memset(to, 0, 2 * DEEP); /* the last chunk's end */
     if (j->fine)
         memset(to + PATCH, 0, 2 * DEEP);
@@ -354,7 +399,7 @@ AMX static void copy_runs(const struct job *j, int64_t m, int count, const struc
         int px = (int)(m % v->pw), py = (int)(m / v->pw % v->ph);
         char *to = room->patch + (int64_t)(r / HIGH) * j->deep * TILE + r % HIGH * 2 * DEEP;
         for (int ty = 0; ty < v->kh; ty++, to += j->row * TILE) {
-            round_row(v, m / v->pw / v->ph, py * v->step + v->oy + ty, px * v->step + v->ox, j->run,
+            round_row(j, m / v->pw / v->ph, py * v->step + v->oy + ty, px * v->step + v->ox, v->kw,
                       room->run, j->fine ? RUN : 0);
             for (int term = 0; term < (j->fine ? 2 : 1); term++) {
                 char *run = room->run + term * RUN;
@@ -487,6 +532,8 @@ static struct job job_of(bool fine, const struct gx_windows *windows, const stru
                     .windows = *windows,
                     .to = *to,
                     .after = after,
+                    .x_step = windows->c,
+                    .y_step = to->channels,
                     .cols = cols,
                     .images = images};
     j.run = windows->kw * windows->c;
@@ -500,8 +547,12 @@ static void bf16_y(const struct gx_conv_sizes *s, const float *x, const void *w,
 {
     struct gx_windows windows = {x,         s->h,    s->w,    s->i,  s->kh, s->kw,
                                  s->stride, -s->pad, -s->pad, s->oh, s->ow};
-    struct gx_target to = {y, (int64_t)s->oh * s->ow * s->o, (int64_t)s->ow * s->o, s->o, y, s->o};
+    int64_t step = s->y_step ? s->y_step : s->o;
+    struct gx_target to = {y, s->oh * s->ow * step, s->ow * step, step, y, s->o};
     struct job j = job_of(s->fine, &windows, &to, s->n, s->o, after);
+    j.mirrored = s->mirrored;
+    j.x_step = s->x_step ? s->x_step : s->i;
+    j.y_step = (int)step;
     j.weights = (struct gx_bf16_weights){.run = j.run, .w = w, .o = s->o};
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {

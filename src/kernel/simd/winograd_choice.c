@@ -6,6 +6,7 @@
  * points, tiles are larger: fewer products, more of them wasted at the picture's edges, more
  * weights. */
 #include "kernel/simd/bf16.h"
+#include "kernel/simd/few.h"
 #include "kernel/simd/winograd.h"
 
 enum {
@@ -71,7 +72,7 @@ enum gx_conv_method GX_TIERED(conv2d_method)(const struct gx_conv_sizes *sizes,
     enum gx_conv_method best = GX_CONV_GEMM;
     double least = 0;
     if (GX_TIERED(bf16_of)(sizes, product))
-        return GX_CONV_GEMM;
+        return GX_TIERED(few_is)(sizes, product) ? GX_CONV_GEMM : GX_CONV_BF16;
     for (int j = 0; j < 3 && s.i >= 16 && s.o >= 16; j++) {
         s.method = methods[j];
         /* Where phases are of unlike depth, six points' short chunks of them were never faster. */
