@@ -2,6 +2,7 @@
 #include "kernel/kernel.h"
 
 #include <cblas.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,11 +55,24 @@ static int list_tiers(const struct gx_kernels *tier[MAX_TIERS])
     return count;
 }
 
+/* OpenBLAS' own end of its threads. It is in no header, and not in every OpenBLAS. */
+extern int blas_thread_shutdown_(void) __attribute__((weak));
+
+/* The threads that OpenBLAS starts when it is loaded wait busily for their first work, 30 ms: in the
+ * way of ours, who would start to load weights meanwhile. Setting their number starts them anew. */
+static void end_blas_threads(void)
+{
+    openblas_set_num_threads(1);
+    if (blas_thread_shutdown_)
+        blas_thread_shutdown_();
+}
+
 const struct gx_kernels *gx_kernels_at(int i)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     const struct gx_kernels *tier[MAX_TIERS];
     int count = list_tiers(tier);
-    openblas_set_num_threads(1);
+    pthread_once(&once, end_blas_threads);
     return i >= 0 && i < count ? tier[i] : NULL;
 }
 

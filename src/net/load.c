@@ -14,6 +14,7 @@
 enum {
     DIFFERENCES_SHOWN = 5,
     READERS_MAX = 8, /* each has room of its own */
+    RAISED_IN = 32,  /* parts: a page may take forty times as long as another */
     ROWS_FLOATS = 1 << 18,
     ROWS_UNIT = 32,      /* of gx_param_rows_from_disk's bands */
     KEY_MAX_LENGTH = 256 /* longer than any key that a network here declares */
@@ -371,8 +372,9 @@ static int read_all(const struct gx_params *params, enum gx_params_part part, fl
     {
         struct gx_err why;
         float *scratch = scratch_of(params, part, file, &why);
-        gx_block_raise(block, (size_t)floats * sizeof *block, omp_get_thread_num(),
-                       omp_get_num_threads());
+#pragma omp for schedule(dynamic) nowait
+        for (int k = 0; k < RAISED_IN; k++)
+            gx_block_raise(block, (size_t)floats * sizeof *block, k, RAISED_IN);
 #pragma omp for schedule(dynamic)
         for (int k = 0; k < count; k++) {
             int i = pieces[k].param;
