@@ -75,6 +75,13 @@ void gx_picture_free(struct gx_picture **picture);
 GX_MUST_CHECK int gx_picture_read(struct gx_picture *picture, int channels, float lo, float hi,
                                   float *to, struct gx_err *err);
 
+/* The same scaled to width x height by bicubic and clipped to lo..hi, as gx_resize would do it; the
+ * floats of the whole picture are never in memory, but for one whose colours are taken from
+ * neighbours. */
+GX_MUST_CHECK int gx_picture_read_scaled(struct gx_picture *picture, int channels, float lo,
+                                         float hi, int width, int height, float *to,
+                                         struct gx_err *err);
+
 /* Whether a name looks like a picture that this process reads (by its suffix). */
 bool gx_picture_name(const char *name);
 /* The name of the format, by its suffix, that this process does not read since it was not asked to;
@@ -87,6 +94,8 @@ struct gx_pixels { /* borrows: height x width x channels floats */
     const float *data;
     int width, height, channels;
     float lo, hi;
+    int from_width, from_height; /* in files: data have these sides, and are scaled to width and
+                                  * height by bicubic on their way; 0: they have those */
 };
 
 struct gx_write_options {

@@ -19,11 +19,12 @@ struct work {
 struct source { /* a picture on its way */
     int job;
     struct gx_picture *picture;
-    float *data;  /* room for the more channels of model's in and out */
-    float *label; /* one for each target, or NULL */
-    int w, h;
-    int64_t bytes; /* of it and of those of its outputs that exist at a time */
-    int wanted;    /* outputs */
+    float *data;    /* room for the more channels of model's in and out */
+    float *label;   /* one for each target, or NULL */
+    int w, h;       /* of the picture */
+    int in_w, in_h; /* of what the model gets */
+    int64_t bytes;  /* of it and of those of its outputs that exist at a time */
+    int wanted;     /* outputs */
     atomic_int written;
     atomic_int left; /* outputs that are not made yet */
     atomic_bool failed;
@@ -74,12 +75,12 @@ static void release(struct gx_pipeline *p, struct source *source, int written)
 
 /* ---- open, check, decode ---- */
 
-/* Bytes of a picture's values: in, or out, whichever are more. */
+/* Bytes of the values that the model gets, or makes of them, whichever are more. */
 static int64_t values_bytes(const struct work *w, const struct source *s)
 {
     int to_w, to_h;
-    gx_model_result_size(w->model, s->w, s->h, &to_w, &to_h);
-    int64_t in = (int64_t)s->w * s->h * w->model->channels_in;
+    gx_model_result_size(w->model, s->in_w, s->in_h, &to_w, &to_h);
+    int64_t in = (int64_t)s->in_w * s->in_h * w->model->channels_in;
     int64_t out = (int64_t)to_w * to_h * w->model->channels_out;
     return (in > out ? in : out) * (int64_t)sizeof(float);
 }
@@ -90,17 +91,21 @@ static int check_size(const struct work *w, const struct gx_job *job, struct sou
 {
     const struct gx_facts *facts = gx_picture_facts(s->picture);
     bool grid = w->batch->targets->grid;
+    bool scaled = w->batch->size && !grid;
     s->w = facts->width;
     s->h = facts->height;
+    s->in_w = scaled ? w->batch->size : s->w;
+    s->in_h = scaled ? w->batch->size : s->h;
     for (int i = 0; i < w->batch->jobs->outputs; i++)
         s->wanted += !job->output[i].exists;
     /* a single output lies where the picture did; a sheet needs more, and its own room */
     int made = s->wanted < w->model->threads ? s->wanted : w->model->threads;
     int at_a_time = grid ? 2 + 2 * facts->alpha : s->wanted > 1 ? 1 + made : 1;
-    s->bytes =
-        values_bytes(w, s) * at_a_time + (grid ? gx_grid_bytes(w->batch->targets, s->w, s->h) : 0);
     int to_w, to_h;
     gx_model_result_size(w->model, s->w, s->h, &to_w, &to_h);
+    int64_t samples = (int64_t)s->w * s->h + (int64_t)to_w * to_h * made;
+    s->bytes = values_bytes(w, s) * at_a_time + samples * 3 * (facts->bits / 8) +
+               (grid ? gx_grid_bytes(w->batch->targets, s->w, s->h) : 0);
     int code = grid ? 0 : gx_format_check(job->format, to_w, to_h, err);
     int64_t most = w->batch->max_memory ? w->batch->max_memory : gx_memory_available();
     if (!code && s->bytes > most)
@@ -125,7 +130,8 @@ static int decode(const struct work *w, struct source *s, struct gx_err *err)
     s->data = malloc((size_t)values_bytes(w, s));
     if (!s->data)
         return gx_fail(err, GX_E_NOMEM, "no memory for a picture of %d x %d", s->w, s->h);
-    return gx_picture_read(s->picture, m->channels_in, m->low, m->high, s->data, err);
+    return gx_picture_read_scaled(s->picture, m->channels_in, m->low, m->high, s->in_w, s->in_h,
+                                  s->data, err);
 }
 
 /* Animations and documents lose what follows their first picture; nobody should find out later. */
@@ -193,7 +199,11 @@ static int compute_picture(const struct work *w, int beside, struct item *item, 
         return gx_fail(err, GX_E_NOMEM, "no memory for a picture of %d x %d", s->w, s->h);
     item->pixels = (struct gx_pixels){to, 0, 0, m->channels_out, m->low, m->high};
     gx_model_result_size(m, s->w, s->h, &item->pixels.width, &item->pixels.height);
-    return gx_model_translate_beside(w->batch->model, beside, s->data, s->w, s->h, label, to, err);
+    if (s->in_w != s->w || s->in_h != s->h)
+        gx_model_result_size(m, s->in_w, s->in_h, &item->pixels.from_width,
+                             &item->pixels.from_height);
+    return gx_model_translate_beside(w->batch->model, beside, s->data, s->in_w, s->in_h, label, to,
+                                     err);
 }
 
 static int compute_one(const struct work *w, int beside, struct item *item, struct gx_err *err)

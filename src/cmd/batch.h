@@ -17,6 +17,8 @@ struct gx_batch {
                                        * none for a model without domains */
     struct gx_open_options open;
     struct gx_write_options write; /* format is each job's own */
+    int size;                      /* pictures become such squares, and results as large as they
+                                    * were; 0: as they are. The model's own, and not of sheets. */
     int64_t max_memory;            /* bytes for the pictures in flight; 0: what the machine has */
 };
 

@@ -141,6 +141,7 @@ static int make_ready(struct task *t, struct gx_err *err)
     bool chooses = gx_option_applies(gx_option_by_key("to"), t->config->family);
     t->stage = GX_AT_START;
     t->batch.max_memory = t->config->max_memory;
+    t->batch.size = t->config->translate.size;
     int code = gx_pictures_prepare(t->config, &t->batch.open, &t->batch.write, err);
     if (!code && chooses)
         code = open_targets(t, err);

@@ -1,5 +1,6 @@
 /* Decoded samples -> NHWC floats: range, grey and colour, alpha, and colours under transparency. */
 #include "image/image.h"
+#include "image/resize.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -107,18 +108,80 @@ static int bleed(const struct gx_picture *p, float *colour, int c, struct gx_err
                   : 0;
 }
 
+/* Whether colours come from elsewhere than their own pixel. */
+static bool bleeds(const struct gx_picture *p, int channels)
+{
+    return p->facts.alpha && channels % 2;
+}
+
+static int check_channels(const struct gx_picture *p, int channels, struct gx_err *err)
+{
+    return channels < 1 || channels > 4
+               ? gx_fail(err, GX_E_USAGE, "cannot read '%s' as %d channels: 1 to 4", p->name,
+                         channels)
+               : 0;
+}
+
 int gx_picture_read(struct gx_picture *p, int channels, float lo, float hi, float *to,
                     struct gx_err *err)
 {
-    if (channels < 1 || channels > 4)
-        return gx_fail(err, GX_E_USAGE, "cannot read '%s' as %d channels: 1 to 4", p->name,
-                       channels);
-    int result = gx_picture_decode(p, err);
+    int result = check_channels(p, channels, err);
+    if (!result)
+        result = gx_picture_decode(p, err);
     if (result)
         return result;
     const struct gx_scale s = gx_scale_of(p->facts.bits, lo, hi);
     gx_samples_to_floats(&s, &p->facts, gx_picture_samples(p),
                          (size_t)p->facts.width * p->facts.height, channels, to);
-    bool alpha = channels == 2 || channels == 4;
-    return p->facts.alpha && !alpha ? bleed(p, to, channels, err) : 0;
+    return bleeds(p, channels) ? bleed(p, to, channels, err) : 0;
+}
+
+/* ---- scaled, without the floats of the whole picture ---- */
+
+struct reading {
+    const struct gx_picture *picture;
+    struct gx_scale scale;
+    int channels;
+};
+
+static const float *read_row(void *state, int y, float *room)
+{
+    const struct reading *r = state;
+    const struct gx_facts *facts = &r->picture->facts;
+    size_t bytes = (size_t)(facts->channels + facts->alpha) * (size_t)(facts->bits / 8);
+    const char *samples = gx_picture_samples(r->picture);
+    gx_samples_to_floats(&r->scale, facts, samples + (size_t)y * (size_t)facts->width * bytes,
+                         (size_t)facts->width, r->channels, room);
+    return room;
+}
+
+static int read_whole(struct gx_picture *p, int channels, float lo, float hi, int to_w, int to_h,
+                      float *to, struct gx_err *err)
+{
+    int w = p->facts.width, h = p->facts.height;
+    float *whole = malloc((size_t)w * (size_t)h * (size_t)channels * sizeof *whole);
+    int result = whole ? gx_picture_read(p, channels, lo, hi, whole, err)
+                       : gx_fail(err, GX_E_NOMEM, "out of memory for '%s'", p->name);
+    if (!result)
+        result = gx_resize(whole, 1, h, w, channels, to, to_h, to_w, GX_FILTER_BICUBIC, err);
+    free(whole);
+    return result;
+}
+
+int gx_picture_read_scaled(struct gx_picture *p, int channels, float lo, float hi, int to_w,
+                           int to_h, float *to, struct gx_err *err)
+{
+    int w = p->facts.width, h = p->facts.height, result = check_channels(p, channels, err);
+    if (result || (w == to_w && h == to_h))
+        return result ? result : gx_picture_read(p, channels, lo, hi, to, err);
+    if ((result = gx_picture_decode(p, err)))
+        return result;
+    struct reading reading = {p, gx_scale_of(p->facts.bits, lo, hi), channels};
+    const struct gx_row_way way = {.state = &reading, .read = read_row, .to = to};
+    result = bleeds(p, channels)
+                 ? read_whole(p, channels, lo, hi, to_w, to_h, to, err)
+                 : gx_resize_rows(&way, h, w, channels, to_h, to_w, GX_FILTER_BICUBIC, err);
+    for (size_t i = 0; !result && i < (size_t)to_w * (size_t)to_h * (size_t)channels; i++)
+        to[i] = to[i] < lo ? lo : to[i] > hi ? hi : to[i];
+    return result;
 }

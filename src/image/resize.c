@@ -161,77 +161,157 @@ static void sum_three(const float *in, const float *weight, int count, float *su
         sum[i] = even[i];
 }
 
-/* from: h x w x c -> to: h x out x c */
-static void across(const float *from, int h, int w, int c, float *to, int out, const struct taps *t)
+/* A row of w pixels -> one of `out`. `beyond`: a float behind it may be read. */
+static void across(const float *from, int w, int c, bool beyond, float *to, int out,
+                   const struct taps *t)
 {
-    const float *end = from + (size_t)h * w * c;
-    for (int y = 0; y < h; y++)
-        for (int x = 0; x < out; x++) {
-            const float *weight = t->weight + (size_t)x * t->most;
-            const float *in = from + ((size_t)y * w + t->first[x]) * c;
-            float *sum = to + ((size_t)y * out + x) * c;
-            if (c == 3 && in + 3 * t->count[x] < end) {
-                sum_three(in, weight, t->count[x], sum);
-                continue;
-            }
-            for (int i = 0; i < c; i++)
-                sum[i] = 0;
-            for (int k = 0; k < t->count[x]; k++)
-                for (int i = 0; i < c; i++)
-                    sum[i] += weight[k] * in[(size_t)k * c + i];
+    for (int x = 0; x < out; x++, to += c) {
+        const float *weight = t->weight + (size_t)x * t->most, *in = from + (size_t)t->first[x] * c;
+        if (c == 3 && (beyond || t->first[x] + t->count[x] < w)) {
+            sum_three(in, weight, t->count[x], to);
+            continue;
         }
+        for (int i = 0; i < c; i++)
+            to[i] = 0;
+        for (int k = 0; k < t->count[x]; k++)
+            for (int i = 0; i < c; i++)
+                to[i] += weight[k] * in[(size_t)k * c + i];
+    }
 }
 
 enum { PART = 64 }; /* floats of a row that stay in registers while the taps run */
 
-static void sum_rows(const float *in, size_t row, const float *weight, int taps, float *to,
-                     size_t count)
+/* The weighted sum of rows of `count` floats. */
+static void down(const float *const *row, const float *weight, int taps, float *to, size_t count)
 {
-    float sum[PART] = {0};
-    for (int k = 0; k < taps; k++, in += row)
-        if (count == PART) {
+    size_t at = 0;
+    for (; at + PART <= count; at += PART) {
+        float sum[PART] = {0};
+        for (int k = 0; k < taps; k++)
 #pragma omp simd
             for (int i = 0; i < PART; i++)
-                sum[i] += weight[k] * in[i];
-        } else {
-            for (size_t i = 0; i < count; i++)
-                sum[i] += weight[k] * in[i];
-        }
-    memcpy(to, sum, count * sizeof *sum);
-}
-
-/* from: h x row -> to: out x row */
-static void down(const float *from, size_t row, float *to, int out, const struct taps *t)
-{
-    for (int y = 0; y < out; y++) {
-        const float *weight = t->weight + (size_t)y * t->most;
-        float *sum = to + y * row;
-        for (size_t i = 0; i < row; i += PART) {
-            size_t count = row - i < PART ? row - i : PART;
-            sum_rows(from + (size_t)t->first[y] * row + i, row, weight, t->count[y], sum + i,
-                     count);
-        }
+                sum[i] += weight[k] * row[k][at + i];
+        memcpy(to + at, sum, sizeof sum);
+    }
+    for (; at < count; at++) {
+        float sum = 0;
+        for (int k = 0; k < taps; k++)
+            sum += weight[k] * row[k][at];
+        to[at] = sum;
     }
 }
 
-/* Whichever direction comes first, the sums are the same but for rounding: the cheaper order. */
+/* ---- a picture, row by row ----
+ * Those rows are kept that the next sums need. Whichever direction comes first, the sums are the
+ * same but for rounding: the cheaper order. */
+
+struct scaling {
+    const struct gx_row_way *way;
+    int h, w, c, to_h, to_w;
+    const struct taps *rows, *columns;
+    bool rows_first;
+    int held, slots;    /* rows of the picture that were read, and that are kept at a time */
+    size_t kept_size;   /* floats of one that is kept, and one more */
+    float *kept;        /* slots of them */
+    float *row;         /* of the picture, or of sums: for what is not kept */
+    float *out;         /* one row, if there is no room for all */
+    const float **line; /* of each slot: in there, or elsewhere */
+    const float **tap;  /* the lines of a sum */
+};
+
+static void read_row(struct scaling *s)
+{
+    int y = s->held++, slot = y % s->slots;
+    float *kept = s->kept + (size_t)slot * s->kept_size, *room = s->rows_first ? kept : s->row;
+    const float *row = s->way->read(s->way->state, y, room);
+    s->line[slot] = row;
+    if (s->rows_first)
+        return;
+    across(row, s->w, s->c, y + 1 < s->h, kept, s->to_w, s->columns);
+    s->line[slot] = kept;
+}
+
+static void make_row(struct scaling *s, int y)
+{
+    int first = s->rows->first[y], count = s->rows->count[y];
+    size_t size = (size_t)s->to_w * (size_t)s->c;
+    float *out = s->way->to ? s->way->to + (size_t)y * size : s->out;
+    const float *weight = s->rows->weight + (size_t)y * (size_t)s->rows->most;
+    while (s->held < first + count)
+        read_row(s);
+    for (int k = 0; k < count; k++)
+        s->tap[k] = s->line[(first + k) % s->slots];
+    if (s->rows_first) {
+        down(s->tap, weight, count, s->row, (size_t)s->w * (size_t)s->c);
+        across(s->row, s->w, s->c, y + 1 < s->to_h, out, s->to_w, s->columns);
+    } else {
+        down(s->tap, weight, count, out, size);
+    }
+    if (!s->way->to)
+        s->way->write(s->way->state, y, out);
+}
+
+static int scale(struct scaling *s, struct gx_err *err)
+{
+    size_t wide = (size_t)s->w * (size_t)s->c + 1, to_wide = (size_t)s->to_w * (size_t)s->c + 1;
+    s->rows_first = s->to_h < s->h;
+    s->slots = s->rows->most < s->h ? s->rows->most : s->h;
+    s->kept_size = s->rows_first ? wide : to_wide;
+    s->kept = malloc(((size_t)s->slots * s->kept_size + wide + to_wide) * sizeof *s->kept);
+    s->line = malloc(2 * (size_t)s->rows->most * sizeof *s->line);
+    int code = s->kept && s->line ? 0
+                                  : gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d",
+                                            s->to_w, s->to_h);
+    if (!code) {
+        s->row = s->kept + (size_t)s->slots * s->kept_size;
+        s->out = s->row + wide;
+        s->tap = s->line + s->rows->most;
+    }
+    for (int y = 0; !code && y < s->to_h; y++)
+        make_row(s, y);
+    free(s->kept);
+    free(s->line);
+    return code;
+}
+
+/* ---- whole pictures ---- */
+
+struct whole {
+    const float *from;
+    size_t row;
+};
+
+static const float *row_of(void *state, int y, float *room)
+{
+    const struct whole *whole = state;
+    (void)room;
+    return whole->from + (size_t)y * whole->row;
+}
+
 static int apply(const float *from, int h, int w, int c, float *to, int to_h, int to_w,
                  const struct taps *rows, const struct taps *columns, struct gx_err *err)
 {
-    bool rows_first = to_h < h;
-    size_t middle_h = (size_t)(rows_first ? to_h : h), middle_w = (size_t)(rows_first ? w : to_w);
-    float *middle = malloc(middle_h * middle_w * (size_t)c * sizeof *middle);
-    if (!middle)
-        return gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d", to_w, to_h);
-    if (rows_first) {
-        down(from, (size_t)w * (size_t)c, middle, to_h, rows);
-        across(middle, to_h, w, c, to, to_w, columns);
-    } else {
-        across(from, h, w, c, middle, to_w, columns);
-        down(middle, (size_t)to_w * (size_t)c, to, to_h, rows);
-    }
-    free(middle);
-    return 0;
+    struct whole whole = {from, (size_t)w * (size_t)c};
+    const struct gx_row_way way = {.state = &whole, .read = row_of, .to = to};
+    struct scaling s = {&way, h, w, c, to_h, to_w, rows, columns};
+    return scale(&s, err);
+}
+
+int gx_resize_rows(const struct gx_row_way *way, int h, int w, int channels, int to_h, int to_w,
+                   enum gx_filter filter, struct gx_err *err)
+{
+    struct taps columns = {0}, rows = {0};
+    const struct rule *rule = &filters[filter];
+    int code = taps_init(&columns, w, to_w, (double)w / to_w, rule) ||
+                       taps_init(&rows, h, to_h, (double)h / to_h, rule)
+                   ? gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d", to_w, to_h)
+                   : 0;
+    struct scaling s = {way, h, w, channels, to_h, to_w, &rows, &columns};
+    if (!code)
+        code = scale(&s, err);
+    taps_clear(&columns);
+    taps_clear(&rows);
+    return code;
 }
 
 int gx_resize(const float *from, int count, int h, int w, int channels, float *to, int to_h,
@@ -242,17 +322,12 @@ int gx_resize(const float *from, int count, int h, int w, int channels, float *t
         memcpy(to, from, (size_t)count * whole * sizeof *to);
         return 0;
     }
-    struct taps columns = {0}, rows = {0};
-    const struct rule *rule = &filters[filter];
-    int code = taps_init(&columns, w, to_w, (double)w / to_w, rule) ||
-                       taps_init(&rows, h, to_h, (double)h / to_h, rule)
-                   ? gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d", to_w, to_h)
-                   : 0;
-    for (int n = 0; n < count && !code; n++)
-        code = apply(from + n * whole, h, w, channels, to + n * result, to_h, to_w, &rows, &columns,
-                     err);
-    taps_clear(&columns);
-    taps_clear(&rows);
+    int code = 0;
+    for (int n = 0; n < count && !code; n++) {
+        struct whole each = {from + n * whole, (size_t)w * (size_t)channels};
+        const struct gx_row_way way = {.state = &each, .read = row_of, .to = to + n * result};
+        code = gx_resize_rows(&way, h, w, channels, to_h, to_w, filter, err);
+    }
     return code;
 }
 

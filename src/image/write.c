@@ -2,6 +2,7 @@
  * memory, then whole to a staged file or a descriptor. libvips never sees a final path: it would
  * leave half a file there on a full disk. */
 #include "image/image.h"
+#include "image/resize.h"
 #include "util/file.h"
 
 #include <errno.h>
@@ -16,6 +17,12 @@ struct plan {
     void *samples;
     VipsBlob *blob; /* the file */
 };
+
+/* Of a pixel in the file. */
+static size_t sample_bytes(const struct gx_encoding *e)
+{
+    return (size_t)e->bands * (size_t)(e->bits / 8);
+}
 
 /* The alpha of `like` at the size of the output; wholly opaque alpha is alpha too. */
 static int carry_alpha(struct plan *plan, struct gx_picture *like, struct gx_err *err)
@@ -42,6 +49,41 @@ static int carry_alpha(struct plan *plan, struct gx_picture *like, struct gx_err
     return result;
 }
 
+/* ---- samples ---- */
+
+static void write_row(void *state, int y, const float *row)
+{
+    const struct plan *plan = state;
+    size_t width = (size_t)plan->pixels->width, at = (size_t)y * width;
+    char *samples = plan->samples;
+    gx_floats_to_samples(&plan->encoding, row, plan->alpha ? plan->alpha + at : NULL, width,
+                         samples + at * sample_bytes(&plan->encoding));
+}
+
+static const float *read_row(void *state, int y, float *room)
+{
+    const struct plan *plan = state;
+    const struct gx_pixels *p = plan->pixels;
+    (void)room;
+    return p->data + (size_t)y * (size_t)p->from_width * (size_t)p->channels;
+}
+
+static int fill_samples(struct plan *plan, struct gx_err *err)
+{
+    const struct gx_pixels *p = plan->pixels;
+    size_t count = (size_t)p->width * p->height;
+    const struct gx_row_way way = {.state = plan, .read = read_row, .write = write_row};
+    plan->samples = malloc(count * sample_bytes(&plan->encoding));
+    if (!plan->samples)
+        return gx_fail(err, GX_E_NOMEM, "out of memory for a picture of %dx%d", p->width,
+                       p->height);
+    if (p->from_width)
+        return gx_resize_rows(&way, p->from_height, p->from_width, p->channels, p->height, p->width,
+                              GX_FILTER_BICUBIC, err);
+    gx_floats_to_samples(&plan->encoding, p->data, plan->alpha, count, plan->samples);
+    return 0;
+}
+
 static int plan_output(struct plan *plan, const struct gx_write_options *options, const char *name,
                        struct gx_err *err)
 {
@@ -50,15 +92,7 @@ static int plan_output(struct plan *plan, const struct gx_write_options *options
     int result = gx_encoding_init(&plan->encoding, p, carry, plan->like, options, name, err);
     if (!result && carry && !(result = gx_picture_decode(plan->like, err)))
         result = carry_alpha(plan, plan->like, err);
-    if (result)
-        return result;
-    size_t count = (size_t)p->width * p->height;
-    plan->samples = malloc(count * plan->encoding.bands * (plan->encoding.bits / 8));
-    if (!plan->samples)
-        return gx_fail(err, GX_E_NOMEM, "out of memory for a picture of %dx%d", p->width,
-                       p->height);
-    gx_floats_to_samples(&plan->encoding, p->data, plan->alpha, count, plan->samples);
-    return 0;
+    return result ? result : fill_samples(plan, err);
 }
 
 /* ---- encoding ---- */
@@ -69,7 +103,7 @@ static int encode(void *of)
     struct plan *plan = of;
     const struct gx_pixels *p = plan->pixels;
     const struct gx_encoding *e = &plan->encoding;
-    size_t size = (size_t)p->width * p->height * e->bands * (e->bits / 8);
+    size_t size = (size_t)p->width * p->height * sample_bytes(e);
     VipsImage *image =
         vips_image_new_from_memory(plan->samples, size, p->width, p->height, e->bands,
                                    e->bits == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR);

@@ -401,6 +401,37 @@ static void from_memory_and_pipes(void **state)
     free(data);
 }
 
+/* As reading and scaling one after the other, bit for bit. */
+static void scaled(void **state)
+{
+    static const char *const names[] = {"rgb.png",  "rgba.png", "ga.png",
+                                        "deep.png", "exif.jpg", "b.pgm"};
+    static const int sizes[][2] = {{5, 4}, {40, 3}, {3, 40}, {50, 50}, {1, 1}, {0, 0}};
+    static float got[50 * 50 * 4], want[50 * 50 * 4];
+    (void)state;
+    for (int i = 0; i < 6 * 4 * 6; i++) {
+        char path[64];
+        int channels = 1 + i / 6 % 4, to_w = sizes[i % 6][0], to_h = sizes[i % 6][1];
+        struct gx_picture *picture;
+        snprintf(path, sizeof path, "tests/reference/picture/%s", names[i / 24]);
+        assert_int_equal(gx_picture_open(&picture, path, NULL, NULL), 0);
+        int w = gx_picture_facts(picture)->width, h = gx_picture_facts(picture)->height;
+        to_w = to_w ? to_w : w;
+        to_h = to_h ? to_h : h;
+        assert_int_equal(gx_picture_read(picture, channels, -1, 1, at, NULL), 0);
+        assert_int_equal(
+            gx_resize(at, 1, h, w, channels, want, to_h, to_w, GX_FILTER_BICUBIC, NULL), 0);
+        for (int k = 0; k < to_w * to_h * channels; k++)
+            want[k] = want[k] < -1 ? -1 : want[k] > 1 ? 1 : want[k];
+        gx_picture_free(&picture);
+        assert_int_equal(gx_picture_open(&picture, path, NULL, NULL), 0);
+        assert_int_equal(gx_picture_read_scaled(picture, channels, -1, 1, to_w, to_h, got, NULL),
+                         0);
+        assert_memory_equal(got, want, (size_t)(to_w * to_h * channels) * sizeof *got);
+        gx_picture_free(&picture);
+    }
+}
+
 static void loaders(void **state)
 {
     (void)state;
@@ -474,6 +505,7 @@ int main(void)
         cmocka_unit_test(truncated),    cmocka_unit_test(bomb),
         cmocka_unit_test(names),        cmocka_unit_test(from_memory_and_pipes),
         cmocka_unit_test(loaders),      cmocka_unit_test(loaders_of_modules),
+        cmocka_unit_test(scaled),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

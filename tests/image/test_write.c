@@ -119,6 +119,40 @@ static struct gx_picture *half_hidden(int width, int height)
     return open_ok(save_image(image, "half.png"));
 }
 
+/* Scaled on the way into the file: as if it had been done before. */
+static void scaled(void **state)
+{
+    static const int sizes[][2] = {{9, 3}, {3, 9}, {20, 21}, {2, 2}};
+    static float large[20 * 21 * 3];
+    struct gx_picture *like = half_hidden(W, H);
+    (void)state;
+    for (int i = 0; i < 4 * 3 * 4; i++) {
+        int w = sizes[i % 4][0], h = sizes[i % 4][1], channels = i / 4 % 3 ? 3 : 1;
+        struct gx_write_options options = gx_write_defaults;
+        const struct gx_pixels p = gradient(channels);
+        struct gx_pixels plain = {large, w, h, channels, -1, 1}, on_the_way = plain;
+        struct gx_picture *alpha = i / 4 % 3 == 2 ? like : NULL;
+        options.format = i / 12 % 2 ? "tiff" : "png";
+        options.bits = i / 24 ? 16 : 8;
+        on_the_way.data = p.data;
+        on_the_way.from_width = W;
+        on_the_way.from_height = H;
+        assert_int_equal(gx_resize(p.data, 1, H, W, channels, large, h, w, GX_FILTER_BICUBIC, NULL),
+                         0);
+        write_ok(&plain, alpha, &options, in_folder("plain"));
+        write_ok(&on_the_way, alpha, &options, in_folder("way"));
+        char *want, *got;
+        size_t bytes, more;
+        assert_int_equal(gx_file_read(in_folder("plain"), 1 << 20, &want, &bytes, NULL), 0);
+        assert_int_equal(gx_file_read(in_folder("way"), 1 << 20, &got, &more, NULL), 0);
+        assert_int_equal(more, bytes);
+        assert_memory_equal(got, want, bytes);
+        free(got);
+        free(want);
+    }
+    gx_picture_free(&like);
+}
+
 static void alpha_is_carried(void **state)
 {
     (void)state;
@@ -455,6 +489,7 @@ int main(void)
         cmocka_unit_test(round_trip),
         cmocka_unit_test(clipped_and_rounded),
         cmocka_unit_test(depth),
+        cmocka_unit_test(scaled),
         cmocka_unit_test(alpha_is_carried),
         cmocka_unit_test(metadata_is_kept),
         cmocka_unit_test(profile_is_kept),
