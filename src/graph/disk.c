@@ -1,8 +1,8 @@
 /* Weights on disk and in memory.
  *
  * On disk a convolution is (o, i, taps), as PyTorch has it, in memory (taps, i, o): for each i a
- * matrix is transposed, whose rows lie far apart on both sides. It is done in blocks of a cache line
- * each way, so that both sides are read and written whole lines at a time: strides are mostly powers
+ * matrix is transposed, whose rows lie far apart on both sides. It is done by the cache line,
+ * so that both sides are read and written whole lines at a time: strides are mostly powers
  * of two, and lines that are touched in turns would push one another out of the cache.
  *
  * Large weights are written past the caches: they are not read until all are there, and a store
@@ -11,14 +11,15 @@
 
 #include <string.h>
 
-#if defined(__SSE__)
-#include <xmmintrin.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
 #endif
 
 enum {
-    LINE = 16,         /* floats of a cache line */
-    BAND = 2 * LINE,   /* rows of one i that are written beside each other */
-    STREAMED = 1 << 18 /* floats from which on weights are written past the caches */
+    BLOCK = 16,        /* elements each way */
+    BAND = 32,         /* rows whose parts for one i are written beside each other */
+    LINE = 64,         /* bytes */
+    STREAMED = 1 << 20 /* bytes from which on weights are written past the caches */
 };
 
 int gx_param_dims(const struct gx_param *param, int64_t dims[4])
@@ -40,58 +41,92 @@ int gx_param_dims(const struct gx_param *param, int64_t dims[4])
     return 1;
 }
 
+#define UNROLL _Pragma("GCC unroll 16")
+
 /* For `count` matrices m: to[m part + c step + r] = from[m width + r skip + c], c < width. */
 struct turn {
     int64_t count, width, skip, part, step;
     bool past; /* the caches */
 };
 
-#if defined(__SSE__)
-/* LINE rows of 4 floats. */
-static inline __attribute__((always_inline)) void turn_four(const struct turn *t, const float *from,
-                                                            float *to, const bool past)
+#if defined(__SSE2__)
+enum { SQUARES = LINE / sizeof(__m128i) }; /* in a line */
+
+/* As many rows and columns as a vector has elements. Each round takes turns between the first half
+ * of the rows and the second. */
+static inline __attribute__((always_inline)) void turn_square(__m128i *v, const size_t bytes)
 {
-    __m128 v[LINE];
-    for (int r = 0; r < LINE; r++)
-        v[r] = _mm_loadu_ps(from + r * t->skip);
-    for (int r = 0; r < LINE; r += 4)
-        _MM_TRANSPOSE4_PS(v[r], v[r + 1], v[r + 2], v[r + 3]);
-    for (int c = 0; c < 4; c++)
-        for (int r = 0; r < LINE; r += 4)
-            if (past)
-                _mm_stream_ps(to + c * t->step + r, v[r + c]);
-            else
-                _mm_storeu_ps(to + c * t->step + r, v[r + c]);
+    const int side = (int)(sizeof *v / bytes), half = side / 2;
+    __m128i w[sizeof *v / sizeof(uint16_t)];
+    UNROLL
+    for (int round = 1; round < side; round *= 2) {
+        UNROLL
+        for (int r = 0; r < half; r++) {
+            __m128i a = v[r], b = v[r + half];
+            w[2 * r] = bytes == 4 ? _mm_unpacklo_epi32(a, b) : _mm_unpacklo_epi16(a, b);
+            w[2 * r + 1] = bytes == 4 ? _mm_unpackhi_epi32(a, b) : _mm_unpackhi_epi16(a, b);
+        }
+        UNROLL
+        for (int r = 0; r < side; r++)
+            v[r] = w[r];
+    }
 }
 
-/* LINE rows of floats, as many of their columns as fours have; gives how many. */
-static int64_t turn_fours(const struct turn *t, const float *from, int64_t columns, float *to)
+/* A line of rows, and as many columns as a square has: so many whole lines. */
+static inline __attribute__((always_inline)) void
+turn_squares(const struct turn *t, const char *from, char *to, const size_t bytes, const bool past)
 {
+    const int side = (int)(sizeof(__m128i) / bytes);
+    __m128i v[LINE / sizeof(uint16_t)];
+    UNROLL
+    for (int k = 0; k < SQUARES; k++) {
+        UNROLL
+        for (int r = k * side; r < (k + 1) * side; r++)
+            v[r] = _mm_loadu_si128((const __m128i *)(from + r * t->skip * bytes));
+        turn_square(v + k * side, bytes);
+    }
+    UNROLL
+    for (int c = 0; c < side; c++) {
+        __m128i *at = (__m128i *)(to + c * t->step * bytes);
+        UNROLL
+        for (int k = 0; k < SQUARES; k++)
+            if (past)
+                _mm_stream_si128(at + k, v[k * side + c]);
+            else
+                _mm_storeu_si128(at + k, v[k * side + c]);
+    }
+}
+
+/* A line of rows, as many of their columns as squares have; gives how many. */
+static inline __attribute__((always_inline)) int64_t
+turn_line(const struct turn *t, const char *from, int64_t columns, char *to, const size_t bytes)
+{
+    const int side = (int)(sizeof(__m128i) / bytes);
     int64_t c = 0;
-    for (; t->past && c + 4 <= columns; c += 4)
-        turn_four(t, from + c, to + c * t->step, true);
-    for (; c + 4 <= columns; c += 4)
-        turn_four(t, from + c, to + c * t->step, false);
+    for (; t->past && c + side <= columns; c += side)
+        turn_squares(t, from + c * bytes, to + c * t->step * bytes, bytes, true);
+    for (; c + side <= columns; c += side)
+        turn_squares(t, from + c * bytes, to + c * t->step * bytes, bytes, false);
     return c;
 }
 #endif
 
-/* At most LINE rows and columns, through a small square. */
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What squares leave, through a small one; at most BAND rows and BLOCK columns. */
 static inline __attribute__((always_inline)) void turn_any(const struct turn *t, const char *from,
                                                            int64_t rows, int64_t columns, char *to,
                                                            const size_t bytes)
 {
-    char square[LINE][LINE * sizeof(float)];
+    char block[BAND][BLOCK * sizeof(float)];
     for (int64_t r = 0; r < rows; r++)
-        memcpy(square[r], from + r * t->skip * bytes, (size_t)columns * bytes);
+        memcpy(block[r], from + r * t->skip * bytes, (size_t)columns * bytes);
     for (int64_t c = 0; c < columns; c++)
         for (int64_t r = 0; r < rows; r++)
-            memcpy(to + (c * t->step + r) * bytes, square[r] + c * bytes, bytes);
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
+            memcpy(to + (c * t->step + r) * bytes, block[r] + c * bytes, bytes);
 }
 
 /* Rows first .. last, which are what lies at `from`; elements have 4 bytes or 2. */
@@ -99,22 +134,21 @@ static inline __attribute__((always_inline)) void turn(const struct turn *t, int
                                                        int64_t last, const char *from, char *to,
                                                        const size_t bytes)
 {
+    const int64_t line = LINE / (int64_t)bytes;
     for (int64_t band = first; band < last; band += BAND)
         for (int64_t m = 0; m < t->count; m++)
-            for (int64_t r = band; r < least(band + BAND, last); r += LINE)
-                for (int64_t c = 0; c < t->width; c += LINE) {
-                    int64_t rows = least(LINE, last - r), columns = least(LINE, t->width - c);
-                    const char *a = from + (m * t->width + (r - first) * t->skip + c) * bytes;
-                    char *b = to + (m * t->part + c * t->step + r) * bytes;
-                    int64_t done = 0;
-#if defined(__SSE__)
-                    if (bytes == sizeof(float) && rows == LINE)
-                        done = turn_fours(t, (const float *)a, columns, (float *)b);
+            for (int64_t r = band; r < least(band + BAND, last); r += line) {
+                const char *a = from + (m * t->width + (r - first) * t->skip) * bytes;
+                char *b = to + (m * t->part + r) * bytes;
+                int64_t rows = least(line, last - r), c = 0;
+#if defined(__SSE2__)
+                if (rows == line)
+                    c = turn_line(t, a, t->width, b, bytes);
 #endif
-                    if (done < columns)
-                        turn_any(t, a + done * bytes, rows, columns - done,
-                                 b + done * t->step * bytes, bytes);
-                }
+                for (; c < t->width; c += BLOCK)
+                    turn_any(t, a + c * bytes, rows, least(BLOCK, t->width - c),
+                             b + c * t->step * bytes, bytes);
+            }
 }
 
 /* A kernel of a single tap is a matrix, whose columns then count as taps. */
@@ -139,14 +173,14 @@ void gx_param_rows_from_disk(const struct gx_param *param, int64_t first, int64_
         return;
     }
     struct turn t = turn_of(param, false);
-    if (param->dtype != GX_F32) {
+    int64_t bytes = param->dtype == GX_F32 ? sizeof(float) : sizeof(uint16_t);
+    bool lines = (uintptr_t)memory % LINE == 0 && (first * bytes | dims[0] * bytes) % LINE == 0;
+    t.past = lines && count * bytes >= STREAMED;
+    if (param->dtype == GX_F32)
+        turn(&t, first, first + rows, disk, memory, sizeof(float));
+    else
         turn(&t, first, first + rows, disk, memory, sizeof(uint16_t));
-        return;
-    }
-    bool lines = (uintptr_t)memory % (LINE * sizeof(float)) == 0 && dims[0] % LINE == 0;
-    t.past = lines && first % LINE == 0 && count >= STREAMED;
-    turn(&t, first, first + rows, disk, memory, sizeof(float));
-#if defined(__SSE__)
+#if defined(__SSE2__)
     _mm_sfence(); /* other threads see what was written past the caches */
 #endif
 }

@@ -107,21 +107,30 @@ static void order_of_sizes(void **state)
         }
 }
 
-/* Numbers of 16 bits, like the others. */
+/* Numbers of 16 bits, like the others, in two parts. */
 static void order_of_halves(void **state)
 {
     (void)state;
-    enum { TAPS = 9, IN = 5, OUT = 37, COUNT = TAPS * IN * OUT };
-    struct gx_param conv = {.kind = GX_PARAM_CONV, .shape = {3, 3, IN, OUT}, .dtype = GX_BF16};
-    static uint16_t disk[COUNT], memory[COUNT];
-    for (int i = 0; i < COUNT; i++)
-        disk[i] = (uint16_t)i;
-    gx_param_rows_from_disk(&conv, 0, 16, disk, memory);
-    gx_param_rows_from_disk(&conv, 16, OUT - 16, disk + 16 * IN * TAPS, memory);
-    for (int t = 0; t < TAPS; t++)
-        for (int i = 0; i < IN; i++)
-            for (int o = 0; o < OUT; o++)
-                assert_int_equal(memory[(t * IN + i) * OUT + o], disk[(o * IN + i) * TAPS + t]);
+    static const struct gx_shape shapes[] = {
+        {3, 3, 5, 37}, {4, 4, 3, 32}, {1, 1, 33, 96}, {2, 2, 7, 80}, {4, 4, 64, 512}};
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+        struct gx_param conv = {.kind = GX_PARAM_CONV, .shape = shapes[k], .dtype = GX_BF16};
+        int taps = shapes[k].n * shapes[k].h, in = shapes[k].w, out = shapes[k].c;
+        size_t count = (size_t)gx_count(conv.shape), bytes = (count * 2 + 63) / 64 * 64;
+        uint16_t *disk = aligned_alloc(64, bytes), *memory = aligned_alloc(64, bytes);
+        assert_true(disk && memory);
+        for (size_t i = 0; i < count; i++)
+            disk[i] = (uint16_t)(i * 40503 >> 3);
+        gx_param_rows_from_disk(&conv, 0, 32, disk, memory);
+        gx_param_rows_from_disk(&conv, 32, out - 32, disk + 32 * in * taps, memory);
+        for (int t = 0; t < taps; t++)
+            for (int i = 0; i < in; i++)
+                for (int o = 0; o < out; o++)
+                    if (memory[(t * in + i) * out + o] != disk[(o * in + i) * taps + t])
+                        fail_msg("shape %zu: tap %d, in %d, out %d", k, t, i, o);
+        free(memory);
+        free(disk);
+    }
 }
 
 int main(void)
