@@ -169,17 +169,13 @@ void gx_carry_metadata(VipsImage *to, struct gx_picture *like)
 
 /* ---- encoding ---- */
 
-/* libjpeg holds the whole picture to count symbols before it writes them: 3 bytes a pixel. */
-enum { OPTIMIZED = 1 << 24 }; /* pixels, at most */
-
 int gx_encode(const struct gx_encoding *e, VipsImage *image, VipsTarget *target)
 {
     int quality = e->quality;
     bool strip = e->strip;
     const char *format = e->format->name, *saver = e->format->saver;
     if (!strcmp(format, "jpg"))
-        return vips_call(saver, image, target, "Q", quality ? quality : 95, "optimize_coding",
-                         (double)image->Xsize * image->Ysize <= OPTIMIZED, "strip", strip, NULL);
+        return vips_call(saver, image, target, "Q", quality ? quality : 95, "strip", strip, NULL);
     if (!strcmp(format, "webp"))
         return vips_call(saver, image, target, "Q", quality ? quality : 90, "strip", strip, NULL);
     if (!strcmp(format, "tiff")) {
