@@ -89,7 +89,7 @@ static void order_of_sizes(void **state)
             int taps = shapes[k].n * shapes[k].h, in = shapes[k].w, out = shapes[k].c;
             size_t count = (size_t)gx_count(conv.shape), bytes = count * sizeof(float);
             float *disk = malloc(bytes), *back = calloc(1, bytes);
-            float *room = aligned_alloc(64, bytes + 64), *memory = room + shift;
+            float *room = aligned_alloc(64, (bytes + 127) / 64 * 64), *memory = room + shift;
             assert_true(disk && back && room);
             for (size_t i = 0; i < count; i++)
                 disk[i] = (float)i;
