@@ -34,6 +34,7 @@ struct gx_param {
     float *grad;         /* NULL until gx_params_allocate_gradients, and for statistics */
     bool fine;           /* pictures that meet it keep 16 digits, see gx_params_halve */
     enum gx_dtype dtype; /* GX_F32; GX_F16, GX_BF16: `data` holds numbers of 16 bits instead */
+    int panel;           /* 0, or how `data` lies, see gx_params_panels */
     bool small;          /* of a residual branch: initialisation "sr" starts it near zero */
 };
 
@@ -79,11 +80,19 @@ enum { GX_HALF_LEAST = 16, GX_HALF_SHALLOW = 15 };
 GX_MUST_CHECK int gx_params_halve(struct gx_params *params, enum gx_dtype dtype,
                                   struct gx_err *err);
 
+/* Has the float32 weights of convolutions lie in memory as kernels of that width read them fastest
+ * (gx_conv_sizes.panel; 0: as ever): for inference, before they are loaded. Narrow ones, of fewer
+ * than GX_PANEL_LEAST channels in or not a multiple of the width out, stay as they are; all do where
+ * some have a state, since spectral norm reads them as matrices. */
+enum { GX_PANEL_LEAST = 32 };
+void gx_params_panels(struct gx_params *params, int width);
+
 /* Sizes on disk, in PyTorch's order; gives the rank (1, 2 or 4). */
 int gx_param_dims(const struct gx_param *param, int64_t dims[4]);
 /* Copies between the disk's order and memory's; both hold gx_count(param->shape) floats, or numbers
  * of 16 bits where rows from the disk are for such a parameter. */
 void gx_param_from_disk(const struct gx_param *param, const float *disk, float *memory);
+/* Not of panels. */
 void gx_param_to_disk(const struct gx_param *param, const float *memory, float *disk);
 /* The first copy for some rows of the disk's first dimension; `disk` holds these rows alone. */
 void gx_param_rows_from_disk(const struct gx_param *param, int64_t first, int64_t rows,

@@ -211,9 +211,10 @@ static int choose_net(struct bench *b, bool judge, struct subject *s, struct gx_
                          .stats = GX_STATS_BATCH,
                          .dropout = b->config->net.dropout};
     int code = give_weights(net, err);
-    return code ? code
-                : gx_params_halve(&net->params, gx_model_dtype(gx_pictures_precision(b->config)),
-                                  err);
+    if (!code)
+        code = gx_params_halve(&net->params, gx_model_dtype(gx_pictures_precision(b->config)), err);
+    gx_params_panels(&net->params, b->kernels->panel); /* random in any order */
+    return code;
 }
 
 static int open_model(struct bench *b, struct subject *s, struct gx_err *err)

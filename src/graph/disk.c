@@ -1,7 +1,8 @@
 /* Weights on disk and in memory.
  *
  * On disk a convolution is (o, i, taps), as PyTorch has it, in memory (taps, i, o): for each i a
- * matrix is transposed, whose rows lie far apart on both sides. It is done by the cache line,
+ * matrix is transposed, whose rows lie far apart on both sides; or panels of it, (taps, o / panel,
+ * i, panel). Panels of a transposed one are (taps, i / panel, o, panel), a matrix for each o. It is done by the cache line,
  * so that both sides are read and written whole lines at a time: strides are mostly powers
  * of two, and lines that are touched in turns would push one another out of the cache.
  *
@@ -43,11 +44,17 @@ int gx_param_dims(const struct gx_param *param, int64_t dims[4])
 
 #define UNROLL _Pragma("GCC unroll 16")
 
-/* For `count` matrices m: to[m part + c step + r] = from[m width + r skip + c], c < width. */
+/* For `count` matrices m: to[m part + c step + place(r)] = from[m apart + r skip + c], c < width. Rows
+ * are placed side by side; as panels, `panel` of them, then those of the next panel `deep` further. */
 struct turn {
-    int64_t count, width, skip, part, step;
+    int64_t count, width, apart, skip, part, step, panel, deep;
     bool past; /* the caches */
 };
+
+static int64_t place(const struct turn *t, int64_t row)
+{
+    return row / t->panel * t->deep + row % t->panel;
+}
 
 #if defined(__SSE2__)
 enum { SQUARES = LINE / sizeof(__m128i) }; /* in a line */
@@ -137,10 +144,11 @@ static inline __attribute__((always_inline)) void turn(const struct turn *t, int
     const int64_t line = LINE / (int64_t)bytes;
     for (int64_t band = first; band < last; band += BAND)
         for (int64_t m = 0; m < t->count; m++)
-            for (int64_t r = band; r < least(band + BAND, last); r += line) {
-                const char *a = from + (m * t->width + (r - first) * t->skip) * bytes;
-                char *b = to + (m * t->part + r) * bytes;
-                int64_t rows = least(line, last - r), c = 0;
+            for (int64_t r = band, rows; r < least(band + BAND, last); r += rows) {
+                const char *a = from + (m * t->apart + (r - first) * t->skip) * bytes;
+                char *b = to + (m * t->part + place(t, r)) * bytes;
+                int64_t c = 0;
+                rows = least(least(line, last - r), t->panel - r % t->panel);
 #if defined(__SSE2__)
                 if (rows == line)
                     c = turn_line(t, a, t->width, b, bytes);
@@ -157,29 +165,48 @@ static struct turn turn_of(const struct gx_param *param, bool to_disk)
     int64_t taps = (int64_t)param->shape.n * param->shape.h;
     int64_t in = taps > 1 ? param->shape.w : 1, out = param->shape.c;
     taps = taps > 1 ? taps : param->shape.w;
-    if (to_disk)
-        return (struct turn){in, out, in * out, taps, in * taps, false};
-    return (struct turn){in, taps, in * taps, out, in * out, false};
+    struct turn t = {.count = in, .panel = INT64_MAX};
+    t.width = t.apart = to_disk ? out : taps;
+    t.skip = in * (to_disk ? out : taps);
+    t.part = to_disk ? taps : out;
+    t.step = in * (to_disk ? taps : out);
+    return t;
+}
+
+/* Into panels; of a transposed one its matrices are `rows` of the disk's. */
+static struct turn turn_to_panels(const struct gx_param *param, int64_t rows)
+{
+    struct gx_shape s = param->shape;
+    int64_t taps = (int64_t)s.n * s.h, panel = param->panel, tap = (int64_t)s.w * s.c;
+    if (param->kind == GX_PARAM_CONV_TRANSPOSED)
+        return (struct turn){rows, taps, s.w * taps, taps, panel, tap, panel, s.c * panel, false};
+    if (taps == 1)
+        return (struct turn){1, s.w, 0, s.w, 0, panel, panel, s.w * panel, false};
+    return (struct turn){s.w, taps, taps, s.w * taps, panel, tap, panel, s.w * panel, false};
 }
 
 void gx_param_rows_from_disk(const struct gx_param *param, int64_t first, int64_t rows,
                              const void *disk, void *memory)
 {
-    int64_t dims[4], count = gx_count(param->shape);
+    int64_t dims[4], count = gx_count(param->shape), last = first + rows;
     gx_param_dims(param, dims);
     int64_t row = count / dims[0];
     if (!gx_param_is_conv(param)) {
         memcpy((float *)memory + first * row, disk, (size_t)(rows * row) * sizeof(float));
         return;
     }
-    struct turn t = turn_of(param, false);
+    struct turn t = param->panel ? turn_to_panels(param, rows) : turn_of(param, false);
     int64_t bytes = param->dtype == GX_F32 ? sizeof(float) : sizeof(uint16_t);
     bool lines = (uintptr_t)memory % LINE == 0 && (first * bytes | dims[0] * bytes) % LINE == 0;
-    t.past = lines && count * bytes >= STREAMED;
+    t.past = lines && count * bytes >= STREAMED && param->panel * bytes % LINE == 0;
+    if (param->panel && param->kind == GX_PARAM_CONV_TRANSPOSED) {
+        memory = (float *)memory + first * param->panel;
+        first = 0, last = dims[1];
+    }
     if (param->dtype == GX_F32)
-        turn(&t, first, first + rows, disk, memory, sizeof(float));
+        turn(&t, first, last, disk, memory, sizeof(float));
     else
-        turn(&t, first, first + rows, disk, memory, sizeof(uint16_t));
+        turn(&t, first, last, disk, memory, sizeof(uint16_t));
 #if defined(__SSE2__)
     _mm_sfence(); /* other threads see what was written past the caches */
 #endif

@@ -30,7 +30,7 @@ enum gx_op_flags {
     GX_OP_INPLACE_1 = 8, /* likewise in[1] */
     GX_OP_EFFECT = 16,   /* changes a parameter: must run, once, even if nothing reads it */
     GX_OP_RANDOM = 32,   /* another value at every step */
-    GX_OP_HALF_1 = 64    /* in[1] may be a parameter of 16 bits (params.h) */
+    GX_OP_HALF_1 = 64    /* in[1] may be a parameter of 16 bits or in panels (params.h) */
 };
 
 struct gx_op {

@@ -144,6 +144,20 @@ int gx_params_halve(struct gx_params *params, enum gx_dtype dtype, struct gx_err
     return code;
 }
 
+void gx_params_panels(struct gx_params *params, int width)
+{
+    for (int i = 0; i < params->count; i++)
+        width = params->param[i]->kind == GX_PARAM_STATE ? 0 : width;
+    for (int i = 0; i < params->count; i++) {
+        struct gx_param *param = params->param[i];
+        bool turned = param->kind == GX_PARAM_CONV_TRANSPOSED;
+        int in = turned ? param->shape.c : param->shape.w;
+        int out = turned ? param->shape.w : param->shape.c;
+        bool fits = width && param->dtype == GX_F32 && in >= GX_PANEL_LEAST && out % width == 0;
+        param->panel = gx_param_is_conv(param) && fits ? width : 0;
+    }
+}
+
 int gx_params_allocate_gradients(struct gx_params *params, struct gx_err *err)
 {
     if (params->grad)

@@ -37,13 +37,18 @@ enum gx_conv_method {
  * channels of wider pictures; the method is for all winograd_ functions. */
 struct gx_conv_sizes {
     int n, h, w, i, o, kh, kw, stride, pad, oh, ow;
-    bool mirrored; /* beyond its edge x is its own mirror image, not zero: winograd_dw and those two */
+    bool
+        mirrored; /* beyond its edge x is its own mirror image, not zero: winograd_dw and those two */
     int x_step, y_step; /* floats from a pixel to the next; 0: as many as it has channels */
     /* Of w where it is read: GX_F32; GX_F16 or GX_BF16, which are widened. With GX_BF16 the picture
      * that conv2d and conv2d_dx read may be rounded to bfloat16 too, or, if it is to be fine, to the
      * sum of two such numbers, 16 digits instead of 8; sums are float32. */
     enum gx_dtype dtype;
     bool fine;
+    /* Of w, of GX_F32, where it is read: 0, or it lies as panels of so many output channels, which is
+     * how products read it: for each tap (out/panel, in, panel), in and out being i and o for
+     * conv2d and o and i for conv2d_dx. It is what struct gx_kernels tells. */
+    int panel;
     enum gx_conv_method method;
 };
 
@@ -131,6 +136,9 @@ struct gx_kernels {
     /* y = after(conv(x, w)), c = o; after may be NULL. */
     void (*conv2d)(const struct gx_conv_sizes *s, const float *x, const void *w,
                    const struct gx_after *after, float *y, void *scratch, int threads);
+    /* The width of the panels that it reads fastest (gx_conv_sizes); 0: none. Output channels must be
+     * a multiple. */
+    int panel;
     /* dx = after(transpose of conv in x applied to g (n,oh,ow,o)), c = i; after may be NULL. */
     void (*conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
                       const struct gx_after *after, float *dx, void *scratch, int threads);

@@ -133,6 +133,7 @@ static int load(struct gx_model *model, struct gx_weights *file, const char *pat
         (code = gx_params_fit(&model->params, file, model->card.prefix, err)) ||
         (code = gx_params_halve(&model->params, gx_model_dtype(model->settings.precision), err)))
         return code;
+    gx_params_panels(&model->params, model->kernels->panel);
     gx_params_layout(&model->params);
     if ((code = set_budget(model, err)) || (code = gx_params_allocate(&model->params, err)))
         return code;

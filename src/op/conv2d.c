@@ -91,6 +91,7 @@ static struct work work_of(const struct gx_node *y)
     if (w.product != GX_CONV_DW && y->in[1]->op == &gx_op_parameter) {
         w.sizes.dtype = y->in[1]->param->dtype;
         w.sizes.fine = y->in[1]->param->fine;
+        w.sizes.panel = y->in[1]->param->panel;
     }
     return w;
 }
@@ -144,7 +145,7 @@ static void forward(const struct gx_call *call)
     const float *a = call->x[0], *b = call->x[1]; /* b: as sizes.dtype says */
     if (w.product == GX_CONV_DW) {
         (by_winograd ? k->winograd_dw : k->conv2d_dw)(&w.sizes, a, b, call->y, call->scratch,
-                                                   call->threads);
+                                                      call->threads);
         return;
     }
     const struct gx_after after = after_of(call);
@@ -152,10 +153,10 @@ static void forward(const struct gx_call *call)
     w.sizes.y_step = call->y_step;
     if (w.product == GX_CONV_Y)
         (by_winograd ? k->winograd_y : k->conv2d)(&w.sizes, a, b, &after, call->y, call->scratch,
-                                               call->threads);
+                                                  call->threads);
     else
-        (by_winograd ? k->winograd_dx : k->conv2d_dx)(&w.sizes, a, b, &after, call->y, call->scratch,
-                                                   call->threads);
+        (by_winograd ? k->winograd_dx : k->conv2d_dx)(&w.sizes, a, b, &after, call->y,
+                                                      call->scratch, call->threads);
 }
 
 /* Pictures beside the result may lie anywhere, the others where y is no plain product. */

@@ -130,19 +130,19 @@ static void find_facts(struct gx_plan *plan)
     facts->flops -= facts->recomputed;
 }
 
-/* Parameters of 16 bits are read by operators that know of them. */
+/* Parameters of 16 bits, or in panels, are read by operators that know of them. */
 static int check_types(const struct gx_graph *graph, struct gx_err *err)
 {
     for (int id = 0; id < gx_graph_nodes(graph); id++) {
         const struct gx_node *node = gx_graph_node(graph, id);
         for (int i = 0; i < node->inputs; i++) {
             const struct gx_node *in = node->in[i];
-            if (in->op == &gx_op_parameter && in->param->dtype != GX_F32 &&
+            if (in->op == &gx_op_parameter && (in->param->dtype != GX_F32 || in->param->panel) &&
                 !(i == 1 && node->op->flags & GX_OP_HALF_1))
                 return gx_fail(err, GX_E_SHAPE,
                                "'%s' is used otherwise than by a convolution, "
-                               "and so cannot be of 16 bits",
-                               in->param->name);
+                               "and so cannot be %s",
+                               in->param->name, in->param->panel ? "in panels" : "of 16 bits");
         }
     }
     return 0;

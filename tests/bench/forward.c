@@ -34,6 +34,7 @@ static int load(struct forward *f, const char *path, struct gx_err *err)
         code = gx_network_infer(&f->spec, file, "", err);
     if (!code)
         code = gx_network_declare(&f->spec, &f->params, err);
+    gx_params_panels(&f->params, f->kernels->panel);
     if (!code)
         code = gx_params_allocate(&f->params, err);
     if (!code)

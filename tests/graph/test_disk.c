@@ -133,14 +133,47 @@ static void order_of_halves(void **state)
     }
 }
 
+/* Panels: (taps, out / panel, in, panel), whole and in parts, past the caches and not. */
+static void panels(void **state)
+{
+    (void)state;
+    static const struct gx_shape shapes[] = {
+        {4, 4, 32, 64}, {3, 3, 32, 96}, {1, 1, 64, 96}, {4, 4, 64, 512}, {2, 2, 512, 160}};
+    static const int widths[] = {8, 16, 32};
+    for (size_t k = 0; k < 2 * 3 * sizeof shapes / sizeof *shapes; k++) {
+        struct gx_param conv = {.kind = k % 2 ? GX_PARAM_CONV : GX_PARAM_CONV_TRANSPOSED,
+                                .shape = shapes[k / 6],
+                                .panel = widths[k / 2 % 3]};
+        int taps = conv.shape.n * conv.shape.h, wide = conv.shape.w, deep = conv.shape.c;
+        int in = k % 2 ? wide : deep, out = k % 2 ? deep : wide, p = conv.panel;
+        size_t count = (size_t)gx_count(conv.shape), bytes = count * sizeof(float);
+        float *disk = malloc(bytes), *memory = aligned_alloc(64, bytes), *want = malloc(bytes);
+        for (size_t j = 0; j < count; j++)
+            disk[j] = (float)j;
+        for (int t = 0; t < taps; t++)
+            for (int i = 0; i < in; i++)
+                for (int o = 0; o < out; o++) {
+                    size_t row = k % 2 ? (size_t)o * wide + i : (size_t)i * wide + o;
+                    size_t at = (((size_t)t * (out / p) + o / p) * in + i) * p + o % p;
+                    want[at] = disk[row * taps + t];
+                }
+        for (int rows = deep; rows > 4; rows = rows / 3) {
+            memset(memory, 0, bytes);
+            for (int at = 0; at < deep; at += rows)
+                gx_param_rows_from_disk(&conv, at, deep - at < rows ? deep - at : rows,
+                                        disk + (size_t)at * wide * taps, memory);
+            assert_memory_equal(memory, want, bytes);
+        }
+        free(disk), free(memory), free(want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dims),
-        cmocka_unit_test(order),
-        cmocka_unit_test(in_parts),
-        cmocka_unit_test(order_of_sizes),
-        cmocka_unit_test(order_of_halves),
+        cmocka_unit_test(dims),     cmocka_unit_test(order),
+        cmocka_unit_test(in_parts), cmocka_unit_test(order_of_sizes),
+        cmocka_unit_test(panels),   cmocka_unit_test(order_of_halves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* Convolutions: the reference against values worked out by hand, and every tier that this CPU runs
  * against the reference, over odd shapes, the three products and several thread counts. */
 #include "../test.h"
+#include "ganx/params.h"
 #include "kernel/kernel.h"
 #include "util/half.h"
 #include "util/random.h"
@@ -203,6 +204,54 @@ static void check_product(const struct gx_kernels *k, const struct gx_conv_sizes
     free(got.start), free(scratch.start);
 }
 
+/* Largest error of Winograd's y, dx and dw of numbers of about one size, over the largest result:
+ * for three and four points, whose transforms only add and subtract, and for six. */
+static const double winograd_limit[2][3] = {{2e-6, 2e-6, 2e-6}, {1e-5, 1e-5, 5e-6}};
+
+/* One product by one tier with s->method, on fresh poison. */
+static void check_method(const struct gx_kernels *k, const struct gx_conv_sizes *s,
+                         enum gx_conv_product product, const struct operands *a, int threads,
+                         const float *want, size_t count)
+{
+    static const char *const names[] = {"winograd y", "winograd dx", "winograd dw"};
+    struct room got = room_of(count * sizeof(float));
+    struct room scratch = room_of(k->winograd_scratch(s, product, threads));
+    if (product == GX_CONV_Y)
+        k->winograd_y(s, a->x, a->w, a->after, floats(&got), scratch.start, threads);
+    else if (product == GX_CONV_DX)
+        k->winograd_dx(s, a->g, a->w, a->after, floats(&got), scratch.start, threads);
+    else
+        k->winograd_dw(s, a->x, a->g, floats(&got), scratch.start, threads);
+    compare(k, s, names[product], threads, &got, &scratch, want,
+            winograd_limit[s->method == GX_CONV_WINOGRAD_6][product]);
+    free(got.start), free(scratch.start);
+}
+
+/* y or dx of one tier from weights that lie as panels, by each method, of w as the reference reads
+ * it. Without: the tier has no such, or the shape does not fit. */
+static void check_panels(const struct gx_kernels *k, struct gx_conv_sizes s,
+                         enum gx_conv_product product, struct operands a, int threads,
+                         const float *want, size_t count)
+{
+    bool turned = product == GX_CONV_DX;
+    int in = turned ? s.o : s.i, out = turned ? s.i : s.o, taps = s.kh * s.kw, p = k->panel;
+    if (!p || out % p || in < GX_PANEL_LEAST || s.dtype != GX_F32 || product == GX_CONV_DW)
+        return;
+    float *w = malloc((size_t)taps * in * out * sizeof *w);
+    for (int64_t t = 0; t < taps; t++)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t o = 0; o < out; o++)
+                w[((t * (out / p) + o / p) * in + i) * p + o % p] =
+                    ((const float *)a.w)[t * in * out + (turned ? o * in + i : i * out + o)];
+    s.panel = p;
+    a.w = w;
+    if (s.method == GX_CONV_GEMM)
+        check_product(k, &s, product, &a, threads, want, count);
+    else
+        check_method(k, &s, product, &a, threads, want, count);
+    free(w);
+}
+
 /* All three products of one shape, by every tier, with each of these numbers of threads (the last
  * is 0). */
 static void check(const struct gx_conv_sizes *s, enum gx_dtype dtype, const int *threads)
@@ -228,8 +277,10 @@ static void check(const struct gx_conv_sizes *s, enum gx_dtype dtype, const int 
         r->conv2d_dx(&typed, g, w, a.after, want[1], NULL, 1);
         r->conv2d_dw(s, x, g, want[2], NULL, 1);
         for (int t = 1; (k = gx_kernels_at(t)); t++)
-            for (int p = 0; p < 3; p++)
+            for (int p = 0; p < 3; p++) {
                 check_product(k, &typed, (enum gx_conv_product)p, &a, *threads, want[p], count[p]);
+                check_panels(k, typed, (enum gx_conv_product)p, a, *threads, want[p], count[p]);
+            }
         for (int p = 0; p < 3; p++)
             free(want[p]);
     }
@@ -288,9 +339,15 @@ static void chosen_shapes(void **state)
         /* dx by patches */ sizes(1, 6, 6, 4, 4, 2, 3, 0), /* stride over kernel */
         sizes(1, 3, 3, 600, 3, 1, 1, 0),
         sizes(1, 1, 1, 3, 600, 3, 1, 1),
+        /* panels: fewer channels than a chunk, more, taps that meet nothing */
+        sizes(1, 9, 11, 32, 64, 4, 2, 1),
+        sizes(1, 12, 10, 288, 96, 3, 1, 1),
+        sizes(1, 2, 2, 64, 64, 4, 2, 1),
+        sizes(1, 1, 1, 96, 32, 7, 1, 3),
     };
     for (size_t j = 0; j < sizeof chosen / sizeof *chosen; j++)
-        check(&chosen[j], (enum gx_dtype)(j % 2), (const int[]){1, 2, 3, 4, 5, 0});
+        check(&chosen[j], j % 2 && chosen[j].i % 32 ? GX_F16 : GX_F32,
+              (const int[]){1, 2, 3, 4, 5, 0});
     struct gx_conv_sizes most = sizes(5, 8, 6, 128, 128, 4, 2, 1); /* of few pixels */
     check(&most, GX_F32, (const int[]){2, 0});
     struct gx_conv_sizes flat = {2, 6, 9, 5, 7, 1, 3, 2, 1, 4, 5}; /* kh and kw differ */
@@ -337,29 +394,6 @@ static void steady(void **state)
     free(x), free(w);
 }
 
-/* Largest error of Winograd's y, dx and dw of numbers of about one size, over the largest result:
- * for three and four points, whose transforms only add and subtract, and for six. */
-static const double winograd_limit[2][3] = {{2e-6, 2e-6, 2e-6}, {1e-5, 1e-5, 5e-6}};
-
-/* One product by one tier with s->method, on fresh poison. */
-static void check_method(const struct gx_kernels *k, const struct gx_conv_sizes *s,
-                         enum gx_conv_product product, const struct operands *a, int threads,
-                         const float *want, size_t count)
-{
-    static const char *const names[] = {"winograd y", "winograd dx", "winograd dw"};
-    struct room got = room_of(count * sizeof(float));
-    struct room scratch = room_of(k->winograd_scratch(s, product, threads));
-    if (product == GX_CONV_Y)
-        k->winograd_y(s, a->x, a->w, a->after, floats(&got), scratch.start, threads);
-    else if (product == GX_CONV_DX)
-        k->winograd_dx(s, a->g, a->w, a->after, floats(&got), scratch.start, threads);
-    else
-        k->winograd_dw(s, a->x, a->g, floats(&got), scratch.start, threads);
-    compare(k, s, names[product], threads, &got, &scratch, want,
-            winograd_limit[s->method == GX_CONV_WINOGRAD_6][product]);
-    free(got.start), free(scratch.start);
-}
-
 /* One product by every tier with every number of points. */
 static void check_winograd(struct gx_conv_sizes s, enum gx_conv_product product, int threads)
 {
@@ -383,8 +417,10 @@ static void check_winograd(struct gx_conv_sizes s, enum gx_conv_product product,
         r->conv2d_dw(&s, x, g, want, NULL, 1);
     for (int m = 0; m < 3; m++) {
         s.method = methods[m];
-        for (int t = small ? 0 : 1; gx_winograd_does(&s) && (k = gx_kernels_at(t)); t++)
+        for (int t = small ? 0 : 1; gx_winograd_does(&s) && (k = gx_kernels_at(t)); t++) {
             check_method(k, &s, product, &a, threads, want, count[product]);
+            check_panels(k, s, product, a, threads, want, count[product]);
+        }
     }
     free(x), free(w), free(g), free(row), free(beside), free(want);
 }
@@ -396,7 +432,8 @@ static void winograd(void **state)
     const int shapes[][5] = {{1, 4, 4, 16, 16},  {2, 7, 9, 5, 3},     {1, 3, 3, 33, 70},
                              {1, 1, 1, 17, 4},   {1, 21, 18, 64, 33}, {3, 6, 5, 1, 1},
                              {1, 8, 12, 70, 64}, {1, 2, 30, 3, 17},   {1, 5, 5, 300, 40},
-                             {2, 9, 22, 48, 40}, {1, 6, 14, 16, 70},  {2, 49, 54, 16, 9}};
+                             {2, 9, 22, 48, 40}, {1, 6, 14, 16, 70},  {2, 49, 54, 16, 9},
+                             {1, 5, 6, 64, 288}, {1, 4, 3, 288, 64}};
     const int kinds[][3] = {{3, 1, 0}, {3, 1, 1}, {3, 1, 2}, {4, 1, 0}, {4, 1, 1}, {4, 1, 3},
                             {4, 2, 0}, {4, 2, 1}, {4, 2, 2}, {3, 2, 0}, {3, 2, 1}, {3, 2, 2}};
     for (size_t j = 0; j < sizeof shapes / sizeof *shapes; j++)

@@ -164,17 +164,20 @@ static void edge_tile(int rows, int width, bool down, int depth, const float *bl
         if (!init)
             gx_copy(copy[r], c[r] + n, width);
     }
-    GX_TIERED(tile)(rows, padded == GX_COLS, down, depth, block, panel, to, init);
+    GX_TIERED(tile)(rows, padded == GX_COLS, down, depth, block, panel, to, init, NULL);
     for (int r = 0; r < rows; r++)
         gx_copy(c[r] + n, copy[r], width);
 }
 
 void GX_TIERED(multiply)(int count, int cols, int depth, bool down, const float *block,
-                         const float *slab, float *const *rows, bool first, const float *bias)
+                         struct gx_panels panels, float *const *rows, bool first, const float *bias)
 {
     int tiles = (count + GX_ROWS - 1) / GX_ROWS;
     for (int n = 0; n < cols;) {
         int padded = panel_width(cols - n), width = gx_least(padded, cols - n);
+        const float *next = !panels.next       ? NULL
+                            : n + width < cols ? panels.at + panels.apart
+                                               : panels.next;
         float init[GX_COLS] = {0};
         if (first && bias)
             gx_copy(init, bias + n, width);
@@ -183,16 +186,20 @@ void GX_TIERED(multiply)(int count, int cols, int depth, bool down, const float 
             const float *a = block + (down ? r0 : (int64_t)r0 * GX_LDA);
             float *to[GX_ROWS];
             if (width < padded) {
-                edge_tile(high, width, down, depth, a, slab, rows + r0, n, padded,
+                edge_tile(high, width, down, depth, a, panels.at, rows + r0, n, padded,
                           first ? init : NULL);
                 continue;
             }
             for (int r = 0; r < high; r++)
                 to[r] = rows[r0 + r] + n;
-            GX_TIERED(tile)(high, padded == GX_COLS, down, depth, a, slab, to, first ? init : NULL);
+            struct gx_soon soon = {next ? next + (int64_t)depth * padded / tiles * t : NULL,
+                                   (padded + tiles - 1) / tiles};
+            GX_TIERED(tile)
+            (high, padded == GX_COLS, down, depth, a, panels.at, to, first ? init : NULL,
+             next ? &soon : NULL);
         }
         n += width;
-        slab += (int64_t)depth * padded;
+        panels.at += panels.apart;
     }
 }
 

@@ -51,10 +51,25 @@ void GX_TIERED(pack)(const float *b, int64_t ldb, int depth, int cols, float *sl
 void GX_TIERED(pack_transposed)(const float *b, int64_t ldb, int at, int depth, int total, int cols,
                                 float *slab);
 
-/* rows[r][0 .. cols) (+)= block times slab. `first`: the sums start from bias (or 0 when it is
+/* Panels of the same depth, so many floats from one another; where those that follow them begin,
+ * if in no cache yet, or NULL. */
+struct gx_panels {
+    const float *at;
+    int64_t apart;
+    const float *next;
+};
+
+/* Those that were packed into a slab. */
+static inline struct gx_panels gx_packed(const float *slab, int depth)
+{
+    return (struct gx_panels){slab, (int64_t)depth * GX_COLS, NULL};
+}
+
+/* rows[r][0 .. cols) (+)= block times the panels. `first`: the sums start from bias (or 0 when it is
  * NULL), else from what is there. rows are the block's rows, or its columns when `down`. */
 void GX_TIERED(multiply)(int count, int cols, int depth, bool down, const float *block,
-                         const float *slab, float *const *rows, bool first, const float *bias);
+                         struct gx_panels panels, float *const *rows, bool first,
+                         const float *bias);
 
 /* A thread's part of a product: rows m0 .. m1, columns n0 .. n1. */
 struct gx_part {

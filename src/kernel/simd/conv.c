@@ -1,6 +1,8 @@
 /* The three products of a convolution, on the tiles of tile.h.
  *
- * y: a product of the gathered picture (positions, kh kw i) and the weights as they lie.
+ * y: a product of the gathered picture (positions, kh kw i) and the weights as they lie. Where they
+ * lie as panels already, nothing is packed; those of the next piece are asked for meanwhile, as a
+ * picture of few pixels is done with each in less time than memory takes to bring one.
  * dx: each of its classes (classes.h) is a convolution of g with stride 1.
  * dw: the transpose of the gathered picture times g.
  * Where the result has few channels, tiles would be mostly padding: dots.h, narrow.h. Where there
@@ -30,8 +32,15 @@ size_t GX_TIERED(conv2d_scratch)(const struct gx_conv_sizes *s, enum gx_conv_pro
     return (size_t)threads * GX_WORK * sizeof(float);
 }
 
-/* Packs the right matrix: rows k .. k + depth, columns n .. n + cols. */
-typedef void pack_function(const void *matrix, int k, int depth, int n, int cols, float *slab);
+/* The right matrix: the taps' weights, `in` rows each. */
+struct right {
+    /* Its rows k .. k + depth and columns n .. n + cols: packed into the slab, or where they lie. */
+    struct gx_panels (*panels)(const struct right *right, int k, int depth, int n, int cols,
+                               float *slab);
+    struct gx_weights taps;
+    int across, in; /* taps in a row, and the channels under one */
+    int panel;      /* how wide those that lie ready are; 0: none do */
+};
 
 /* What comes after the sums of positions m .. m + count, columns n .. n + cols: `first` is the whole
  * result, whose channels lie one behind the other. */
@@ -43,59 +52,88 @@ static void finish(const struct gx_after *after, const struct gx_target *to, int
         gx_after_row(&at, rows[r], (rows[r] - to->first) / to->channels, cols);
 }
 
-/* One share of (windows) x (their kh kw c columns) times the packed matrix: columns n .. n + cols
+/* Whether any position of a tap lies inside the picture. */
+static bool meets(const struct gx_windows *v, int tap)
+{
+    int row = v->oy + tap / v->kw, col = v->ox + tap % v->kw;
+    bool down = false, across = false;
+    for (int p = 0; p < v->ph && !down; p++)
+        down = row + p * v->step >= 0 && row + p * v->step < v->h;
+    for (int p = 0; p < v->pw && !across; p++)
+        across = col + p * v->step >= 0 && col + p * v->step < v->w;
+    return down && across;
+}
+
+/* One share of (windows) x (their kh kw c columns) times the right matrix: columns n .. n + cols
  * of the windows m0 .. m1. */
 static void sweep(const struct gx_windows *windows, const struct gx_target *to, int64_t m0,
-                  int64_t m1, int n, int cols, pack_function *pack, const void *matrix,
+                  int64_t m1, int n, int cols, const struct right *right,
                   const struct gx_after *after, struct gx_work work)
 {
     const float *bias = gx_after_bias_of(after);
-    int depth_all = windows->kh * windows->kw * windows->c, k = 0;
+    int all = windows->kh * windows->kw * windows->c, piece = right->panel ? right->in : GX_DEPTH;
     struct gx_target column = *to;
     float *rows[GX_BLOCK_ROWS];
+    bool first = true;
     column.y += n;
-    do {
-        int depth = gx_least(GX_DEPTH, depth_all - k);
-        pack(matrix, k, depth, n, cols, work.slab);
+    for (int k = 0, depth; first || k < all; k += depth) {
+        depth = gx_least(gx_least(GX_DEPTH, all - k), piece - k % piece);
+        bool last = k + depth >= all;
+        if (!last && right->panel && !meets(windows, k / piece))
+            continue;
+        struct gx_panels panels = right->panels(right, k, depth, n, cols, work.slab);
         for (int64_t m = m0; m < m1; m += GX_BLOCK_ROWS) {
             int count = gx_least(GX_BLOCK_ROWS, m1 - m);
             if (depth)
                 GX_TIERED(gather)(windows, m, count, k, depth, work.block);
             GX_TIERED(place)(windows, &column, m, count, rows);
             GX_TIERED(multiply)
-            (count, cols, depth, false, work.block, work.slab, rows, !k, bias ? bias + n : NULL);
-            if (gx_after_more(after) && k + depth >= depth_all)
+            (count, cols, depth, false, work.block, panels, rows, first, bias ? bias + n : NULL);
+            if (gx_after_more(after) && last)
                 finish(after, to, n, cols, count, rows);
         }
-        k += depth;
-    } while (k < depth_all);
+        first = false;
+    }
 }
 
 /* A share of a product, in sweeps whose results stay in L2 while the depth runs. */
 static void product(const struct gx_windows *windows, const struct gx_target *to,
-                    struct gx_part share, pack_function *pack, const void *matrix,
-                    const struct gx_after *after, struct gx_work work)
+                    struct gx_part share, const struct right *right, const struct gx_after *after,
+                    struct gx_work work)
 {
     for (int n = share.n0; n < share.n1; n += GX_SLAB_COLS) {
         int cols = gx_least(GX_SLAB_COLS, share.n1 - n);
         int most = SWEEP / cols > SWEEP_ROWS ? SWEEP / cols : SWEEP_ROWS;
         most = most / GX_BLOCK_ROWS * GX_BLOCK_ROWS;
         for (int64_t m = share.m0; m < share.m1; m += most)
-            sweep(windows, to, m, m + gx_least(most, share.m1 - m), n, cols, pack, matrix, after,
-                  work);
+            sweep(windows, to, m, m + gx_least(most, share.m1 - m), n, cols, right, after, work);
     }
 }
 
-struct plain {
-    struct gx_weight w;
-    int o;
-};
-
-static void pack_plain(const void *matrix, int k, int depth, int n, int cols, float *slab)
+static struct gx_panels pack_plain(const struct right *right, int k, int depth, int n, int cols,
+                                   float *slab)
 {
-    const struct plain *p = matrix;
+    const struct gx_weights *t = &right->taps;
     GX_TIERED(pack_weights)
-    (gx_weight_at(p->w, (int64_t)k * p->o + n), p->o, depth, cols, slab);
+    (gx_weight_at(t->w, k * t->in + n), (int)t->in, depth, cols, slab);
+    return gx_packed(slab, depth);
+}
+
+static int64_t tap_of(const struct right *right, int tap)
+{
+    return tap / right->across * right->taps.row + tap % right->across * right->taps.col;
+}
+
+/* Weights that were laid out as panels (gx_conv_sizes). */
+static struct gx_panels ready(const struct right *right, int k, int depth, int n, int cols,
+                              float *slab)
+{
+    (void)cols, (void)slab;
+    const float *at[2];
+    for (int j = 0; j < 2; j++, k += depth) /* they, and what comes next, if it does */
+        at[j] = (const float *)right->taps.w.at + tap_of(right, k / right->in) +
+                (int64_t)n * right->in + (int64_t)(k % right->in) * right->panel;
+    return (struct gx_panels){at[0], (int64_t)right->in * right->panel, at[1]};
 }
 
 void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const void *w,
@@ -118,9 +156,9 @@ void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const void
     struct gx_windows windows = {x,         s->h,    s->w,    s->i,  s->kh, s->kw,
                                  s->stride, -s->pad, -s->pad, s->oh, s->ow};
     struct gx_target to = {y, (int64_t)s->oh * s->ow * s->o, (int64_t)s->ow * s->o, s->o, y, s->o};
-    struct plain matrix = {{w, s->dtype}, s->o};
     struct gx_weights weights = {
         {w, s->dtype}, (int64_t)s->kw * s->i * s->o, (int64_t)s->i * s->o, 1, s->o};
+    struct right right = {s->panel ? ready : pack_plain, weights, s->kw, s->i, s->panel};
     int64_t m = (int64_t)s->n * s->oh * s->ow;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
@@ -128,24 +166,24 @@ void GX_TIERED(conv2d)(const struct gx_conv_sizes *s, const float *x, const void
         if (dots)
             GX_TIERED(dots)(&windows, &to, &weights, s->n, s->o, id, threads, after, work);
         else
-            product(&windows, &to, GX_TIERED(split)(m, s->o, id, threads), pack_plain, &matrix,
-                    after, work);
+            product(&windows, &to, GX_TIERED(split)(m, s->o, id, threads), &right, after, work);
     }
 }
 
 /* ---- dx ---- */
 
-static void pack_taps(const void *matrix, int k, int depth, int n, int cols, float *slab)
+static struct gx_panels pack_taps(const struct right *right, int k, int depth, int n, int cols,
+                                  float *slab)
 {
-    const struct gx_taps *t = matrix;
-    for (int done = 0; done < depth;) {
-        int tap = (k + done) / t->o, skip = (k + done) % t->o;
-        int part = gx_least(t->o - skip, depth - done);
-        struct gx_weight from = gx_taps_at(t, tap / t->across, tap % t->across, n);
+    const struct gx_weights *t = &right->taps;
+    for (int done = 0, part; done < depth; done += part) {
+        int tap = (k + done) / right->in, skip = (k + done) % right->in;
+        part = gx_least(right->in - skip, depth - done);
         GX_TIERED(pack_weights_transposed)
-        (gx_weight_at(from, skip), t->o, done, part, depth, cols, slab);
-        done += part;
+        (gx_weight_at(t->w, tap_of(right, tap) + n * t->out + skip), (int)t->out, done, part, depth,
+         cols, slab);
     }
+    return gx_packed(slab, depth);
 }
 
 static void dx_class(const struct gx_conv_sizes *s, int number, const float *g, const void *w,
@@ -157,11 +195,11 @@ static void dx_class(const struct gx_conv_sizes *s, int number, const float *g, 
     struct gx_weights weights = {
         gx_weight_at(c.taps.w, (int64_t)(c.taps.ky * s->kw + c.taps.kx) * s->i * s->o),
         -(int64_t)s->stride * s->kw * s->i * s->o, -(int64_t)s->stride * s->i * s->o, s->o, 1};
+    struct right right = {s->panel ? ready : pack_taps, weights, c.windows.kw, s->o, s->panel};
     if (m && GX_TIERED(dots_is)(s, GX_CONV_DX))
         GX_TIERED(dots)(&c.windows, &c.to, &weights, s->n, s->i, id, threads, after, work);
     else if (m)
-        product(&c.windows, &c.to, GX_TIERED(split)(m, s->i, id, threads), pack_taps, &c.taps,
-                after, work);
+        product(&c.windows, &c.to, GX_TIERED(split)(m, s->i, id, threads), &right, after, work);
 }
 
 void GX_TIERED(conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
@@ -218,7 +256,8 @@ void GX_TIERED(conv2d_dw)(const struct gx_conv_sizes *s, const float *x, const f
                         rows[r] = dw + (m + r) * s->o + n;
                     GX_TIERED(gather)(&windows, p, depth, (int)m, count, work.block);
                     GX_TIERED(multiply)
-                    (count, cols, depth, true, work.block, work.slab, rows, !p, NULL);
+                    (count, cols, depth, true, work.block, gx_packed(work.slab, depth), rows, !p,
+                     NULL);
                 }
             }
     }

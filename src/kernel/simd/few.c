@@ -34,7 +34,7 @@ bool GX_TIERED(few_is)(const struct gx_conv_sizes *s, enum gx_conv_product produ
 {
     bool halves = product == GX_CONV_DX && s->dtype != GX_F32;
     int most = product == GX_CONV_Y ? PAIRS_Y : halves ? PAIRS_HALVES : PAIRS;
-    return (int64_t)s->n * s->oh * s->ow <= most && s->i % 16 == 0 && s->o % 16 == 0 &&
+    return !s->panel && (int64_t)s->n * s->oh * s->ow <= most && s->i % 16 == 0 && s->o % 16 == 0 &&
            s->i <= GX_BLOCK / PAIRS_Y && s->o <= GX_SLAB / DOT_ROWS &&
            (int64_t)s->kh * s->kw * s->i * s->o >= WEIGHTS;
 }

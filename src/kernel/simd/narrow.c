@@ -9,7 +9,7 @@ enum { DW_DEPTH = GX_DEPTH / 2 };
 bool GX_TIERED(narrow_is)(const struct gx_conv_sizes *s, enum gx_conv_product product)
 {
     int to = product == GX_CONV_DX ? s->i : s->o, from = product == GX_CONV_DX ? s->o : s->i;
-    if (s->kw * to > GX_SLAB_COLS || s->kh * s->kw == 1)
+    if (s->panel || s->kw * to > GX_SLAB_COLS || s->kh * s->kw == 1)
         return false;
     if (product == GX_CONV_DX && s->kh * s->kw >= 16 && to <= 64 && from >= 2 * to && from >= 64)
         return true; /* measured: 4x4 gains, 3x3 does not */
@@ -92,7 +92,8 @@ static void spread_part(const struct spread *s, int n, int k, int depth, int ky,
             GX_TIERED(gather)
             (&windows, ((int64_t)n * s->h + row) * s->width + col, count, k, depth, work.block);
             GX_TIERED(multiply)
-            (count, columns, depth, false, work.block, work.slab, rows, true, NULL);
+            (count, columns, depth, false, work.block, gx_packed(work.slab, depth), rows, true,
+             NULL);
             scatter(s, work.sums, row, col, count, ky, high,
                     s->y + (int64_t)n * s->yh * s->yw * s->out, band);
         }
@@ -185,7 +186,8 @@ static void sum_pixels(const struct gx_conv_sizes *s, const struct gx_windows *x
         GX_TIERED(gather)(g, p, depth, n, cols, other);
         GX_TIERED(pack)(other, GX_LDA, depth, cols, work.slab);
         GX_TIERED(gather)(x, p, depth, m, count, work.block);
-        GX_TIERED(multiply)(count, cols, depth, true, work.block, work.slab, rows, !p, NULL);
+        GX_TIERED(multiply)
+        (count, cols, depth, true, work.block, gx_packed(work.slab, depth), rows, !p, NULL);
     }
 }
 

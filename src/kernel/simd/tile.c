@@ -3,10 +3,16 @@
 
 #define UNROLL _Pragma("GCC unroll 16")
 
+enum {
+    NEAR = 1024, /* floats ahead that a panel is asked for in L2: it may be too short, or too newly
+                    written, for the CPU to foresee it */
+    LINE = 16    /* floats */
+};
+
 static inline __attribute__((always_inline)) void run(const int rows, const int vectors,
                                                       const bool down, int k, const float *a,
                                                       const float *b, float *const *c,
-                                                      const float *init)
+                                                      const float *init, struct gx_soon soon)
 {
     vf sum[GX_ROWS][2];
     UNROLL
@@ -23,6 +29,11 @@ static inline __attribute__((always_inline)) void run(const int rows, const int 
         for (int v = 0; v < vectors; v++)
             right[v] = gx_load(b + v * GX_LANES);
         UNROLL
+        for (int v = 0; v < vectors * GX_LANES; v += LINE) {
+            __builtin_prefetch(b + NEAR + v);
+            __builtin_prefetch(soon.at + v, 0, 2);
+        }
+        UNROLL
         for (int r = 0; r < rows; r++) {
             vf left = gx_splat(a[down ? r : r * GX_LDA]);
             UNROLL
@@ -31,6 +42,7 @@ static inline __attribute__((always_inline)) void run(const int rows, const int 
         }
         a += down ? GX_LDA : 1;
         b += vectors * GX_LANES;
+        soon.at += soon.step;
     }
     UNROLL
     for (int r = 0; r < rows; r++) {
@@ -42,14 +54,14 @@ static inline __attribute__((always_inline)) void run(const int rows, const int 
 }
 
 typedef void tile_function(int k, const float *a, const float *b, float *const *c,
-                           const float *init);
+                           const float *init, struct gx_soon soon);
 
 #define NAME(rows, vectors, down) rows_##rows##_##vectors##_##down
 #define DEFINE(rows, vectors, down)                                                                \
     static void NAME(rows, vectors, down)(int k, const float *a, const float *b, float *const *c,  \
-                                          const float *init)                                       \
+                                          const float *init, struct gx_soon soon)                  \
     {                                                                                              \
-        run(rows, vectors, down, k, a, b, c, init);                                                \
+        run(rows, vectors, down, k, a, b, c, init, soon);                                          \
     }
 #if defined(__AVX512F__)
 #define EACH(X, v, d)                                                                              \
@@ -79,7 +91,8 @@ static tile_function *const functions[2][2][GX_ROWS] = {
 };
 
 void GX_TIERED(tile)(int rows, bool wide, bool down, int k, const float *a, const float *b,
-                     float *const *c, const float *init)
+                     float *const *c, const float *init, const struct gx_soon *soon)
 {
-    functions[wide][down][rows - 1](k, a, b, c, init);
+    struct gx_soon near = {b, wide ? GX_COLS : GX_LANES};
+    functions[wide][down][rows - 1](k, a, b, c, init, soon ? *soon : near);
 }

@@ -23,10 +23,17 @@ enum {
 #endif
 };
 
+/* What is read next and is in no cache yet: asked for while a tile is made, a vector or two for each
+ * row of b, `step` floats further a row. */
+struct gx_soon {
+    const float *at;
+    int step;
+};
+
 /* c[r] points to row r of the tile. The sums start from init (one row, for all) or, when it is
  * NULL, from c. `wide`: two vectors of columns, else one. `down`: a(r, j) is a[j GX_LDA + r], else
- * a[r GX_LDA + j]. 1 <= rows <= GX_ROWS. */
+ * a[r GX_LDA + j]. 1 <= rows <= GX_ROWS. soon may be NULL. */
 void GX_TIERED(tile)(int rows, bool wide, bool down, int k, const float *a, const float *b,
-                     float *const *c, const float *init);
+                     float *const *c, const float *init, const struct gx_soon *soon);
 
 #endif

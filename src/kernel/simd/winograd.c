@@ -33,6 +33,7 @@ struct job {
     struct gx_output output;
     struct gx_weight w;
     int wi, wo, k;                            /* of the weights (k,k,wi,wo) */
+    int panel;                                /* of the weights, as gx_conv_sizes has it */
     bool turned;                              /* dx: from y's side, by turned weights */
     int images, in, depth, out_phases, phase; /* depth: in of all phases; phase: the first of y's */
     int chunk; /* input channels whose weights are transformed at once; GX_DEPTH is a multiple */
@@ -101,7 +102,8 @@ static void plan(struct job *j, int images, int threads)
 /* y. */
 static struct job forward_job(const struct gx_conv_sizes *s, int threads)
 {
-    struct job j = {.form = gx_winograd_of(s), .wi = s->i, .wo = s->o, .k = s->kh};
+    struct job j = {
+        .form = gx_winograd_of(s), .wi = s->i, .wo = s->o, .k = s->kh, .panel = s->panel};
     int m = j.form.m, out = s->y_step ? s->y_step : s->o;
     j.tiles =
         (struct gx_tiles){NULL, s->h, s->w, s->i, s->stride, -s->pad, -s->pad, j.form.points, m};
@@ -120,7 +122,8 @@ static struct job forward_job(const struct gx_conv_sizes *s, int threads)
 /* Phase `first` of dx, or all with the same tiles of g. */
 static struct job backward_job(const struct gx_conv_sizes *s, int first, int phases, int threads)
 {
-    struct job j = {.form = gx_winograd_of(s), .wi = s->i, .wo = s->o, .k = s->kh};
+    struct job j = {
+        .form = gx_winograd_of(s), .wi = s->i, .wo = s->o, .k = s->kh, .panel = s->panel};
     struct gx_lines l = gx_dx_lines(s, phases > 1 ? -1 : first);
     int m = j.form.m, before = j.form.r - 1, row = l.row.first, col = l.col.first;
     j.turned = true;
@@ -208,28 +211,46 @@ static struct gx_phase kernel_phase(const struct job *j, int phase, int k)
     return gx_phase_of(&j->form, j->turned ? phase : k / j->in);
 }
 
+/* Whether an input's weights for neighbouring outputs lie `wo` apart. */
+static bool across(const struct job *j)
+{
+    return j->turned && !j->panel;
+}
+
+/* Where in a tap's matrix the weight of input c and output n is; and how far the next input's. */
+static int64_t in_tap(const struct job *j, int c, int n)
+{
+    return j->panel    ? (int64_t)n * j->in + (int64_t)c * j->panel
+           : across(j) ? (int64_t)n * j->wo + c
+                       : (int64_t)c * j->wo + n;
+}
+
+static int next_input(const struct job *j)
+{
+    return j->panel ? j->panel : j->wo;
+}
+
 /* The taps of inputs k .. k + inputs and outputs n .. n + width of a phase of the kernel: in
- * place or widened into `copy`; or for dx, whose inputs lie along rows, transposed into it. */
+ * place or widened into `copy`; or where they lie across, transposed into it. */
 static struct taps taps_of(const struct job *j, int phase, int k, int inputs, int n, int width,
                            float *copy)
 {
     static const float zero[GX_COLS];
-    int padded = width > GX_LANES ? GX_COLS : GX_LANES, c = k % j->in;
-    bool in_place = !j->turned && j->w.dtype == GX_F32;
+    int padded = width > GX_LANES ? GX_COLS : GX_LANES;
+    bool in_place = !across(j) && j->w.dtype == GX_F32;
     struct taps taps;
     for (int t = 0; t < j->form.r * j->form.r; t++, copy += GROUP * GX_COLS) {
         int64_t tap = tap_of(j, kernel_phase(j, phase, k), t);
-        taps.row[t] = tap < 0 ? 0 : in_place ? j->wo : padded;
+        taps.row[t] = tap < 0 ? 0 : in_place ? next_input(j) : padded;
         taps.tap[t] = zero;
         if (tap < 0)
             continue;
-        tap += j->turned ? (int64_t)n * j->wo + c : (int64_t)c * j->wo + n;
-        struct gx_weight w = gx_weight_at(j->w, tap);
+        struct gx_weight w = gx_weight_at(j->w, tap + in_tap(j, k % j->in, n));
         taps.tap[t] = in_place ? w.at : copy;
-        if (j->turned)
+        if (across(j))
             GX_TIERED(pack_weights_transposed)
         (w, j->wo, 0, inputs, inputs, width, copy);
-        for (int m = 0; m < inputs && !j->turned && !in_place; m++)
+        for (int m = 0; m < inputs && !across(j) && !in_place; m++)
             GX_TIERED(widen)
         (gx_weight_at(w, (int64_t)m * j->wo), width, copy + m * padded);
     }
@@ -312,18 +333,18 @@ static void transform_weights(const struct job *j, const struct chunk *c, const 
 GX_INLINE void prefetch_weights(const struct job *j, const struct chunk *c, int i, int n)
 {
     const struct panel *p = &c->panel;
-    int taps = j->form.r * j->form.r, rows = j->turned ? p->width : c->depth;
-    int high = j->turned ? 1 : GROUP, length = j->turned ? c->depth : p->width;
+    int taps = j->form.r * j->form.r, rows = across(j) ? p->width : c->depth;
+    int high = across(j) ? 1 : GROUP, length = across(j) ? c->depth : p->width;
     int pieces = (rows + high - 1) / high * taps;
     for (int q = pieces * i / n; q < pieces * (i + 1) / n; q++) {
-        int row = q / taps * high, k = c->k + (j->turned ? 0 : row);
+        int row = q / taps * high, k = c->k + (across(j) ? 0 : row);
         int64_t w = tap_of(j, kernel_phase(j, p->phase, k), q % taps);
         if (w < 0)
             continue;
-        w += j->turned ? (int64_t)(p->n + row) * j->wo + k : (int64_t)(k % j->in) * j->wo + p->n;
+        w += in_tap(j, k % j->in, p->n + (across(j) ? row : 0));
         for (int m = 0; m < high && row + m < rows; m++)
             for (int v = 0; v < length; v += GROUP)
-                __builtin_prefetch(gx_weight_at(j->w, w + (int64_t)m * j->wo + v).at, 0, 2);
+                __builtin_prefetch(gx_weight_at(j->w, w + (int64_t)m * next_input(j) + v).at, 0, 2);
     }
 }
 
@@ -397,7 +418,7 @@ static void multiply_element(const struct job *j, const struct chunk *c, const s
         if (k < end)
             GX_TIERED(tile)
         (high, p->padded == GX_COLS, false, end - k, blocks + (int64_t)r0 * GX_LDA, slab, to,
-         k == s.first ? zero : NULL);
+         k == s.first ? zero : NULL, NULL);
     }
 }
 

@@ -172,7 +172,8 @@ static void multiply_piece(const struct job *j, int t, int from, int batch, bool
         for (int k = 0; k < count; k += LINE)
             __builtin_prefetch(left + (int64_t)r * GX_LDA + k, 0, 2);
     GX_TIERED(multiply)
-    (count, j->o, batch, true, left, j->panels + t * j->panel_step, rows, first, NULL);
+    (count, j->o, batch, true, left, gx_packed(j->panels + t * j->panel_step, batch), rows, first,
+     NULL);
 }
 
 void GX_TIERED(winograd_dw)(const struct gx_conv_sizes *s, const float *x, const float *g,
