@@ -62,9 +62,9 @@ static bool within(const struct room *r)
 static void round_for(const struct gx_conv_sizes *s, float *x, size_t count)
 {
     for (size_t j = 0; j < count && s->dtype == GX_BF16; j++) {
-        float first = gx_bfloat_to_float(gx_float_to_bfloat(x[j]));
+        float first = gx_float_of_bits(gx_bits_of_float(x[j]) & 0xffff0000u);
         float second = gx_bfloat_to_float(gx_float_to_bfloat(x[j] - first));
-        x[j] = s->fine ? first + second : first;
+        x[j] = s->fine ? first + second : gx_bfloat_to_float(gx_float_to_bfloat(x[j]));
     }
 }
 

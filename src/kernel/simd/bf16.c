@@ -11,6 +11,10 @@
  * While tiles alone are multiplied, the vector units fall asleep after some 2000 cycles, and the tiles'
  * store, which needs them, waits about 900 for them to wake (measured); so each chunk adds a vector.
  *
+ * The core hands the unit its work in a fraction of the time that the unit takes for it. Meanwhile
+ * it rounds the next patch and finishes the sums of the last pair of tiles, a little after each
+ * chunk (bf16_beside.c).
+ *
  * Fine pictures are rounded to the sum of two numbers, in two patches alike, and both are
  * multiplied with the same weights.
  *
@@ -20,49 +24,38 @@
  * panels, so that weights are read as they lie, and the sums wait in memory for the next part. */
 #include "kernel/simd/bf16.h"
 
-#include "kernel/simd/after.h"
-#include "kernel/simd/bf16_lay.h"
+#include "kernel/simd/bf16_unit.h"
 
 #include <string.h>
 
 #if defined(__AVX512F__) && defined(__linux__)
 #include <immintrin.h>
-#define AMX __attribute__((target("avx512bf16,amx-tile,amx-bf16")))
+#define AMX GX_BF16_UNIT
 
 enum {
-    HIGH = 16,             /* rows of a tile */
-    DEEP = 32,             /* its numbers a row, of 2 bytes */
-    PANEL = 32,            /* channels: two tiles */
+    HIGH = GX_BF16_HIGH,
+    DEEP = GX_BF16_DEEP,
+    PANEL = GX_BF16_PANEL,
+    PATCH = GX_BF16_PATCH,
+    TERMS = GX_BF16_TERMS,
+    RUN = GX_BF16_RUN,     /* bytes: most of a run that is copied out */
     TILE = 1024,           /* bytes */
     CHUNK = GX_BF16_CHUNK, /* bytes of a panel's weights for DEEP of the depth */
-    PATCH = 1 << 20,       /* bytes: most of a patch */
-    ENOUGH = 5 << 17,      /* bytes of a patch that is made larger by whole rows */
+    ENOUGH = 5 << 16,      /* bytes of a patch that is made larger by whole rows */
     GROUP = 5 << 18,       /* bytes: most weights at a time */
-    RUN = 1 << 16,         /* bytes: most of a run that is copied out */
-    NEAR = 5,              /* tiles across a patch */
-    TILES = 256,           /* most of a patch */
-    COPIED = 64,           /* the same, of those that are copied out */
-    SUMS = 1 << 18,        /* bytes */
-    ROOM = 2 * PATCH + GROUP + 2 * RUN + SUMS,
+    FEW = 6,  /* lines of a block; with fewer a patch may be twice as large, since their neighbours
+                are rounded again */
+    NEAR = 5, /* tiles across a patch */
+    TILES = 256,             /* most of a patch */
+    COPIED = 64,             /* the same, of those that are copied out */
+    PAIR = 2 * HIGH * PANEL, /* sums of two tiles for a panel */
+    SUMS = 1 << 18,          /* bytes */
+    ROOM = 2 * TERMS + GROUP + 2 * RUN + SUMS,
     COPIES = 150, /* multiplications in the time that rounding or laying out a number takes */
 };
 
-/* One convolution of stride `windows.step` (of dx: one of its classes). */
-struct job {
-    bool fine; /* pictures as two terms, of which the second is what the first rounds off */
-    struct gx_windows windows;
-    struct gx_target to;
-    const struct gx_after *after;
-    bool mirrored;      /* beyond its edge the picture is its own mirror image, not zero */
-    int x_step, y_step; /* floats from a pixel to the next: of the picture, the whole result */
-    int cols;           /* channels of the result */
-    int images, run, row,
-        deep; /* run: numbers under a kernel row; row, deep: its chunks, and all */
-    struct gx_bf16_weights weights;
-};
-
-/* A thread's scratch. The second terms of a patch lie PATCH bytes behind the first, those of a
- * run RUN bytes. */
+/* A thread's scratch: two patches behind one another, or as much of copies, the second terms TERMS
+ * bytes behind the first; those of a run RUN bytes. */
 struct room {
     char *patch, *weights, *run;
     float *sums; /* (.., 2 HIGH, PANEL): of pairs of tiles times panels */
@@ -77,130 +70,42 @@ struct left {
     bool more;
 };
 
-/* Sixteen positions, numbered as the windows', or fewer of which the others are not wanted. */
+/* Sixteen positions: where they are read, and where the first one's result goes. */
 struct tile {
     const char *at;
-    int64_t m;
-    int count;
+    float *to;
 };
 
-/* ---- pictures ---- */
+/* What is done beside the products, so much after each chunk. */
+struct beside {
+    struct gx_bf16_finish finish;  /* the last pair's */
+    struct gx_bf16_rounding round; /* the next patch's */
+    int finish_some, round_some;
+    int turn, panels; /* which of two sums, and of two panels, is in use */
+    struct gx_bf16_panel panel[2];
+};
 
-/* to = from, rounded to the nearest; what that rounds off `rest` bytes behind, but for rest 0. */
-AMX static inline void round_numbers(const float *from, int64_t count, char *to, int64_t rest)
+static inline void work_beside(struct beside *b)
 {
-    for (; count > 0; count -= DEEP, from += DEEP, to += 2 * DEEP) {
-        __mmask32 some = count < DEEP ? (1u << count) - 1 : ~0u;
-        __m512 low = _mm512_maskz_loadu_ps((__mmask16)some, from);
-        __m512 high = _mm512_maskz_loadu_ps((__mmask16)(some >> 16), from + 16);
-        __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low);
-        _mm512_mask_storeu_epi16(to, some, both);
-        if (!rest)
-            continue;
-        low -= (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(both)), 16);
-        high -= (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(both, 1)),
-                                          16);
-        _mm512_mask_storeu_epi16(to + rest, some, (__m512i)_mm512_cvtne2ps_pbh(high, low));
-    }
+    if (gx_bf16_finishing(&b->finish))
+        GX_TIERED(bf16_finish_some)(&b->finish, b->finish_some);
+    for (int k = 0; k < b->round_some && gx_bf16_rounds(&b->round); k++)
+        GX_TIERED(bf16_round_some)(&b->round);
 }
 
-/* The line or column that is shown at this place; -1: none. */
-static inline int shown(int at, int size, bool mirrored)
+static void finish_all(struct beside *b)
 {
-    int other = at < 0 ? -at : 2 * (size - 1) - at;
-    if (at >= 0 && at < size)
-        return at;
-    return mirrored && other >= 0 && other < size ? other : -1;
+    while (gx_bf16_finishing(&b->finish))
+        GX_TIERED(bf16_finish_some)(&b->finish, HIGH);
 }
 
-/* `count` pixels of a line from column x on; zeros where the line is NULL. */
-AMX static void round_pixels(const struct job *j, const float *line, int x, int count, char *to,
-                             int64_t rest)
+static void round_all(struct beside *b)
 {
-    int64_t c = j->windows.c;
-    if (line && j->x_step == c) {
-        round_numbers(line + x * c, count * c, to, rest);
-        return;
-    }
-    for (int k = 0; line && k < count; k++)
-        round_numbers(line + (int64_t)(x + k) * j->x_step, c, to + k * c * 2, rest);
-    if (!line)
-        memset(to, 0, (size_t)(count * c) * 2);
-    if (!line && rest)
-        memset(to + rest, 0, (size_t)(count * c) * 2);
-}
-
-/* The same of picture line y; outside of the picture is zero, or what a mirror shows. */
-static void round_row(const struct job *j, int64_t image, int y, int x, int count, char *to,
-                      int64_t rest)
-{
-    const struct gx_windows *v = &j->windows;
-    int low = gx_least(x < 0 ? -x : 0, count), high = gx_least(v->w - x, count), pixel = v->c * 2;
-    int row = shown(y, v->h, j->mirrored);
-    const float *line = row < 0 ? NULL : v->x + (image * v->h + row) * v->w * j->x_step;
-    high = high < low ? low : high;
-    for (int k = 0; k < count; k++) {
-        int at = shown(x + k, v->w, j->mirrored);
-        if (k == low && k < high) {
-            round_pixels(j, line, x + k, high - low, to + k * pixel, rest);
-            k = high - 1;
-        } else
-            round_pixels(j, at < 0 ? NULL : line, at, 1, to + k * pixel, rest);
-    }
+    while (gx_bf16_rounds(&b->round))
+        GX_TIERED(bf16_round_some)(&b->round);
 }
 
 /* ---- products ---- */
-
-/* What comes of the sums of so many channels, a vector's at most, of a tile. `after`, NULL for
- * nothing but to add a vector, is for the first of the channels. */
-static inline __attribute__((always_inline)) void
-finish_channels(const struct gx_after *after, vf add, int count, const float *sums,
-                float *const *rows, const int64_t *pixel, const int channels)
-{
-    for (int r = 0; r < count; r++) {
-        vf x = gx_load(sums + r * PANEL) + add;
-        if (after)
-            x = gx_after_vector(after, x, pixel[r], channels);
-        gx_store_some(rows[r], x, channels);
-    }
-}
-
-/* What comes of the sums (HIGH, PANEL) of a tile for channels n .. n + count. */
-static void finish_tile(const struct job *j, const struct tile *tile, int n, int count,
-                        const float *sums)
-{
-    bool more = gx_after_more(j->after);
-    const float *bias = gx_after_bias_of(j->after);
-    struct gx_target column = j->to;
-    float *rows[HIGH];
-    int64_t pixel[HIGH];
-    column.y += n;
-    GX_TIERED(place)(&j->windows, &column, tile->m, tile->count, rows);
-    for (int r = 0; r < tile->count && more; r++)
-        pixel[r] = (rows[r] - n - j->to.first) / j->y_step;
-    for (int v = 0; v < count; v += GX_LANES, sums += GX_LANES) {
-        int some = gx_least(GX_LANES, count - v);
-        vf add = bias ? gx_load_some(bias + n + v, some) : (vf){0};
-        struct gx_after after = {0};
-        if (more)
-            after = gx_after_from(j->after, n + v, j->to.channels);
-        if (some == GX_LANES)
-            finish_channels(more ? &after : NULL, add, tile->count, sums, rows, pixel, GX_LANES);
-        else
-            finish_channels(more ? &after : NULL, add, tile->count, sums, rows, pixel, some);
-        for (int r = 0; r < tile->count; r++)
-            rows[r] += GX_LANES;
-    }
-}
-
-/* The same of one or two tiles, for a panel. */
-static void finish(const struct job *j, const struct tile *tile, int tiles, int panel,
-                   const float *sums)
-{
-    int n = panel * PANEL;
-    for (int t = 0; t < tiles; t++)
-        finish_tile(j, tile + t, n, gx_least(PANEL, j->cols - n), sums + t * HIGH * PANEL);
-}
 
 /* Keeps the vector units awake. */
 AMX static inline void stay_awake(__m512 zero)
@@ -211,7 +116,7 @@ AMX static inline void stay_awake(__m512 zero)
 /* sums (high HIGH, PANEL) of one or two tiles of positions, times one or two of channels. */
 AMX static inline __attribute__((always_inline)) void
 multiply(const int high, const int wide, const bool fine, const struct left *left,
-         const struct tile *tile, const char *weights, float *sums)
+         const struct tile *tile, const char *weights, float *sums, struct beside *beside)
 {
     __asm__ volatile("" ::: "memory"); /* gcc does not know that tiles are loaded from memory */
     if (left->more) {
@@ -235,17 +140,18 @@ multiply(const int high, const int wide, const bool fine, const struct left *lef
             if (wide > 1)
                 _tile_loadd(7, weights + TILE, 64);
             for (int term = 0; term < (fine ? 2 : 1); term++) {
-                _tile_loadd(4, a + term * PATCH, left->apart);
+                _tile_loadd(4, a + term * TERMS, left->apart);
                 _tile_dpbf16ps(0, 4, 6);
                 if (wide > 1)
                     _tile_dpbf16ps(1, 4, 7);
                 if (high > 1) {
-                    _tile_loadd(5, b + term * PATCH, left->apart);
+                    _tile_loadd(5, b + term * TERMS, left->apart);
                     _tile_dpbf16ps(2, 5, 6);
                     if (wide > 1)
                         _tile_dpbf16ps(3, 5, 7);
                 }
             }
+            work_beside(beside);
         }
     }
     _tile_stored(0, sums, PANEL * sizeof *sums);
@@ -258,13 +164,14 @@ multiply(const int high, const int wide, const bool fine, const struct left *lef
 }
 
 typedef void multiply_function(const struct left *left, const struct tile *tile,
-                               const char *weights, float *sums);
+                               const char *weights, float *sums, struct beside *beside);
 
 #define DEFINE(high, wide, fine)                                                                   \
     AMX static void multiply_##high##_##wide##_##fine(                                             \
-        const struct left *left, const struct tile *tile, const char *weights, float *sums)        \
+        const struct left *left, const struct tile *tile, const char *weights, float *sums,        \
+        struct beside *beside)                                                                     \
     {                                                                                              \
-        multiply(high, wide, fine, left, tile, weights, sums);                                     \
+        multiply(high, wide, fine, left, tile, weights, sums, beside);                             \
     }
 DEFINE(1, 1, 0)
 DEFINE(1, 1, 1)
@@ -277,7 +184,7 @@ DEFINE(2, 2, 1)
 
 /* sums of one or two tiles times a panel of so many channels. */
 static void multiply_tiles(bool fine, const struct left *left, const struct tile *tile, int tiles,
-                           int count, const char *weights, float *sums)
+                           int count, const char *weights, float *sums, struct beside *beside)
 {
 #define ROW(high, wide)                                                                            \
     {                                                                                              \
@@ -286,17 +193,17 @@ static void multiply_tiles(bool fine, const struct left *left, const struct tile
     static multiply_function *const functions[2][2][2] = {{ROW(1, 1), ROW(1, 2)},
                                                           {ROW(2, 1), ROW(2, 2)}};
 #undef ROW
-    functions[tiles - 1][count > 16][fine](left, tile, weights, sums);
+    functions[tiles - 1][count > 16][fine](left, tile, weights, sums, beside);
 }
 
-static inline int channels_of(const struct job *j, int panel)
+static inline int channels_of(const struct gx_bf16_job *j, int panel)
 {
     return gx_least(PANEL, j->cols - panel * PANEL);
 }
 
 /* Lays out chunks k .. k + chunks of panels p .. p + panels, one panel after the other, in the
  * order in which the weights lie. */
-static void lay_panels(const struct job *j, int p, int panels, int k, int chunks, char *to)
+static void lay_panels(const struct gx_bf16_job *j, int p, int panels, int k, int chunks, char *to)
 {
     for (int i = 0; i < chunks * panels; i++) {
         int at = j->weights.turned ? i % chunks : i / panels;
@@ -309,12 +216,6 @@ static void lay_panels(const struct job *j, int p, int panels, int k, int chunks
 
 /* ---- patches ---- */
 
-/* The positions (high, wide) from (py, px) of an image on. */
-struct block {
-    int64_t image;
-    int py, px, high, wide;
-};
-
 /* Numbers in a row of a patch for so many positions. */
 static inline int64_t line_of(const struct gx_windows *v, int wide)
 {
@@ -326,136 +227,212 @@ static inline int64_t patch_bytes(const struct gx_windows *v, int high, int wide
     return ((int64_t)(high - 1) * v->step + v->kh) * line_of(v, wide) * 2 + 2 * DEEP;
 }
 
-static void round_patch(const struct job *j, const struct block *b, char *to)
+/* The block's positions as tiles, of which the last in a line overlaps the one before. */
+static int tiles_of(const struct gx_bf16_job *j, const struct gx_bf16_block *b, const char *patch,
+                    struct tile *tile)
 {
     const struct gx_windows *v = &j->windows;
-    int64_t line = line_of(v, b->wide);
-    for (int r = 0; r < (b->high - 1) * v->step + v->kh; r++, to += line * 2)
-        round_row(j, b->image, b->py * v->step + v->oy + r, b->px * v->step + v->ox,
-                  (b->wide - 1) * v->step + v->kw, to, j->fine ? PATCH : 0);
-    memset(to, 0, 2 * DEEP); /* the last chunk's end */
-    if (j->fine)
-        memset(to + PATCH, 0, 2 * DEEP);
-}
-
-/* The last tile of a row overlaps the one before. */
-static void run_block(const struct job *j, int first, int panels, const struct block *b,
-                      const struct room *room)
-{
-    const struct gx_windows *v = &j->windows;
+    const struct gx_target *to = &j->to;
     int64_t line = line_of(v, b->wide) * 2, pixel = (int64_t)v->step * v->c * 2;
-    const struct left left = {line, 2 * DEEP, pixel, v->kh, j->row, false};
-    struct tile tile[TILES];
+    float *y = to->y + b->image * to->image + b->py * to->row + b->px * to->col;
     int count = 0;
-    round_patch(j, b, room->patch);
-    for (int y = 0; y < b->high; y++)
+    for (int row = 0; row < b->high; row++)
         for (int x = 0; x < b->wide; x += HIGH) {
             int at = gx_least(x, b->wide - HIGH);
-            tile[count++] =
-                (struct tile){room->patch + y * v->step * line + at * pixel,
-                              (b->image * v->ph + b->py + y) * v->pw + b->px + at, HIGH};
+            tile[count++] = (struct tile){patch + row * v->step * line + at * pixel,
+                                          y + row * to->row + at * to->col};
         }
-    for (int p = 0; p < panels; p++)
-        for (int t = 0; t < count; t += 2) {
-            int some = gx_least(2, count - t), n = first + p;
-            multiply_tiles(j->fine, &left, tile + t, some, channels_of(j, n),
-                           room->weights + (int64_t)p * j->deep * CHUNK, room->sums);
-            finish(j, tile + t, some, n, room->sums);
-        }
+    return count;
 }
 
-/* Lines (image, py) from .. to, patch by patch; several beside each other have two tiles at
- * least. */
-static void run_lines(const struct job *j, int first, int panels, int64_t from, int64_t to,
-                      const struct room *room)
+static struct gx_bf16_finish finish_of(const struct gx_bf16_job *j, const struct tile *tile,
+                                       int tiles, int n, const struct gx_bf16_panel *panel,
+                                       const float *sums)
+{
+    struct gx_bf16_finish f = {.panel = panel,
+                               .sums = sums,
+                               .rows = tiles * HIGH,
+                               .apart = j->to.col,
+                               .pixels_apart = j->to.col / j->y_step};
+    for (int t = 0; t < tiles; t++) {
+        f.to[t] = tile[t].to + n;
+        if (panel->kind == GX_BF16_MORE)
+            f.pixel[t] = (tile[t].to - j->to.first) / j->y_step;
+    }
+    return f;
+}
+
+/* A block, whose patch is there, for some panels. */
+static void run_block(const struct gx_bf16_job *j, int first, int panels,
+                      const struct gx_bf16_block *b, const char *patch, const struct room *room,
+                      struct beside *beside)
 {
     const struct gx_windows *v = &j->windows;
-    int tiles = (v->pw + HIGH - 1) / HIGH, parts = (tiles + NEAR - 1) / NEAR, most = 1;
-    while (parts < tiles / 2 && patch_bytes(v, 1, (tiles + parts - 1) / parts * HIGH) > PATCH)
-        parts++;
-    int wide = gx_least((tiles + parts - 1) / parts * HIGH, v->pw);
-    while (patch_bytes(v, most + 1, wide) <= (j->fine ? ENOUGH / 2 : ENOUGH) &&
-           (most + 1) * NEAR <= TILES)
-        most++;
-    for (int64_t line = from; line < to;) {
-        struct block b = {.image = line / v->ph, .py = (int)(line % v->ph)};
-        b.high = gx_least(gx_least(most, v->ph - b.py), to - line);
-        for (int part = 0; part < parts; part++) {
-            b.px = tiles * part / parts * HIGH;
-            b.wide = gx_least(tiles * (part + 1) / parts * HIGH, v->pw) - b.px;
-            run_block(j, first, panels, &b, room);
+    const struct left left = {
+        line_of(v, b->wide) * 2, 2 * DEEP, (int64_t)v->step * v->c * 2, v->kh, j->row, false};
+    struct tile tile[TILES];
+    int count = tiles_of(j, b, patch, tile);
+    int steps = (count + 1) / 2 * panels * j->deep, portions = gx_bf16_portions(&beside->round);
+    beside->finish_some = j->deep ? (2 * HIGH + j->deep - 1) / j->deep : 0;
+    beside->round_some = steps ? (portions + steps - 1) / steps : 0;
+    for (int p = first; p < first + panels; p++) {
+        struct gx_bf16_panel *panel = &beside->panel[beside->panels ^= 1];
+        GX_TIERED(bf16_panel)(j, p, panel);
+        for (int t = 0; t < count; t += 2) {
+            int some = gx_least(2, count - t);
+            float *sums = room->sums + (beside->turn ^= 1) * PAIR;
+            multiply_tiles(j->fine, &left, tile + t, some, panel->channels,
+                           room->weights + (int64_t)(p - first) * j->deep * CHUNK, sums, beside);
+            finish_all(beside);
+            beside->finish = finish_of(j, tile + t, some, p * PANEL, panel, sums);
         }
-        line += b.high;
     }
+}
+
+/* Lines (image, py) on their way, cut into blocks; several beside each other have two tiles at
+ * least. */
+struct walk {
+    const struct gx_windows *windows;
+    int64_t line, to;
+    int part, parts, tiles, most; /* most: lines of a block */
+};
+
+static struct walk walk_of(const struct gx_bf16_job *j, int64_t from, int64_t to)
+{
+    const struct gx_windows *v = &j->windows;
+    struct walk w = {.windows = v, .line = from, .to = to, .most = 1};
+    w.tiles = (v->pw + HIGH - 1) / HIGH;
+    w.parts = (w.tiles + NEAR - 1) / NEAR;
+    while (w.parts < w.tiles / 2 &&
+           patch_bytes(v, 1, (w.tiles + w.parts - 1) / w.parts * HIGH) > PATCH)
+        w.parts++;
+    int wide = gx_least((w.tiles + w.parts - 1) / w.parts * HIGH, v->pw);
+    while ((w.most + 1) * NEAR <= TILES &&
+           patch_bytes(v, w.most + 1, wide) <=
+               (w.most < FEW ? 2 : 1) * (j->fine ? ENOUGH / 2 : ENOUGH))
+        w.most++;
+    return w;
+}
+
+static bool next_block(struct walk *w, struct gx_bf16_block *b)
+{
+    const struct gx_windows *v = w->windows;
+    if (w->line >= w->to)
+        return false;
+    b->image = w->line / v->ph;
+    b->py = (int)(w->line % v->ph);
+    b->high = gx_least(gx_least(w->most, v->ph - b->py), w->to - w->line);
+    b->px = w->tiles * w->part / w->parts * HIGH;
+    b->wide = gx_least(w->tiles * (w->part + 1) / w->parts * HIGH, v->pw) - b->px;
+    if (++w->part == w->parts) {
+        w->part = 0;
+        w->line += b->high;
+    }
+    return true;
+}
+
+/* Lines from .. to, block by block; while one is multiplied, the next one's patch is rounded. */
+static void run_lines(const struct gx_bf16_job *j, int first, int panels, int64_t from, int64_t to,
+                      const struct room *room)
+{
+    struct walk walk = walk_of(j, from, to);
+    struct gx_bf16_block block, next;
+    struct beside beside = {0};
+    bool more = next_block(&walk, &block);
+    if (more)
+        beside.round = GX_TIERED(bf16_rounding)(j, &block, room->patch);
+    for (int k = 0; more; k ^= 1, block = next) {
+        round_all(&beside);
+        more = next_block(&walk, &next);
+        if (more)
+            beside.round = GX_TIERED(bf16_rounding)(j, &next, room->patch + (k ^ 1) * PATCH);
+        run_block(j, first, panels, &block, room->patch + k * PATCH, room, &beside);
+    }
+    finish_all(&beside);
 }
 
 /* ---- copies ---- */
 
 /* The runs of positions m .. m + count, as whole tiles. */
-AMX static void copy_runs(const struct job *j, int64_t m, int count, const struct room *room)
+AMX static void copy_runs(const struct gx_bf16_job *j, int64_t m, int count,
+                          const struct room *room)
 {
     const struct gx_windows *v = &j->windows;
     for (int r = 0; r < count; r++, m++) {
         int px = (int)(m % v->pw), py = (int)(m / v->pw % v->ph);
         char *to = room->patch + (int64_t)(r / HIGH) * j->deep * TILE + r % HIGH * 2 * DEEP;
         for (int ty = 0; ty < v->kh; ty++, to += j->row * TILE) {
-            round_row(j, m / v->pw / v->ph, py * v->step + v->oy + ty, px * v->step + v->ox, v->kw,
-                      room->run, j->fine ? RUN : 0);
+            GX_TIERED(bf16_round)
+            (j, m / v->pw / v->ph, py * v->step + v->oy + ty, px * v->step + v->ox, v->kw,
+             room->run, j->fine ? RUN : 0);
             for (int term = 0; term < (j->fine ? 2 : 1); term++) {
                 char *run = room->run + term * RUN;
                 memset(run + (int64_t)j->run * 2, 0, (size_t)(j->row * DEEP - j->run) * 2);
                 for (int k = 0; k < j->row; k++)
-                    _mm512_store_si512(to + term * PATCH + k * TILE,
+                    _mm512_store_si512(to + term * TERMS + k * TILE,
                                        _mm512_load_si512(run + 2 * DEEP * k));
             }
         }
     }
 }
 
-/* Some tiles times panels first .. first + panels, whose weights are laid out once: all panels'
- * for a part of the depth, then for the next one, so that they are read as they lie. */
-static void run_parts(const struct job *j, int first, int panels, const struct tile *tile,
-                      int tiles, const struct room *room)
+/* What comes of a tile's sums, of positions m .. m + count. */
+static void finish_copy(const struct gx_bf16_job *j, const struct gx_bf16_panel *panel, int n,
+                        int64_t m, int count, const float *sums)
 {
-    int most = GROUP / CHUNK / panels, pairs = (tiles + 1) / 2, k = 0;
+    float *rows[HIGH];
+    GX_TIERED(place)(&j->windows, &j->to, m, count, rows);
+    for (int r = 0; r < count; r++)
+        GX_TIERED(bf16_finish_one)
+    (panel, sums + r * PANEL, rows[r] + n, (rows[r] - j->to.first) / j->y_step);
+}
+
+/* Positions m .. m + count, copied out as tiles, times panels first .. first + panels, whose weights
+ * are laid out once: all panels' for a part of the depth, then for the next one, so that they are
+ * read as they lie. */
+static void run_parts(const struct gx_bf16_job *j, int first, int panels, int64_t m, int count,
+                      const struct room *room)
+{
+    int tiles = (count + HIGH - 1) / HIGH, pairs = (tiles + 1) / 2, k = 0;
+    int most = GROUP / CHUNK / panels;
+    struct beside nothing = {0};
     do {
         int chunks = gx_least(most, j->deep - k);
         const struct left left = {0, TILE, 2 * DEEP, 1, chunks, k > 0};
         lay_panels(j, first, panels, k, chunks, room->weights);
         for (int p = 0; p < panels; p++)
             for (int t = 0; t < tiles; t += 2) {
-                struct tile pair[2] = {tile[t], tile[gx_least(t + 1, tiles - 1)]};
-                pair[0].at += (int64_t)k * TILE;
-                pair[1].at += (int64_t)k * TILE;
+                const char *at = room->patch + ((int64_t)t * j->deep + k) * TILE;
+                const struct tile pair[2] = {{at}, {at + (int64_t)j->deep * TILE}};
                 multiply_tiles(j->fine, &left, pair, gx_least(2, tiles - t),
                                channels_of(j, first + p),
                                room->weights + (int64_t)p * chunks * CHUNK,
-                               room->sums + (p * pairs + t / 2) * 2 * HIGH * PANEL);
+                               room->sums + (p * pairs + t / 2) * PAIR, &nothing);
             }
         k += chunks;
     } while (k < j->deep);
-    for (int p = 0; p < panels; p++)
-        for (int t = 0; t < tiles; t += 2)
-            finish(j, tile + t, gx_least(2, tiles - t), first + p,
-                   room->sums + (p * pairs + t / 2) * 2 * HIGH * PANEL);
+    for (int p = 0; p < panels; p++) {
+        struct gx_bf16_panel panel;
+        GX_TIERED(bf16_panel)(j, first + p, &panel);
+        for (int t = 0; t < tiles; t++)
+            finish_copy(j, &panel, (first + p) * PANEL, m + t * HIGH,
+                        gx_least(HIGH, count - t * HIGH),
+                        room->sums + (p * pairs * 2 + t) * (PAIR / 2));
+    }
 }
 
 /* Tiles from .. to of all positions, as many at a time as there is room for. */
-static void run_copies(const struct job *j, int first, int panels, int64_t from, int64_t to,
+static void run_copies(const struct gx_bf16_job *j, int first, int panels, int64_t from, int64_t to,
                        const struct room *room)
 {
     int64_t all = (int64_t)j->images * j->windows.ph * j->windows.pw;
-    int most = gx_least(PATCH / TILE / (j->deep ? j->deep : 1), COPIED);
-    struct tile tile[COPIED];
+    int most = gx_least(TERMS / TILE / (j->deep ? j->deep : 1), COPIED);
     for (int64_t t = from; t < to; t += most) {
         int tiles = gx_least(most, to - t), count = gx_least((int64_t)tiles * HIGH, all - t * HIGH);
-        int pairs = (tiles + 1) / 2, together = SUMS / (2 * HIGH * PANEL * 4) / pairs;
+        int pairs = (tiles + 1) / 2, together = SUMS / (PAIR * 4) / pairs;
         copy_runs(j, t * HIGH, count, room);
-        for (int k = 0; k < tiles; k++)
-            tile[k] = (struct tile){room->patch + (int64_t)k * j->deep * TILE, (t + k) * HIGH,
-                                    gx_least(HIGH, count - k * HIGH)};
         for (int p = 0; p < panels; p += together)
-            run_parts(j, first + p, gx_least(together, panels - p), tile, tiles, room);
+            run_parts(j, first + p, gx_least(together, panels - p), t * HIGH, count, room);
     }
 }
 
@@ -481,7 +458,7 @@ static int parts_of(int64_t lines, int positions, int panels, int threads)
 
 /* Share `id` of `threads`: lines, or tiles of copies, times panels; a group of panels after the
  * other. */
-AMX static void run_share(const struct job *j, int id, int threads, const struct room *room)
+AMX static void run_share(const struct gx_bf16_job *j, int id, int threads, const struct room *room)
 {
     const struct gx_windows *v = &j->windows;
     bool copies = v->pw < HIGH;
@@ -521,21 +498,22 @@ AMX static void release(void)
 static struct room room_of(void *scratch, int id)
 {
     char *base = (char *)scratch + (size_t)id * ROOM;
-    char *run = base + 2 * PATCH + GROUP;
-    return (struct room){base, base + 2 * PATCH, run, (float *)(run + 2 * RUN)};
+    char *run = base + 2 * TERMS + GROUP;
+    return (struct room){base, base + 2 * TERMS, run, (float *)(run + 2 * RUN)};
 }
 
-static struct job job_of(bool fine, const struct gx_windows *windows, const struct gx_target *to,
-                         int images, int cols, const struct gx_after *after)
+static struct gx_bf16_job job_of(bool fine, const struct gx_windows *windows,
+                                 const struct gx_target *to, int images, int cols,
+                                 const struct gx_after *after)
 {
-    struct job j = {.fine = fine,
-                    .windows = *windows,
-                    .to = *to,
-                    .after = after,
-                    .x_step = windows->c,
-                    .y_step = to->channels,
-                    .cols = cols,
-                    .images = images};
+    struct gx_bf16_job j = {.fine = fine,
+                            .windows = *windows,
+                            .to = *to,
+                            .after = after,
+                            .x_step = windows->c,
+                            .y_step = to->channels,
+                            .cols = cols,
+                            .images = images};
     j.run = windows->kw * windows->c;
     j.row = (j.run + DEEP - 1) / DEEP;
     j.deep = windows->kh * j.row;
@@ -549,7 +527,7 @@ static void bf16_y(const struct gx_conv_sizes *s, const float *x, const void *w,
                                  s->stride, -s->pad, -s->pad, s->oh, s->ow};
     int64_t step = s->y_step ? s->y_step : s->o;
     struct gx_target to = {y, s->oh * s->ow * step, s->ow * step, step, y, s->o};
-    struct job j = job_of(s->fine, &windows, &to, s->n, s->o, after);
+    struct gx_bf16_job j = job_of(s->fine, &windows, &to, s->n, s->o, after);
     j.mirrored = s->mirrored;
     j.x_step = s->x_step ? s->x_step : s->i;
     j.y_step = (int)step;
@@ -563,11 +541,11 @@ static void bf16_y(const struct gx_conv_sizes *s, const float *x, const void *w,
     }
 }
 
-static struct job dx_job(const struct gx_conv_sizes *s, int number, const float *g, const void *w,
-                         const struct gx_after *after, float *dx)
+static struct gx_bf16_job dx_job(const struct gx_conv_sizes *s, int number, const float *g,
+                                 const void *w, const struct gx_after *after, float *dx)
 {
     struct gx_class c = gx_class_of(s, number, g, w, dx);
-    struct job j = job_of(s->fine, &c.windows, &c.to, s->n, s->i, after);
+    struct gx_bf16_job j = job_of(s->fine, &c.windows, &c.to, s->n, s->i, after);
     j.weights = (struct gx_bf16_weights){.run = j.run, .turned = true, .taps = c.taps};
     return j;
 }
@@ -580,7 +558,7 @@ static void bf16_dx(const struct gx_conv_sizes *s, const float *g, const void *w
         struct room room = room_of(scratch, id);
         configure();
         for (int c = 0; c < s->stride * s->stride; c++) {
-            struct job j = dx_job(s, c, g, w, after, dx);
+            struct gx_bf16_job j = dx_job(s, c, g, w, after, dx);
             if (j.windows.ph > 0 && j.windows.pw > 0)
                 run_share(&j, id, threads, &room);
         }
