@@ -33,6 +33,7 @@ struct gx_param {
     float *data;         /* NULL until gx_params_allocate; see dtype */
     float *grad;         /* NULL until gx_params_allocate_gradients, and for statistics */
     bool fine;           /* pictures that meet it keep 16 digits, see gx_params_halve */
+    bool terms;          /* float32 weights whose products may be of terms, the same */
     enum gx_dtype dtype; /* GX_F32; GX_F16, GX_BF16: `data` holds numbers of 16 bits instead */
     int panel;           /* 0, or how `data` lies, see gx_params_panels */
     bool small;          /* of a residual branch: initialisation "sr" starts it near zero */
@@ -75,7 +76,8 @@ GX_MUST_CHECK int gx_params_allocate_gradients(struct gx_params *params, struct 
  * shows most. Before gx_params_allocate, or after it, when the weights are rounded (-GX_E_NOMEM).
  *
  * Where products of bfloat16 numbers are faster, pictures that meet such weights are rounded too; in
- * a network with more than GX_HALF_SHALLOW of them, whose errors add up, to 16 digits instead of 8. */
+ * a network with more than GX_HALF_SHALLOW of them, whose errors add up, to 16 digits instead of 8.
+ * Pictures of few channels and their weights are both two terms there, of 16 digits. */
 enum { GX_HALF_LEAST = 16, GX_HALF_SHALLOW = 15 };
 GX_MUST_CHECK int gx_params_halve(struct gx_params *params, enum gx_dtype dtype,
                                   struct gx_err *err);

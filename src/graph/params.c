@@ -131,6 +131,7 @@ int gx_params_halve(struct gx_params *params, enum gx_dtype dtype, struct gx_err
         bool wide = param->shape.w >= GX_HALF_LEAST && param->shape.c >= GX_HALF_LEAST;
         if (gx_param_is_conv(param) && wide)
             param->dtype = dtype, halved++;
+        param->terms = gx_param_is_conv(param) && !wide && dtype == GX_BF16;
     }
     for (int i = 0; i < params->count; i++)
         params->param[i]->fine = halved > GX_HALF_SHALLOW;

@@ -45,6 +45,8 @@ struct gx_conv_sizes {
      * sum of two such numbers, 16 digits instead of 8; sums are float32. */
     enum gx_dtype dtype;
     bool fine;
+    /* With GX_F32, where conv2d reads few channels: both may be rounded to such sums. */
+    bool terms;
     /* Of w, of GX_F32, where it is read: 0, or it lies as panels of so many output channels, which is
      * how products read it: for each tap (out/panel, in, panel), in and out being i and o for
      * conv2d and o and i for conv2d_dx. It is what struct gx_kernels tells. */

@@ -91,6 +91,7 @@ static struct work work_of(const struct gx_node *y)
     if (w.product != GX_CONV_DW && y->in[1]->op == &gx_op_parameter) {
         w.sizes.dtype = y->in[1]->param->dtype;
         w.sizes.fine = y->in[1]->param->fine;
+        w.sizes.terms = y->in[1]->param->terms;
         w.sizes.panel = y->in[1]->param->panel;
     }
     return w;

@@ -1,9 +1,11 @@
-/* What the matrix unit for bfloat16 reads and writes otherwise than as whole pictures: channels of
- * wider ones, and mirrored edges. The same bits as from pictures laid out for it. */
+/* What the matrix unit for bfloat16 reads and writes otherwise than as whole pictures, channels of
+ * wider ones and mirrored edges: the same bits as from pictures laid out for it. And pictures of few
+ * channels, which it multiplies in two terms. */
 #include "../test.h"
 #include "kernel/kernel.h"
 #include "util/random.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,8 +125,52 @@ static void as_laid_out(void **state)
         }
 }
 
+/* The largest difference over the largest number. */
+static double distance(const float *a, const float *b, size_t count)
+{
+    double most = 0, largest = 0;
+    for (size_t j = 0; j < count; j++) {
+        double d = fabs((double)a[j] - b[j]);
+        most = d <= most ? most : d; /* one that is no number stays */
+        largest = fabs(b[j]) > largest ? fabs(b[j]) : largest;
+    }
+    return most / largest;
+}
+
+/* Pictures of few channels, whose products are float32's but for 2^-14 of the largest result: other
+ * sizes are left to float32. Several strides, pads and ends. */
+static void few_channels(void **state)
+{
+    (void)state;
+    const struct gx_kernels *k;
+    for (int t = 0; (k = gx_kernels_at(t)); t++)
+        for (int q = 0; q < 12; q++) {
+            const int of[][4] = {{3, 7, 1, 3}, {8, 7, 1, 3}, {6, 4, 2, 1}, {1, 3, 1, 1}};
+            const int *v = of[q % 4];
+            struct gx_conv_sizes s = sizes(q < 8 ? 19 : 40, q < 4 ? 90 : 37, v[0], false);
+            s.dtype = GX_F32;
+            s.terms = true;
+            s.kh = s.kw = v[1], s.stride = v[2], s.pad = v[3];
+            s.oh = (s.h + 2 * s.pad - s.kh) / s.stride + 1;
+            s.ow = (s.w + 2 * s.pad - s.kw) / s.stride + 1;
+            size_t count = (size_t)s.n * s.oh * s.ow * O;
+            float *x = numbers((size_t)s.n * s.h * s.w * s.i, 1), *want = numbers(count, 2);
+            float *w = numbers((size_t)s.kh * s.kw * s.i * O, 3), *y = numbers(count, 4);
+            float *bias = numbers(O, 5), *other = numbers(count, 6);
+            void *scratch = scratch_of(k, &s);
+            struct gx_after after = {.bias = bias, .gated = true, .slope = 0.2F};
+            gx_kernels_reference.conv2d(&s, x, w, &after, want, NULL, 1);
+            k->conv2d(&s, x, w, &after, y, scratch, THREADS);
+            assert_true(distance(y, want, count) < 0x1p-14);
+            k->conv2d(&s, x, w, &after, other, scratch, 1);
+            assert_memory_equal(y, other, count * sizeof *y);
+            free(x), free(want), free(w), free(y), free(bias), free(other), free(scratch);
+        }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_laid_out)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_laid_out),
+                                       cmocka_unit_test(few_channels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

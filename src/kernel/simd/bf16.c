@@ -16,7 +16,8 @@
  * chunk (bf16_beside.c).
  *
  * Fine pictures are rounded to the sum of two numbers, in two patches alike, and both are
- * multiplied with the same weights.
+ * multiplied with the same weights. Float32 weights for pictures of few channels become two terms
+ * as well; the product of both second terms is left out, as small as what is rounded off.
  *
  * The weights of a panel, 32 channels of the result, are laid out as the unit wants them
  * (bf16_lay.h), for as many panels at once as fit into the cache beside the patch. Copies are few,
@@ -25,6 +26,7 @@
 #include "kernel/simd/bf16.h"
 
 #include "kernel/simd/bf16_unit.h"
+#include "kernel/simd/bf16_walk.h"
 
 #include <string.h>
 
@@ -41,12 +43,8 @@ enum {
     RUN = GX_BF16_RUN,     /* bytes: most of a run that is copied out */
     TILE = 1024,           /* bytes */
     CHUNK = GX_BF16_CHUNK, /* bytes of a panel's weights for DEEP of the depth */
-    ENOUGH = 5 << 16,      /* bytes of a patch that is made larger by whole rows */
     GROUP = 5 << 18,       /* bytes: most weights at a time */
-    FEW = 6,  /* lines of a block; with fewer a patch may be twice as large, since their neighbours
-                are rounded again */
-    NEAR = 5, /* tiles across a patch */
-    TILES = 256,             /* most of a patch */
+    TILES = GX_BF16_TILES,
     COPIED = 64,             /* the same, of those that are copied out */
     PAIR = 2 * HIGH * PANEL, /* sums of two tiles for a panel */
     SUMS = 1 << 18,          /* bytes */
@@ -216,24 +214,13 @@ static void lay_panels(const struct gx_bf16_job *j, int p, int panels, int k, in
 
 /* ---- patches ---- */
 
-/* Numbers in a row of a patch for so many positions. */
-static inline int64_t line_of(const struct gx_windows *v, int wide)
-{
-    return ((int64_t)(wide - 1) * v->step + v->kw) * v->c;
-}
-
-static inline int64_t patch_bytes(const struct gx_windows *v, int high, int wide)
-{
-    return ((int64_t)(high - 1) * v->step + v->kh) * line_of(v, wide) * 2 + 2 * DEEP;
-}
-
 /* The block's positions as tiles, of which the last in a line overlaps the one before. */
 static int tiles_of(const struct gx_bf16_job *j, const struct gx_bf16_block *b, const char *patch,
                     struct tile *tile)
 {
     const struct gx_windows *v = &j->windows;
     const struct gx_target *to = &j->to;
-    int64_t line = line_of(v, b->wide) * 2, pixel = (int64_t)v->step * v->c * 2;
+    int64_t line = gx_bf16_line(v, b->wide) * 2, pixel = (int64_t)v->step * v->c * 2;
     float *y = to->y + b->image * to->image + b->py * to->row + b->px * to->col;
     int count = 0;
     for (int row = 0; row < b->high; row++)
@@ -269,7 +256,9 @@ static void run_block(const struct gx_bf16_job *j, int first, int panels,
 {
     const struct gx_windows *v = &j->windows;
     const struct left left = {
-        line_of(v, b->wide) * 2, 2 * DEEP, (int64_t)v->step * v->c * 2, v->kh, j->row, false};
+        gx_bf16_line(v, b->wide) * 2, 2 * DEEP, (int64_t)v->step * v->c * 2, v->kh, j->row, false};
+    struct left again = left;
+    again.more = true;
     struct tile tile[TILES];
     int count = tiles_of(j, b, patch, tile);
     int steps = (count + 1) / 2 * panels * j->deep, portions = gx_bf16_portions(&beside->round);
@@ -281,69 +270,30 @@ static void run_block(const struct gx_bf16_job *j, int first, int panels,
         for (int t = 0; t < count; t += 2) {
             int some = gx_least(2, count - t);
             float *sums = room->sums + (beside->turn ^= 1) * PAIR;
-            multiply_tiles(j->fine, &left, tile + t, some, panel->channels,
-                           room->weights + (int64_t)(p - first) * j->deep * CHUNK, sums, beside);
+            const char *weights = room->weights + (int64_t)(p - first) * j->deep * CHUNK;
+            multiply_tiles(j->fine, &left, tile + t, some, panel->channels, weights, sums, beside);
+            if (j->terms)
+                multiply_tiles(false, &again, tile + t, some, panel->channels, weights + GROUP / 2,
+                               sums, beside);
             finish_all(beside);
             beside->finish = finish_of(j, tile + t, some, p * PANEL, panel, sums);
         }
     }
 }
 
-/* Lines (image, py) on their way, cut into blocks; several beside each other have two tiles at
- * least. */
-struct walk {
-    const struct gx_windows *windows;
-    int64_t line, to;
-    int part, parts, tiles, most; /* most: lines of a block */
-};
-
-static struct walk walk_of(const struct gx_bf16_job *j, int64_t from, int64_t to)
-{
-    const struct gx_windows *v = &j->windows;
-    struct walk w = {.windows = v, .line = from, .to = to, .most = 1};
-    w.tiles = (v->pw + HIGH - 1) / HIGH;
-    w.parts = (w.tiles + NEAR - 1) / NEAR;
-    while (w.parts < w.tiles / 2 &&
-           patch_bytes(v, 1, (w.tiles + w.parts - 1) / w.parts * HIGH) > PATCH)
-        w.parts++;
-    int wide = gx_least((w.tiles + w.parts - 1) / w.parts * HIGH, v->pw);
-    while ((w.most + 1) * NEAR <= TILES &&
-           patch_bytes(v, w.most + 1, wide) <=
-               (w.most < FEW ? 2 : 1) * (j->fine ? ENOUGH / 2 : ENOUGH))
-        w.most++;
-    return w;
-}
-
-static bool next_block(struct walk *w, struct gx_bf16_block *b)
-{
-    const struct gx_windows *v = w->windows;
-    if (w->line >= w->to)
-        return false;
-    b->image = w->line / v->ph;
-    b->py = (int)(w->line % v->ph);
-    b->high = gx_least(gx_least(w->most, v->ph - b->py), w->to - w->line);
-    b->px = w->tiles * w->part / w->parts * HIGH;
-    b->wide = gx_least(w->tiles * (w->part + 1) / w->parts * HIGH, v->pw) - b->px;
-    if (++w->part == w->parts) {
-        w->part = 0;
-        w->line += b->high;
-    }
-    return true;
-}
-
 /* Lines from .. to, block by block; while one is multiplied, the next one's patch is rounded. */
 static void run_lines(const struct gx_bf16_job *j, int first, int panels, int64_t from, int64_t to,
                       const struct room *room)
 {
-    struct walk walk = walk_of(j, from, to);
+    struct gx_bf16_walk walk = gx_bf16_walk_of(j, from, to);
     struct gx_bf16_block block, next;
     struct beside beside = {0};
-    bool more = next_block(&walk, &block);
+    bool more = gx_bf16_next_block(&walk, &block);
     if (more)
         beside.round = GX_TIERED(bf16_rounding)(j, &block, room->patch);
     for (int k = 0; more; k ^= 1, block = next) {
         round_all(&beside);
-        more = next_block(&walk, &next);
+        more = gx_bf16_next_block(&walk, &next);
         if (more)
             beside.round = GX_TIERED(bf16_rounding)(j, &next, room->patch + (k ^ 1) * PATCH);
         run_block(j, first, panels, &block, room->patch + k * PATCH, room, &beside);
@@ -456,6 +406,18 @@ static int parts_of(int64_t lines, int positions, int panels, int threads)
     return best;
 }
 
+/* As lay_panels, of both terms; the second ones' half a GROUP behind. */
+static void lay_terms(const struct gx_bf16_job *j, int p, int panels, const struct room *room)
+{
+    struct gx_bf16_job terms = *j;
+    GX_TIERED(bf16_round_all)
+    (j->terms, (int64_t)j->windows.kh * j->run * j->cols, room->run, RUN);
+    for (int term = 0; term < 2; term++) {
+        terms.weights.w = (const uint16_t *)(room->run + term * RUN);
+        lay_panels(&terms, p, panels, 0, j->deep, room->weights + term * (GROUP / 2));
+    }
+}
+
 /* Share `id` of `threads`: lines, or tiles of copies, times panels; a group of panels after the
  * other. */
 AMX static void run_share(const struct gx_bf16_job *j, int id, int threads, const struct room *room)
@@ -463,7 +425,9 @@ AMX static void run_share(const struct gx_bf16_job *j, int id, int threads, cons
     const struct gx_windows *v = &j->windows;
     bool copies = v->pw < HIGH;
     int64_t lines = (int64_t)j->images * v->ph;
-    int panels = (j->cols + PANEL - 1) / PANEL, most = j->deep ? GROUP / CHUNK / j->deep : panels;
+    int panels = (j->cols + PANEL - 1) / PANEL, most = panels;
+    if (j->deep)
+        most = GROUP / (j->terms ? 2 : 1) / CHUNK / j->deep;
     if (copies)
         lines = (lines * v->pw + HIGH - 1) / HIGH;
     int parts = parts_of(lines, copies ? HIGH : v->pw, panels, threads), down = threads / parts;
@@ -475,7 +439,10 @@ AMX static void run_share(const struct gx_bf16_job *j, int id, int threads, cons
         run_copies(j, p, last - p, from, to, room);
     for (; !copies && p < last && from < to; p += most) {
         int some = gx_least(most, last - p);
-        lay_panels(j, p, some, 0, j->deep, room->weights);
+        if (j->terms)
+            lay_terms(j, p, some, room);
+        else
+            lay_panels(j, p, some, 0, j->deep, room->weights);
         run_lines(j, p, some, from, to, room);
     }
 }
@@ -527,10 +494,11 @@ static void bf16_y(const struct gx_conv_sizes *s, const float *x, const void *w,
                                  s->stride, -s->pad, -s->pad, s->oh, s->ow};
     int64_t step = s->y_step ? s->y_step : s->o;
     struct gx_target to = {y, s->oh * s->ow * step, s->ow * step, step, y, s->o};
-    struct gx_bf16_job j = job_of(s->fine, &windows, &to, s->n, s->o, after);
+    struct gx_bf16_job j = job_of(s->fine || s->terms, &windows, &to, s->n, s->o, after);
     j.mirrored = s->mirrored;
     j.x_step = s->x_step ? s->x_step : s->i;
     j.y_step = (int)step;
+    j.terms = s->dtype == GX_F32 ? w : NULL;
     j.weights = (struct gx_bf16_weights){.run = j.run, .w = w, .o = s->o};
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
@@ -578,9 +546,12 @@ const struct gx_bf16 *GX_TIERED(bf16_of)(const struct gx_conv_sizes *s,
     int c = product == GX_CONV_DX ? s->o : s->i, step = product == GX_CONV_DX ? 1 : s->stride;
     struct gx_windows v = {.c = c, .kh = s->kh, .kw = s->kw, .step = step};
     int64_t run = (int64_t)s->kw * c * 2, deep = (run + 2 * DEEP - 1) / (2 * DEEP) * s->kh;
-    bool fits =
-        deep * CHUNK <= GROUP && run <= RUN - 2 * DEEP && patch_bytes(&v, 1, 3 * HIGH) <= PATCH;
-    bool is = s->dtype == GX_BF16 && product != GX_CONV_DW && fits && gx_cpu_has_amx();
+    bool fits = deep * CHUNK <= GROUP && run <= RUN - 2 * DEEP &&
+                gx_bf16_patch_bytes(&v, 1, 3 * HIGH) <= PATCH;
+    bool few = s->dtype == GX_F32 && s->terms && product == GX_CONV_Y && s->o >= PANEL &&
+               s->i < HIGH && s->ow >= HIGH && (int64_t)s->kh * s->kw * s->i * s->o * 2 <= RUN &&
+               2 * deep * CHUNK <= GROUP;
+    bool is = (s->dtype == GX_BF16 || few) && product != GX_CONV_DW && fits && gx_cpu_has_amx();
     return is ? &products : NULL;
 }
 

@@ -48,6 +48,12 @@ GX_BF16_UNIT static inline void round_numbers(const float *from, int64_t count, 
     }
 }
 
+GX_BF16_UNIT void GX_TIERED(bf16_round_all)(const float *from, int64_t count, char *to,
+                                            int64_t rest)
+{
+    round_numbers(from, count, to, rest);
+}
+
 /* The line or column that is shown at this place; -1: none. */
 static inline int shown(int at, int size, bool mirrored)
 {

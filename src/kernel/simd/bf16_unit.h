@@ -21,6 +21,8 @@ enum {
 /* One convolution of stride `windows.step` (of dx: one of its classes). */
 struct gx_bf16_job {
     bool fine; /* pictures as two terms, of which the second is what the first rounds off */
+    const float
+        *terms; /* NULL, or weights (deep, cols) that are two terms too, made into `weights` */
     struct gx_windows windows;
     struct gx_target to;
     const struct gx_after *after;
@@ -42,6 +44,9 @@ struct gx_bf16_block {
  * what a mirror shows. Second terms `rest` bytes behind; 0: none. */
 void GX_TIERED(bf16_round)(const struct gx_bf16_job *j, int64_t image, int y, int x, int count,
                            char *to, int64_t rest);
+
+/* to = from, rounded to the nearest; or for a `rest` as pictures are. */
+void GX_TIERED(bf16_round_all)(const float *from, int64_t count, char *to, int64_t rest);
 
 /* A block's patch on its way: line by line a few pixels at a time. */
 struct gx_bf16_rounding {
