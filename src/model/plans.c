@@ -5,8 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* What idle plans may hold when no limit was asked for. */
-static const int64_t idle_bytes = (int64_t)1 << 30;
+/* What plans in use may hold, if they are several, and what idle ones may when no limit was asked
+ * for. */
+static const int64_t usual_bytes = (int64_t)1 << 30;
 
 enum { SIZES = 4 }; /* idle plans that are kept, besides one a thread */
 
@@ -90,12 +91,13 @@ static int build(struct gx_model *model, int w, int h, int threads, struct gx_mo
 
 /* ---- threads, and memory for what they do ----
  * A picture that needs a part of the memory gets the same part of the threads, if that is more than
- * its share: so all that are translated at a time fit. Half of the budget is divided like that, for
- * the pictures themselves are somewhere too. */
+ * its share: so all that are translated at a time fit. Of the budget half is divided like that, for
+ * the pictures themselves are somewhere too, and never much: large pictures gain little. */
 
 static int threads_for(const struct gx_model *model, int64_t bytes)
 {
-    double part = (double)bytes / ((double)model->budget / 2) * model->facts.threads;
+    int64_t half = model->budget / 2, most = half < usual_bytes ? half : usual_bytes;
+    double part = (double)bytes / (double)most * model->facts.threads;
     return part < model->facts.threads ? (int)ceil(part) : model->facts.threads;
 }
 
@@ -146,7 +148,7 @@ static void make_room(struct gx_model *model)
             if (!p->busy && (!oldest || p->used < (*oldest)->used))
                 oldest = at;
         }
-        int64_t most = model->settings.max_memory ? model->budget - busy : idle_bytes;
+        int64_t most = model->settings.max_memory ? model->budget - busy : usual_bytes;
         if (!oldest || (idle <= most && count <= SIZES + model->facts.threads))
             return;
         p = *oldest;
