@@ -169,6 +169,15 @@ static void edge_tile(int rows, int width, bool down, int depth, const float *bl
         gx_copy(c[r] + n, copy[r], width);
 }
 
+/* Share t of so many of asking for a panel; NULL: of none. */
+static struct gx_soon soon_of(const float *panel, int depth, int t, int tiles)
+{
+    int places = (GX_COLS + LINE - 1) / LINE;
+    int64_t each = (int64_t)depth * GX_COLS / places;
+    return (struct gx_soon){panel ? panel + each / tiles * t : NULL, (LINE + tiles - 1) / tiles,
+                            each};
+}
+
 void GX_TIERED(multiply)(int count, int cols, int depth, bool down, const float *block,
                          struct gx_panels panels, float *const *rows, bool first, const float *bias)
 {
@@ -192,8 +201,7 @@ void GX_TIERED(multiply)(int count, int cols, int depth, bool down, const float 
             }
             for (int r = 0; r < high; r++)
                 to[r] = rows[r0 + r] + n;
-            struct gx_soon soon = {next ? next + (int64_t)depth * padded / tiles * t : NULL,
-                                   (padded + tiles - 1) / tiles};
+            struct gx_soon soon = soon_of(next, depth, t, tiles);
             GX_TIERED(tile)
             (high, padded == GX_COLS, down, depth, a, panels.at, to, first ? init : NULL,
              next ? &soon : NULL);

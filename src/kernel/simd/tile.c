@@ -31,7 +31,7 @@ static inline __attribute__((always_inline)) void run(const int rows, const int 
         UNROLL
         for (int v = 0; v < vectors * GX_LANES; v += LINE) {
             __builtin_prefetch(b + NEAR + v);
-            __builtin_prefetch(soon.at + v, 0, 2);
+            __builtin_prefetch(soon.at + v / LINE * soon.apart, 0, 2);
         }
         UNROLL
         for (int r = 0; r < rows; r++) {
@@ -93,6 +93,6 @@ static tile_function *const functions[2][2][GX_ROWS] = {
 void GX_TIERED(tile)(int rows, bool wide, bool down, int k, const float *a, const float *b,
                      float *const *c, const float *init, const struct gx_soon *soon)
 {
-    struct gx_soon near = {b, wide ? GX_COLS : GX_LANES};
+    struct gx_soon near = {b, LINE, 0};
     functions[wide][down][rows - 1](k, a, b, c, init, soon ? *soon : near);
 }

@@ -23,11 +23,13 @@ enum {
 #endif
 };
 
-/* What is read next and is in no cache yet: asked for while a tile is made, a vector or two for each
- * row of b, `step` floats further a row. */
+/* What is read next and is in no cache yet: asked for while a tile is made, `step` floats further for
+ * each row of b. Where two vectors are more than a line, in two places: the CPU foresees each
+ * within its page of memory, and so more is on the way when one ends. */
 struct gx_soon {
     const float *at;
     int step;
+    int64_t apart; /* from the first place to the second */
 };
 
 /* c[r] points to row r of the tile. The sums start from init (one row, for all) or, when it is
