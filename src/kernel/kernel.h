@@ -134,13 +134,12 @@ struct gx_walk {
 
 struct gx_kernels {
     const char *name; /* "reference", "generic", "v3", "v4" */
+    int panel; /* the width of the panels that conv2d and conv2d_dx, and Winograd's, read fastest
+                       * (gx_conv_sizes), of which output channels are a multiple; 0: none */
 
     /* y = after(conv(x, w)), c = o; after may be NULL. */
     void (*conv2d)(const struct gx_conv_sizes *s, const float *x, const void *w,
                    const struct gx_after *after, float *y, void *scratch, int threads);
-    /* The width of the panels that it reads fastest (gx_conv_sizes); 0: none. Output channels must be
-     * a multiple. */
-    int panel;
     /* dx = after(transpose of conv in x applied to g (n,oh,ow,o)), c = i; after may be NULL. */
     void (*conv2d_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
                       const struct gx_after *after, float *dx, void *scratch, int threads);

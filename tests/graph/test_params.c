@@ -73,6 +73,40 @@ static void block_layout(void **state)
     gx_params_clear(&params);
 }
 
+/* What lies in panels: wide float32 convolutions, and none beside a state. */
+static void in_panels(void **state)
+{
+    (void)state;
+    static const struct {
+        enum gx_param_kind kind;
+        struct gx_shape shape;
+        int panel;
+    } rows[] = {{GX_PARAM_CONV, {3, 3, 32, 64}, 32},
+                {GX_PARAM_CONV, {3, 3, 31, 64}, 0},
+                {GX_PARAM_CONV, {3, 3, 64, 48}, 0},
+                {GX_PARAM_CONV_TRANSPOSED, {4, 4, 64, 48}, 32},
+                {GX_PARAM_CONV_TRANSPOSED, {4, 4, 48, 64}, 0},
+                {GX_PARAM_LINEAR, {1, 1, 64, 64}, 0},
+                {GX_PARAM_BIAS, {1, 1, 1, 64}, 0}};
+    enum { ROWS = sizeof rows / sizeof *rows };
+    struct gx_params params;
+    gx_params_init(&params);
+    for (int i = 0; i < ROWS; i++)
+        gx_params_declare(&params, (char[]){(char)('a' + i), '\0'}, rows[i].kind, rows[i].shape);
+    gx_params_panels(&params, 32);
+    for (int i = 0; i < ROWS; i++)
+        assert_int_equal(params.param[i]->panel, rows[i].panel);
+    params.param[0]->dtype = GX_F16;
+    gx_params_panels(&params, 32);
+    assert_int_equal(params.param[0]->panel, 0);
+    assert_int_equal(params.param[3]->panel, 32);
+    gx_params_declare(&params, "u", GX_PARAM_STATE, (struct gx_shape){1, 1, 1, 64});
+    gx_params_panels(&params, 32);
+    for (int i = 0; i < params.count; i++)
+        assert_int_equal(params.param[i]->panel, 0);
+    gx_params_clear(&params);
+}
+
 static void empty(void **state)
 {
     (void)state;
@@ -105,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(declared_once),
         cmocka_unit_test(block_layout),
+        cmocka_unit_test(in_panels),
         cmocka_unit_test(empty),
 #if !defined(__SANITIZE_ADDRESS__)
         cmocka_unit_test(too_large),

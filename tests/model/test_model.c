@@ -7,6 +7,7 @@
 #include "ganx/image.h"
 #include "ganx/model.h"
 #include "ganx/network.h"
+#include "kernel/kernel.h"
 #include "util/random.h"
 
 #include <math.h>
@@ -80,6 +81,42 @@ static int mirrored(int i, int n)
         return 0;
     int period = 2 * (n - 1), k = i % period;
     return k < n ? k : period - k;
+}
+
+/* Every tier, whose weights lie as its own kernels read them, makes the reference's picture. */
+static void test_every_tier(void **state)
+{
+    (void)state;
+    enum { W = 70, H = 64, COUNT = W * H * 3 };
+    static const struct recipe recipes[] = {{"unet_64", "ngf=16,downs=6"},
+                                            {"resnet_6blocks", "ngf=16"},
+                                            {"rrdbnet", "nf=32,gc=32,nb=1,scale=1"}};
+    float *in = picture(W, H, 3, 5);
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        const char *path = make_model(made, "tiers", &recipes[i]);
+        float *want = NULL;
+        const struct gx_kernels *k;
+        for (int t = 0; (k = gx_kernels_at(t)); t++) {
+            struct gx_model *model =
+                open_model(path, &(struct gx_model_settings){.kernels = k->name, .threads = 2});
+            float *out = translate(model, in, W, H);
+            gx_model_close(&model);
+            if (!want) {
+                want = out; /* the first is the reference */
+                continue;
+            }
+            float largest = 0;
+            for (int j = 0; j < COUNT; j++)
+                largest = fmaxf(largest, fabsf(want[j]));
+            for (int j = 0; j < COUNT; j++)
+                if (!(fabsf(out[j] - want[j]) <= 1e-4F * largest))
+                    fail_msg("%s by %s: value %d is %g, not %g", recipes[i].network, k->name, j,
+                             out[j], want[j]);
+            free(out);
+        }
+        free(want);
+    }
+    free(in);
 }
 
 static void test_any_size(void **state)
@@ -365,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_pytorch),
+        cmocka_unit_test(test_every_tier),
         cmocka_unit_test(test_any_size),
         cmocka_unit_test(test_neighbours_do_not_matter),
         cmocka_unit_test(test_out_may_be_in),
