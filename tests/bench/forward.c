@@ -34,7 +34,8 @@ static int load(struct forward *f, const char *path, struct gx_err *err)
         code = gx_network_infer(&f->spec, file, "", err);
     if (!code)
         code = gx_network_declare(&f->spec, &f->params, err);
-    gx_params_panels(&f->params, f->kernels->panel);
+    if (!code)
+        gx_params_panels(&f->params, f->kernels->panel);
     if (!code)
         code = gx_params_allocate(&f->params, err);
     if (!code)
@@ -63,12 +64,9 @@ static int plan(struct forward *f, int w, int h, int threads, struct gx_err *err
         f->label = gx_input(f->graph, (struct gx_shape){1, 1, 1, labels}, "label");
     network->build(&build, f->x, f->label, out);
     f->y = gx_keep(out[0]);
-    int code = gx_kernels_choose(&f->kernels, getenv("GANX_CPU"), err);
-    if (code)
-        return code;
     const struct gx_plan_settings settings = {
         .kernels = f->kernels, .threads = threads, .inference = true};
-    code = gx_plan_new(&f->plan, f->graph, &settings, err);
+    int code = gx_plan_new(&f->plan, f->graph, &settings, err);
     return code ? code : gx_plan_allocate(f->plan, err);
 }
 
@@ -128,7 +126,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "forward WEIGHTS INPUT OUTPUT WxH [THREADS [LABEL]]\n");
         return 2;
     }
-    int code = load(&f, argv[1], &err);
+    int code = gx_kernels_choose(&f.kernels, getenv("GANX_CPU"), &err);
+    if (!code)
+        code = load(&f, argv[1], &err);
     if (!code)
         code = plan(&f, w, h, argc > 5 ? atoi(argv[5]) : 0, &err);
     if (!code)
