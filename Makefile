@@ -222,7 +222,8 @@ bench_conv: $(O)/tests/bench/bench_conv
 
 # The measurements behind the choice of a convolution's method, on each tier (minutes).
 tune: bench_conv
-	@for tier in v4 v3; do echo "$$tier:"; GANX_CPU=$$tier $(O)/tests/bench/bench_conv -t 1 tune; done
+	@for tier in v4 v3; do echo "$$tier:"; GANX_CPU=$$tier $(O)/tests/bench/bench_conv -t 1 tune; \
+	    echo "$$tier, weights as panels:"; GANX_CPU=$$tier $(O)/tests/bench/bench_conv -t 1 -p tune; done
 
 # Each file of tests/bench is a program by itself.
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libganx.a

@@ -1,9 +1,11 @@
 /* Times the products of convolutions on the best tier of this CPU, or the one named by GANX_CPU:
- *   bench_conv [-t THREADS] [tune | I O K STRIDE PAD H W [N]]
+ *   bench_conv [-t THREADS] [-p] [tune | I O K STRIDE PAD H W [N]]
  * A line a shape, and for y, dx and dw milliseconds and GFLOP/s of the direct method, the best of
  * RUNS; where there is Winograd's, how many times faster that is with each number of points, and a
  * star at what conv2d_method chooses. H and W are of x. Without a shape: those of U-Net 256,
- * PatchGAN 70 and ResNet. `tune`: the measurements that the choice rests on, over channels and sizes. */
+ * PatchGAN 70 and ResNet. -p: y and dx read weights as panels (gx_conv_sizes), where they would when a
+ * network only infers. `tune`: the measurements that the choice rests on, over channels and sizes. */
+#include "ganx/params.h"
 #include "kernel/kernel.h"
 
 #include <stdio.h>
@@ -19,6 +21,7 @@ struct bench {
     float *x, *w, *y;
     void *scratch;
     int threads;
+    bool panels;
 };
 
 /* With one thread, processor time: other programs disturb it less. */
@@ -85,6 +88,10 @@ static void report(struct bench *b, enum gx_conv_product product)
                 {"dx", run_dx, run_winograd_dx},
                 {"dw", run_dw, run_winograd_dw}};
     struct gx_conv_sizes *s = &b->s;
+    int in = product == GX_CONV_Y ? s->i : s->o, out = product == GX_CONV_Y ? s->o : s->i;
+    bool panels = b->panels && product != GX_CONV_DW && b->k->panel && in >= GX_PANEL_LEAST;
+    s->panel = panels && out % b->k->panel == 0 ? b->k->panel : 0;
+    s->method = GX_CONV_GEMM;
     double flops = 2.0 * s->n * s->oh * s->ow * s->o * s->kh * s->kw * s->i;
     double direct = time_of(b, rows[product].direct);
     printf("  %2s %8.3f ms %4.0f", rows[product].name, direct * 1e3, flops / direct * 1e-9);
@@ -106,7 +113,7 @@ static float *some(size_t count)
     return x;
 }
 
-static void shape(const struct gx_kernels *k, int threads, const int v[7], int n)
+static void shape(const struct gx_kernels *k, int threads, bool panels, const int v[7], int n)
 {
     struct gx_conv_sizes s = {n, v[5], v[6], v[0], v[1], v[2], v[2], v[3], v[4]};
     s.oh = (s.h + 2 * s.pad - s.kh) / s.stride + 1;
@@ -126,7 +133,8 @@ static void shape(const struct gx_kernels *k, int threads, const int v[7], int n
                       some((size_t)s.kh * s.kw * s.i * s.o),
                       some((size_t)s.n * s.oh * s.ow * s.o),
                       some(room / sizeof(float)),
-                      threads};
+                      threads,
+                      panels};
     printf("%4d %4d k%d s%d p%d %4dx%-4dx%d", s.i, s.o, s.kh, s.stride, s.pad, s.h, s.w, s.n);
     for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++)
         report(&b, p);
@@ -134,7 +142,7 @@ static void shape(const struct gx_kernels *k, int threads, const int v[7], int n
     free(b.x), free(b.w), free(b.y), free(b.scratch);
 }
 
-static void tune(const struct gx_kernels *k, int threads)
+static void tune(const struct gx_kernels *k, int threads, bool panels)
 {
     static const int kinds[][3] = {{3, 1, 1}, {4, 1, 1}, {3, 2, 1}, {4, 2, 1}},
                      sides[] = {16, 32, 64, 128};
@@ -145,7 +153,7 @@ static void tune(const struct gx_kernels *k, int threads)
                     int h = sides[side], kernel = kinds[kind][0], stride = kinds[kind][1];
                     const int v[] = {i, o, kernel, stride, kinds[kind][2], h, h};
                     if ((double)h * h * i * o * kernel * kernel / stride / stride < 5e9)
-                        shape(k, threads, v, 1);
+                        shape(k, threads, panels, v, 1);
                 }
 }
 
@@ -166,21 +174,23 @@ int main(int argc, char **argv)
         threads = atoi(argv[2]);
         argc -= 2, argv += 2;
     }
+    bool panels = argc > 1 && !strcmp(argv[1], "-p");
+    argc -= panels, argv += panels;
     const char *name = getenv("GANX_CPU");
     const struct gx_kernels *k = name ? gx_kernels_named(name) : gx_kernels_best();
     bool tuning = argc == 2 && !strcmp(argv[1], "tune");
     if (!k || threads < 1 || (argc != 1 && argc != 8 && argc != 9 && !tuning)) {
-        fprintf(stderr, "bench_conv [-t THREADS] [tune | I O K STRIDE PAD H W [N]]\n");
+        fprintf(stderr, "bench_conv [-t THREADS] [-p] [tune | I O K STRIDE PAD H W [N]]\n");
         return 2;
     }
     if (tuning) {
-        tune(k, threads);
+        tune(k, threads, panels);
         return 0;
     }
     int one[8] = {[7] = 1};
     for (int j = 1; j < argc; j++)
         one[j - 1] = atoi(argv[j]);
     for (size_t j = 0; j < (argc > 1 ? 1 : sizeof all / sizeof *all); j++)
-        shape(k, threads, argc > 1 ? one : all[j], one[7]);
+        shape(k, threads, panels, argc > 1 ? one : all[j], one[7]);
     return 0;
 }
