@@ -1,25 +1,9 @@
 /* What the matrix unit for bfloat16 reads and writes otherwise than as whole pictures, channels of
  * wider ones and mirrored edges: the same bits as from pictures laid out for it. And pictures of few
  * channels, which it multiplies in two terms. */
-#include "../test.h"
-#include "kernel/kernel.h"
-#include "util/random.h"
-
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
+#include "conv.h"
 
 enum { WIDE = 137, AT = 5, O = 40, THREADS = 2 };
-
-static float *numbers(size_t count, uint64_t key)
-{
-    struct gx_random r = gx_random_at(11, GX_STREAM_TEST, key);
-    float *x = malloc(count * sizeof *x);
-    assert_non_null(x);
-    for (size_t j = 0; j < count; j++)
-        x[j] = gx_random_uniform(&r) - 0.5F;
-    return x;
-}
 
 static void *scratch_of(const struct gx_kernels *k, const struct gx_conv_sizes *s)
 {
@@ -28,7 +12,7 @@ static void *scratch_of(const struct gx_kernels *k, const struct gx_conv_sizes *
     return scratch;
 }
 
-static struct gx_conv_sizes sizes(int h, int w, int i, bool fine)
+static struct gx_conv_sizes sizes_of(int h, int w, int i, bool fine)
 {
     return (struct gx_conv_sizes){.n = 2,
                                   .h = h,
@@ -114,7 +98,7 @@ static void as_laid_out(void **state)
     for (int t = 0; (k = gx_kernels_at(t)); t++)
         for (int q = 0; q < 16; q++) {
             const struct gx_conv_sizes s =
-                sizes(q & 1 ? 9 : 20, q & 2 ? 7 : 37, q & 4 ? 33 : 64, q & 8);
+                sizes_of(q & 1 ? 9 : 20, q & 2 ? 7 : 37, q & 4 ? 33 : 64, q & 8);
             enum gx_conv_method method = k->conv2d_method(&s, GX_CONV_Y);
             assert_true(method != GX_CONV_BF16 || !strcmp(k->name, "v4"));
             if (method != GX_CONV_BF16)
@@ -123,18 +107,6 @@ static void as_laid_out(void **state)
             for (int pad = 1; pad <= 3; pad++)
                 mirrors_of(k, &s, pad);
         }
-}
-
-/* The largest difference over the largest number. */
-static double distance(const float *a, const float *b, size_t count)
-{
-    double most = 0, largest = 0;
-    for (size_t j = 0; j < count; j++) {
-        double d = fabs((double)a[j] - b[j]);
-        most = d <= most ? most : d; /* one that is no number stays */
-        largest = fabs(b[j]) > largest ? fabs(b[j]) : largest;
-    }
-    return most / largest;
 }
 
 /* Pictures of few channels, whose products are float32's but for 2^-14 of the largest result: other
@@ -147,7 +119,7 @@ static void few_channels(void **state)
         for (int q = 0; q < 12; q++) {
             const int of[][4] = {{3, 7, 1, 3}, {8, 7, 1, 3}, {6, 4, 2, 1}, {1, 3, 1, 1}};
             const int *v = of[q % 4];
-            struct gx_conv_sizes s = sizes(q < 8 ? 19 : 40, q < 4 ? 90 : 37, v[0], false);
+            struct gx_conv_sizes s = sizes_of(q < 8 ? 19 : 40, q < 4 ? 90 : 37, v[0], false);
             s.dtype = GX_F32;
             s.terms = true;
             s.kh = s.kw = v[1], s.stride = v[2], s.pad = v[3];
