@@ -32,8 +32,8 @@ GX_MUST_CHECK int gx_image_start(const char *loaders, int threads, struct gx_err
 
 /* ---- reading ---- */
 
-struct
-    gx_picture; /* one picture; use it from one thread at a time, but for a decoded one as `like` */
+/* One picture; use it from one thread at a time, but for a decoded one as `like`. */
+struct gx_picture;
 
 struct gx_open_options {
     int64_t max_pixels;   /* 0: GX_MAX_PIXELS; checked against the header, before decoding */

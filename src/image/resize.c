@@ -297,15 +297,21 @@ static int apply(const float *from, int h, int w, int c, float *to, int to_h, in
     return scale(&s, err);
 }
 
+static int filter_taps(struct taps *rows, struct taps *columns, int h, int w, int to_h, int to_w,
+                       enum gx_filter filter, struct gx_err *err)
+{
+    const struct rule *rule = &filters[filter];
+    return taps_init(columns, w, to_w, (double)w / to_w, rule) ||
+                   taps_init(rows, h, to_h, (double)h / to_h, rule)
+               ? gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d", to_w, to_h)
+               : 0;
+}
+
 int gx_resize_rows(const struct gx_row_way *way, int h, int w, int channels, int to_h, int to_w,
                    enum gx_filter filter, struct gx_err *err)
 {
     struct taps columns = {0}, rows = {0};
-    const struct rule *rule = &filters[filter];
-    int code = taps_init(&columns, w, to_w, (double)w / to_w, rule) ||
-                       taps_init(&rows, h, to_h, (double)h / to_h, rule)
-                   ? gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d", to_w, to_h)
-                   : 0;
+    int code = filter_taps(&rows, &columns, h, w, to_h, to_w, filter, err);
     struct scaling s = {way, h, w, channels, to_h, to_w, &rows, &columns};
     if (!code)
         code = scale(&s, err);
@@ -322,12 +328,13 @@ int gx_resize(const float *from, int count, int h, int w, int channels, float *t
         memcpy(to, from, (size_t)count * whole * sizeof *to);
         return 0;
     }
-    int code = 0;
-    for (int n = 0; n < count && !code; n++) {
-        struct whole each = {from + n * whole, (size_t)w * (size_t)channels};
-        const struct gx_row_way way = {.state = &each, .read = row_of, .to = to + n * result};
-        code = gx_resize_rows(&way, h, w, channels, to_h, to_w, filter, err);
-    }
+    struct taps columns = {0}, rows = {0};
+    int code = filter_taps(&rows, &columns, h, w, to_h, to_w, filter, err);
+    for (int n = 0; n < count && !code; n++)
+        code = apply(from + n * whole, h, w, channels, to + n * result, to_h, to_w, &rows, &columns,
+                     err);
+    taps_clear(&columns);
+    taps_clear(&rows);
     return code;
 }
 

@@ -37,8 +37,7 @@ enum gx_conv_method {
  * channels of wider pictures; the method is for all winograd_ functions. */
 struct gx_conv_sizes {
     int n, h, w, i, o, kh, kw, stride, pad, oh, ow;
-    bool
-        mirrored; /* beyond its edge x is its own mirror image, not zero: winograd_dw and those two */
+    bool mirrored;      /* beyond its edge x is its own mirror image: winograd_dw and those two */
     int x_step, y_step; /* floats from a pixel to the next; 0: as many as it has channels */
     /* Of w where it is read: GX_F32; GX_F16 or GX_BF16, which are widened. With GX_BF16 the picture
      * that conv2d and conv2d_dx read may be rounded to bfloat16 too, or, if it is to be fine, to the
@@ -134,8 +133,9 @@ struct gx_walk {
 
 struct gx_kernels {
     const char *name; /* "reference", "generic", "v3", "v4" */
-    int panel; /* the width of the panels that conv2d and conv2d_dx, and Winograd's, read fastest
-                       * (gx_conv_sizes), of which output channels are a multiple; 0: none */
+    /* The width of the panels that conv2d and conv2d_dx, and Winograd's, read fastest (gx_conv_sizes),
+     * of which output channels are a multiple; 0: none. */
+    int panel;
 
     /* y = after(conv(x, w)), c = o; after may be NULL. */
     void (*conv2d)(const struct gx_conv_sizes *s, const float *x, const void *w,

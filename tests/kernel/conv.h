@@ -142,44 +142,32 @@ static inline struct gx_after after_of(int way, const float *row, const float *b
     return a;
 }
 
-/* One product of one tier, on fresh poison. */
+/* Largest error over the largest result: of the direct method, and of Winograd's y, dx and dw of
+ * numbers of about one size, for three and four points, whose transforms only add and subtract, and
+ * for six. */
+static const double direct_limit = 2e-6;
+static const double winograd_limit[2][3] = {{2e-6, 2e-6, 2e-6}, {1e-5, 1e-5, 5e-6}};
+
+/* One product by one tier with s->method, on fresh poison. */
 static inline void check_product(const struct gx_kernels *k, const struct gx_conv_sizes *s,
                                  enum gx_conv_product product, const struct operands *a,
                                  int threads, const float *want, size_t count)
 {
     static const char *const names[] = {"y", "dx", "dw"};
-    struct room scratch = room_of(k->conv2d_scratch(s, product, threads));
+    bool w = s->method != GX_CONV_GEMM;
+    struct room scratch =
+        room_of((w ? k->winograd_scratch : k->conv2d_scratch)(s, product, threads));
     struct room got = room_of(count * sizeof(float));
     if (product == GX_CONV_Y)
-        k->conv2d(s, a->x, a->w, a->after, floats(&got), scratch.start, threads);
+        (w ? k->winograd_y : k->conv2d)(s, a->x, a->w, a->after, floats(&got), scratch.start,
+                                        threads);
     else if (product == GX_CONV_DX)
-        k->conv2d_dx(s, a->g, a->w, a->after, floats(&got), scratch.start, threads);
+        (w ? k->winograd_dx : k->conv2d_dx)(s, a->g, a->w, a->after, floats(&got), scratch.start,
+                                            threads);
     else
-        k->conv2d_dw(s, a->x, a->g, floats(&got), scratch.start, threads);
-    compare(k, s, names[product], threads, &got, &scratch, want, 2e-6);
-    free(got.start), free(scratch.start);
-}
-
-/* Largest error of Winograd's y, dx and dw of numbers of about one size, over the largest result:
- * for three and four points, whose transforms only add and subtract, and for six. */
-static const double winograd_limit[2][3] = {{2e-6, 2e-6, 2e-6}, {1e-5, 1e-5, 5e-6}};
-
-/* One product by one tier with s->method, on fresh poison. */
-static inline void check_method(const struct gx_kernels *k, const struct gx_conv_sizes *s,
-                                enum gx_conv_product product, const struct operands *a, int threads,
-                                const float *want, size_t count)
-{
-    static const char *const names[] = {"winograd y", "winograd dx", "winograd dw"};
-    struct room got = room_of(count * sizeof(float));
-    struct room scratch = room_of(k->winograd_scratch(s, product, threads));
-    if (product == GX_CONV_Y)
-        k->winograd_y(s, a->x, a->w, a->after, floats(&got), scratch.start, threads);
-    else if (product == GX_CONV_DX)
-        k->winograd_dx(s, a->g, a->w, a->after, floats(&got), scratch.start, threads);
-    else
-        k->winograd_dw(s, a->x, a->g, floats(&got), scratch.start, threads);
+        (w ? k->winograd_dw : k->conv2d_dw)(s, a->x, a->g, floats(&got), scratch.start, threads);
     compare(k, s, names[product], threads, &got, &scratch, want,
-            winograd_limit[s->method == GX_CONV_WINOGRAD_6][product]);
+            w ? winograd_limit[s->method == GX_CONV_WINOGRAD_6][product] : direct_limit);
     free(got.start), free(scratch.start);
 }
 
@@ -201,10 +189,7 @@ static inline void check_panels(const struct gx_kernels *k, struct gx_conv_sizes
                     ((const float *)a.w)[t * in * out + (turned ? o * in + i : i * out + o)];
     s.panel = p;
     a.w = w;
-    if (s.method == GX_CONV_GEMM)
-        check_product(k, &s, product, &a, threads, want, count);
-    else
-        check_method(k, &s, product, &a, threads, want, count);
+    check_product(k, &s, product, &a, threads, want, count);
     free(w);
 }
 

@@ -26,7 +26,7 @@ static void check_winograd(struct gx_conv_sizes s, enum gx_conv_product product,
     for (int m = 0; m < 3; m++) {
         s.method = methods[m];
         for (int t = small ? 0 : 1; gx_winograd_does(&s) && (k = gx_kernels_at(t)); t++) {
-            check_method(k, &s, product, &a, threads, want, count[product]);
+            check_product(k, &s, product, &a, threads, want, count[product]);
             check_panels(k, s, product, a, threads, want, count[product]);
         }
     }

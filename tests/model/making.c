@@ -2,13 +2,29 @@
 
 #include "ganx/model.h"
 
+#include "../scratch.h"
 #include "../test.h"
 
+#include "ganx/image.h"
 #include "ganx/network.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+char made[256];
+
+int make_folder(void **state)
+{
+    (void)state;
+    return scratch_make(made, sizeof made) || gx_image_start(NULL, 1, NULL);
+}
+
+int remove_folder(void **state)
+{
+    (void)state;
+    return scratch_remove(made);
+}
 
 const char *make_model(const char *folder, const char *name, const struct recipe *recipe)
 {

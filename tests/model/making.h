@@ -11,6 +11,11 @@ struct recipe {
     const char *more_key, *more_value; /* and another */
 };
 
+/* A test program's own folder, from when its group is set up until it is torn down. */
+extern char made[256];
+int make_folder(void **state);
+int remove_folder(void **state);
+
 /* Writes folder/name; the path is good until the next call. */
 const char *make_model(const char *folder, const char *name, const struct recipe *recipe);
 

@@ -1,6 +1,5 @@
 /* Pictures that are translated at a time: the same bits on any number of threads, and how those and
  * the memory are divided. */
-#include "../scratch.h"
 #include "../test.h"
 #include "making.h"
 
@@ -12,8 +11,6 @@
 #include <string.h>
 
 enum { PICTURES = 6, SIDE_MAX = 160, CALLERS = 4 };
-
-static char made[256]; /* where test files go */
 
 static const struct recipe unet = {"unet_64", "ngf=8,downs=6"};
 
@@ -164,18 +161,6 @@ static void test_shares(void **state)
     assert_in_range(threads_of(model, 512, 8), 2, 7);
     assert_int_equal(threads_of(model, 64, 8), 1);
     gx_model_close(&model);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return scratch_make(made, sizeof made);
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return scratch_remove(made);
 }
 
 int main(void)

@@ -1,5 +1,4 @@
 /* Models of two generators, there and back: which one is used, and what is refused. */
-#include "../scratch.h"
 #include "../test.h"
 #include "making.h"
 
@@ -9,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static char made[256]; /* where test files go */
 
 /* Whether both make the same of a picture in colour. */
 static bool same(struct gx_model *a, struct gx_model *b)
@@ -172,18 +169,6 @@ static void test_a_direction_at_ones_word(void **state)
     assert_string_equal(used(path, "BtoA"), "BtoA 3");
     assert_non_null(strstr(refused(path, &settings, -GX_E_FORMAT),
                            "backwards': it translates BtoA only, not AtoB"));
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return scratch_make(made, sizeof made);
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return scratch_remove(made);
 }
 
 int main(void)

@@ -1,6 +1,5 @@
 /* Models that take a label: results as PyTorch's, any size, names of domains from files and people,
  * and what must be refused. */
-#include "../scratch.h"
 #include "../test.h"
 #include "making.h"
 
@@ -14,8 +13,6 @@
 
 #define STAR  "tests/reference/forward/star_g/"
 #define NAMES "[\"black_hair\", \"blond_hair\", \"young\"]"
-
-static char made[256]; /* where test files go */
 
 static const char tiny_sizes[] = "dim=2,c_dim=3,blocks=1";
 
@@ -205,18 +202,6 @@ static void test_authors_layout(void **state)
     assert_int_equal(gx_model_open(&model, "tests/reference/weights/star.ckpt", &settings, &err),
                      -GX_E_FORMAT);
     assert_non_null(strstr(err.text, "no running statistics"));
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return scratch_make(made, sizeof made) || gx_image_start(NULL, 1, NULL);
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return scratch_remove(made);
 }
 
 int main(void)

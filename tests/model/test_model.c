@@ -1,6 +1,5 @@
 /* Models at work: results as PyTorch's, any size, nothing between pictures, dropout, budgets, and
  * files that must be refused. */
-#include "../scratch.h"
 #include "../test.h"
 #include "making.h"
 
@@ -16,8 +15,6 @@
 #include <string.h>
 
 #define UNET "tests/reference/forward/pix2pix_unet32_grey_to_rgba/"
-
-static char made[256]; /* where test files go */
 
 static float *picture(int w, int h, int channels, uint64_t seed)
 {
@@ -384,18 +381,6 @@ static void test_no_running_statistics(void **state)
     assert_true(same(model, tracked));
     gx_model_close(&model);
     gx_model_close(&tracked);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return scratch_make(made, sizeof made) || gx_image_start(NULL, 1, NULL);
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return scratch_remove(made);
 }
 
 int main(void)

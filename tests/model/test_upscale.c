@@ -1,6 +1,5 @@
 /* Pictures in tiles: streamed equals whole for every network, size, tile and kind of picture; grey
  * and alpha; turned and mirrored; budgets; blends. */
-#include "../scratch.h"
 #include "../test.h"
 #include "making.h"
 
@@ -13,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static char made[256]; /* where test files go */
 
 static const struct recipe networks[] = {
     {"srvgg", "nf=4,nconv=2,scale=4", "ganx.value_range", "0,1"},
@@ -457,18 +454,6 @@ static void test_axes(void **state)
                 assert_int_equal(gx_tile_from(&axis, axis.count), size);
                 assert_int_equal(gx_tile_longest(&axis), longest);
             }
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return scratch_make(made, sizeof made);
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return scratch_remove(made);
 }
 
 int main(void)

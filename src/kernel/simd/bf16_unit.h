@@ -21,8 +21,8 @@ enum {
 /* One convolution of stride `windows.step` (of dx: one of its classes). */
 struct gx_bf16_job {
     bool fine; /* pictures as two terms, of which the second is what the first rounds off */
-    const float
-        *terms; /* NULL, or weights (deep, cols) that are two terms too, made into `weights` */
+    /* NULL, or weights (deep, cols) that are two terms too, made into `weights`. */
+    const float *terms;
     struct gx_windows windows;
     struct gx_target to;
     const struct gx_after *after;
@@ -76,15 +76,13 @@ struct gx_bf16_rounding GX_TIERED(bf16_rounding)(const struct gx_bf16_job *job,
 /* Rounds the next few pixels; `row` reaches `rows` with the last ones. */
 void GX_TIERED(bf16_round_some)(struct gx_bf16_rounding *r);
 
+/* The sum and its bias alone; then an activation of itself; all else. */
+enum gx_bf16_kind { GX_BF16_SUM, GX_BF16_ACTIVATED, GX_BF16_MORE };
+
 /* What becomes of the sums for a panel's channels. */
 struct gx_bf16_panel {
     int channels;
-    enum {
-        GX_BF16_SUM,
-        GX_BF16_ACTIVATED,
-        GX_BF16_MORE
-    } kind; /* sum and bias alone; then an
-                                                                    activation of itself; all else */
+    enum gx_bf16_kind kind;
     vf bias[GX_BF16_PANEL / GX_LANES], slope[GX_BF16_PANEL / GX_LANES]; /* for each vector */
     struct gx_after after[GX_BF16_PANEL / GX_LANES];
 };
