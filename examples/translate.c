@@ -18,8 +18,8 @@ int main(int argc, char **argv)
         const struct gx_model_facts *m = gx_model_facts(model);
         int w = gx_picture_facts(in)->width, h = gx_picture_facts(in)->height;
         size_t scale = (size_t)m->scale, pixels = (size_t)w * (size_t)h;
-        struct gx_pixels out = {
-            NULL, w * m->scale, h * m->scale, m->channels_out, m->low, m->high};
+        struct gx_pixels out = {.width = w * m->scale, .height = h * m->scale,
+                                .channels = m->channels_out, .lo = m->low, .hi = m->high};
         /* both pictures, 4 channels at most */
         data = malloc(4 * sizeof *data * pixels * (1 + scale * scale));
         float *result = data ? data + 4 * pixels : NULL;
