@@ -35,6 +35,10 @@ static int open_data(struct gx_training *t, const struct gx_family *family, stru
                               "degrade.kind learnt makes small pictures, and '%s' has its own in "
                               "LR/",
                               c->data.path);
+    if (!code && c->degrade.kind != GX_DEGRADE_BICUBIC && !t->data.made)
+        gx_training_say(t, true, "data",
+                        "degrade.kind is not used: '%s' has its own small pictures, in LR/",
+                        c->data.path);
     if (!code && t->data.warning)
         gx_training_say(t, true, "data", "%s", t->data.warning);
     return code;

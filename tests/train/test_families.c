@@ -104,6 +104,24 @@ static void learnt_degradation(void **state)
     }
 }
 
+/* Who asks for a degradation beside small pictures of the data set's own is told that it is not
+ * used. */
+static void unused_degradation(void **state)
+{
+    (void)state;
+    char words[512];
+    tiny_family("sr");
+    for (int kind = 0; kind < 2; kind++) {
+        snprintf(words, sizeof words,
+                 "train.steps=1 net.generator=rrdbnet net.scale=1 data.path=%s degrade.kind=%s",
+                 tiny_path("pairless/val"), kind ? "real" : "bicubic");
+        struct tiny_outcome o = tiny_try(kind ? "unused" : "used", 0, words);
+        if (o.code)
+            fail_msg("%s", o.err.text);
+        assert_int_equal(strstr(o.said, "! data: degrade.kind is not used") != NULL, kind);
+    }
+}
+
 /* ---- pools ---- */
 
 static void pools_are_saved(void **state)
@@ -300,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resumed_is_uninterrupted),
         cmocka_unit_test(learnt_degradation),
+        cmocka_unit_test(unused_degradation),
         cmocka_unit_test(pools_are_saved),
         cmocka_unit_test(pools_act_once_full),
         cmocka_unit_test(pools_and_critics_exclude_each_other),
