@@ -172,6 +172,10 @@ const char *gx_not_a_picture(const unsigned char *head, size_t size)
         return "a zip archive";
     if (STARTS("\x1f\x8b"))
         return "gzip data";
+    if (STARTS("YUV4MPEG2 "))
+        return "a y4m film: ganx sr upscale - - takes it from standard input";
+    if (STARTS("\x1a\x45\xdf\xa3") || (size >= 8 && !memcmp(head + 4, "ftyp", 4)))
+        return "a film: ffmpeg makes pictures or y4m of it";
     bool text = true, zero = true;
     for (size_t i = 0; i < size; i++) {
         text = text && (head[i] >= 32 ? head[i] != 127 : strchr("\t\r\n\f", head[i]) && head[i]);

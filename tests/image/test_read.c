@@ -290,6 +290,12 @@ static void refused(void **state)
          GX_E_FORMAT},
         {"notes.png", "some words\n", "not a picture (text)", 0, GX_E_FORMAT},
         {"noise.png", "\x01\xfe\x80 noise", "not a picture (unknown data)", 0, GX_E_FORMAT},
+        {"film.y4m", "YUV4MPEG2 W2 H2\n", "a y4m film", 0, GX_E_FORMAT},
+        {"film.mkv", "\x1a\x45\xdf\xa3 and more", "a film: ffmpeg", 0, GX_E_FORMAT},
+        {"film.mp4",
+         "\0\0\0\x20"
+         "ftypisom",
+         "a film: ffmpeg", 12, GX_E_FORMAT},
         {"zeros.png", "\0\0\0\0", "not a picture (nothing but zeros)", 4, GX_E_FORMAT},
         {"a.jpg", svg, "the format svg is off (allow it with --loaders svg)", 0, GX_E_FORMAT},
         {"b.jpg", "%PDF-1.4\n", "the format pdf is off", 0, GX_E_FORMAT},
