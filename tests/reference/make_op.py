@@ -348,7 +348,40 @@ def pool():
     case(f, "softmax_two", lambda x: F.softmax(x, 3), (N, (3, 1, 1, 2)))
 
 
-for part in (pointwise, move, product, norm, pool):
+def pattern(shape, which):
+    """Inputs that are not stored: numbers in [-2, 2] that floats hold exactly, of no short period."""
+    i = torch.arange(int(np.prod(shape)))
+    return ((i * (i % 1021) + 131 * which) % 257 - 128).double().reshape(shape) / 64
+
+
+STRIDE_STEP = 101  # odd: it meets all phases of pictures whose channels are powers of two
+
+
+def stride():
+    """Large pictures with many channels: of y, dx0 and dx1 every 101st number, and each channel's sum.
+    x0 and x1 are pattern(.., 0) and pattern(.., 1)."""
+    # name: x, kernel, out channels, transposed
+    for name, x, k, o, transposed in (
+        ("conv_three", (2, 31, 33, 32), 4, 128, False),
+        ("conv_four", (1, 53, 55, 16), 4, 36, False),
+        ("conv_six", (3, 57, 59, 16), 4, 24, False),
+        ("conv_odd", (2, 57, 59, 32), 3, 128, False),
+        ("conv_odd_six", (3, 67, 69, 32), 3, 128, False),
+        ("transposed", (1, 26, 27, 36), 4, 16, True),
+    ):
+        w = (k, k, o, x[3]) if transposed else (k, k, x[3], o)
+        fn = F.conv_transpose2d if transposed else F.conv2d
+        x = [pattern(x, 0).requires_grad_(), pattern(w, 1).requires_grad_()]
+        y = nhwc(fn(nchw(x[0]), x[1].permute(3, 2, 0, 1), None, 2, 1))
+        dx = torch.autograd.grad((y * cotangent(y.shape, 0)).sum(), x)
+        for key, t in {"y": y, "dx0": dx[0], "dx1": dx[1]}.items():
+            t = t.detach().contiguous()
+            out = files.setdefault("stride", {})
+            out[f"{name}/{key}"] = t.reshape(-1)[::STRIDE_STEP]
+            out[f"{name}/{key}_sums"] = t.sum((0, 1, 2))
+
+
+for part in (pointwise, move, product, norm, pool, stride):
     part()
 os.makedirs(HERE, exist_ok=True)
 total = 0
