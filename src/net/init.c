@@ -50,21 +50,28 @@ static void four_normals(const struct gx_random *at, int64_t block, double z[4])
     }
 }
 
+enum { ALONE = 1 << 14 }; /* numbers that do not repay a second thread */
+
 static void fill_normal(struct gx_random at, float *data, int64_t count, double mean,
                         double deviation)
 {
-    double z[4];
-    for (int64_t i = 0; i < count; i++) {
-        if (i % 4 == 0)
-            four_normals(&at, i / 4, z);
-        data[i] = (float)(mean + deviation * z[i % 4]);
+    int64_t blocks = (count + 3) / 4;
+#pragma omp parallel for schedule(static) if (count > ALONE)
+    for (int64_t b = 0; b < blocks; b++) {
+        double z[4];
+        four_normals(&at, b, z);
+        for (int64_t i = 4 * b; i < 4 * b + 4 && i < count; i++)
+            data[i] = (float)(mean + deviation * z[i - 4 * b]);
     }
 }
 
 static void fill_uniform(struct gx_random at, float *data, int64_t count, double bound)
 {
-    for (int64_t i = 0; i < count; i++)
-        data[i] = (float)(bound * (2 * (double)gx_random_uniform(&at) - 1));
+#pragma omp parallel for schedule(static) if (count > ALONE)
+    for (int64_t i = 0; i < count; i++) {
+        struct gx_random one = {at.seed, at.stream, (uint64_t)i};
+        data[i] = (float)(bound * (2 * (double)gx_random_uniform(&one) - 1));
+    }
 }
 
 static void fill(float *data, int64_t count, float value)
