@@ -89,6 +89,7 @@ static int run(const struct gx_call_line *line, char **all, int argc, char **arg
         if (line->command->verb &
             (GX_VERB_TRAIN | GX_VERB_TRANSLATE | GX_VERB_UPSCALE | GX_VERB_BENCH))
             start_over(&config, all);
+        gx_kernels_prefer(config.cpu);
         code = line->command->run(&config, report);
     }
     gx_config_clear(&config);

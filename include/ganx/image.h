@@ -75,9 +75,9 @@ void gx_picture_free(struct gx_picture **picture);
 GX_MUST_CHECK int gx_picture_read(struct gx_picture *picture, int channels, float lo, float hi,
                                   float *to, struct gx_err *err);
 
-/* The same scaled to width x height by bicubic and clipped to lo..hi, as gx_resize would do it; the
- * floats of the whole picture are never in memory, but for one whose colours are taken from
- * neighbours. */
+/* The same scaled to width x height by bicubic, as gx_resize does it with samples from 0, and clipped
+ * to lo..hi; the floats of the whole picture are never in memory, but for one whose colours are
+ * taken from neighbours. */
 GX_MUST_CHECK int gx_picture_read_scaled(struct gx_picture *picture, int channels, float lo,
                                          float hi, int width, int height, float *to,
                                          struct gx_err *err);

@@ -2,6 +2,7 @@
  * savers. */
 #include "image/clip.h"
 #include "image/image.h"
+#include "kernel/kernel.h"
 
 #include <errno.h>
 #include <math.h>
@@ -45,28 +46,12 @@ int gx_encoding_init(struct gx_encoding *e, const struct gx_pixels *pixels, bool
 
 /* ---- samples ---- */
 
-/* Adding it leaves a number's nearest integer, if that is small, in the lowest bits. */
-#define ROUNDER 0x1.8p23f
-
-/* Where each number is a sample: 8 bits and no alpha. */
-static void floats_to_bytes(const struct gx_encoding *e, const float *from, size_t count,
-                            uint8_t *to)
-{
-    float lo = e->lo, scale = 1 / (e->hi - e->lo);
-#pragma omp simd
-    for (size_t i = 0; i < count; i++) {
-        float rounded = gx_clip((from[i] - lo) * scale) * 255 + ROUNDER;
-        int32_t bits;
-        memcpy(&bits, &rounded, sizeof bits);
-        to[i] = (uint8_t)bits;
-    }
-}
-
 void gx_floats_to_samples(const struct gx_encoding *e, const float *from, const float *beside,
                           size_t pixels, void *to)
 {
     if (e->bits == 8 && !e->alpha && e->bands == e->channels) {
-        floats_to_bytes(e, from, pixels * (size_t)e->bands, to);
+        gx_kernels_best()->floats_to_bytes(from, to, (int64_t)pixels * e->bands, e->lo,
+                                           1 / (e->hi - e->lo));
         return;
     }
     int colours = e->channels <= 2 ? 1 : 3, own = e->channels > colours;

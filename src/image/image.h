@@ -111,6 +111,7 @@ struct gx_scale { /* table[v] for 8 bits, lo + v * step for 16 */
     float table[256];
     float lo, hi, step;
     int bits;
+    bool plain; /* a sample of 8 bits is its own value */
 };
 
 struct gx_scale gx_scale_of(int bits, float lo, float hi);

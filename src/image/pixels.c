@@ -1,6 +1,7 @@
 /* Decoded samples -> NHWC floats: range, grey and colour, alpha, and colours under transparency. */
 #include "image/image.h"
 #include "image/resize.h"
+#include "kernel/kernel.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,11 @@
 struct gx_scale gx_scale_of(int bits, float lo, float hi)
 {
     double most = bits == 16 ? 65535 : 255;
-    struct gx_scale s = {
-        .lo = lo, .hi = hi, .step = (float)(((double)hi - lo) / most), .bits = bits};
+    struct gx_scale s = {.lo = lo,
+                         .hi = hi,
+                         .step = (float)(((double)hi - lo) / most),
+                         .bits = bits,
+                         .plain = bits == 8 && lo == 0 && hi == 255};
     for (int v = 0; v < 256; v++)
         s.table[v] = (float)(lo + v * ((double)hi - lo) / 255);
     return s;
@@ -33,7 +37,10 @@ void gx_samples_to_floats(const struct gx_scale *s, const struct gx_facts *facts
     int wanted = channels <= 2 ? 1 : 3;
     if (s->bits == 8 && bands == channels && colours == wanted && !facts->alpha) {
         const uint8_t *from = samples;
-        for (size_t i = 0; i < pixels * (size_t)channels; i++)
+        size_t count = pixels * (size_t)channels;
+        if (s->plain)
+            gx_kernels_best()->bytes_to_floats(from, to, (int64_t)count);
+        for (size_t i = 0; i < count && !s->plain; i++)
             to[i] = s->table[from[i]];
         return;
     }
@@ -136,7 +143,8 @@ int gx_picture_read(struct gx_picture *p, int channels, float lo, float hi, floa
     return bleeds(p, channels) ? bleed(p, to, channels, err) : 0;
 }
 
-/* ---- scaled, without the floats of the whole picture ---- */
+/* ---- scaled, without the floats of the whole picture ----
+ * Samples are scaled as they are, and the result is brought to its range. */
 
 struct reading {
     const struct gx_picture *picture;
@@ -155,17 +163,29 @@ static const float *read_row(void *state, int y, float *room)
     return room;
 }
 
-static int read_whole(struct gx_picture *p, int channels, float lo, float hi, int to_w, int to_h,
-                      float *to, struct gx_err *err)
+static int read_whole(struct gx_picture *p, int channels, float most, int to_w, int to_h, float *to,
+                      struct gx_err *err)
 {
     int w = p->facts.width, h = p->facts.height;
     float *whole = malloc((size_t)w * (size_t)h * (size_t)channels * sizeof *whole);
-    int result = whole ? gx_picture_read(p, channels, lo, hi, whole, err)
+    int result = whole ? gx_picture_read(p, channels, 0, most, whole, err)
                        : gx_fail(err, GX_E_NOMEM, "out of memory for '%s'", p->name);
     if (!result)
         result = gx_resize(whole, 1, h, w, channels, to, to_h, to_w, GX_FILTER_BICUBIC, err);
     free(whole);
     return result;
+}
+
+/* From 0..most, which bicubic leaves by a little. */
+static void bring_to_range(float *to, size_t count, float most, float lo, float hi)
+{
+    float step = (float)(((double)hi - lo) / most);
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        float v = lo + step * to[i];
+        v = v < lo ? lo : v;
+        to[i] = v > hi ? hi : v;
+    }
 }
 
 int gx_picture_read_scaled(struct gx_picture *p, int channels, float lo, float hi, int to_w,
@@ -176,12 +196,13 @@ int gx_picture_read_scaled(struct gx_picture *p, int channels, float lo, float h
         return result ? result : gx_picture_read(p, channels, lo, hi, to, err);
     if ((result = gx_picture_decode(p, err)))
         return result;
-    struct reading reading = {p, gx_scale_of(p->facts.bits, lo, hi), channels};
+    float most = p->facts.bits == 16 ? 65535 : 255;
+    struct reading reading = {p, gx_scale_of(p->facts.bits, 0, most), channels};
     const struct gx_row_way way = {.state = &reading, .read = read_row, .to = to};
     result = bleeds(p, channels)
-                 ? read_whole(p, channels, lo, hi, to_w, to_h, to, err)
+                 ? read_whole(p, channels, most, to_w, to_h, to, err)
                  : gx_resize_rows(&way, h, w, channels, to_h, to_w, GX_FILTER_BICUBIC, err);
-    for (size_t i = 0; !result && i < (size_t)to_w * (size_t)to_h * (size_t)channels; i++)
-        to[i] = to[i] < lo ? lo : to[i] > hi ? hi : to[i];
+    if (!result)
+        bring_to_range(to, (size_t)to_w * (size_t)to_h * (size_t)channels, most, lo, hi);
     return result;
 }

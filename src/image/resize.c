@@ -5,6 +5,7 @@
  * reference implementations prepare their training data with; libvips' resize treats edges
  * differently. One thread: callers scale many pictures at once. */
 #include "image/resize.h"
+#include "kernel/kernel.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -58,21 +59,14 @@ static const struct rule plain[] = {
     [GX_PLAIN_BICUBIC] = {sharp_bicubic, 2, false, REPEATED},
 };
 
-/* For each output position: where its taps begin, how many there are, and their weights. */
-struct taps {
-    int *first, *count;
-    float *weight; /* out x most */
-    int most;
-};
-
-static void taps_clear(struct taps *t)
+static void taps_clear(struct gx_blend *t)
 {
     free(t->first);
     free(t->count);
     free(t->weight);
 }
 
-static int taps_reserve(struct taps *t, int out, int most)
+static int taps_reserve(struct gx_blend *t, int out, int most)
 {
     t->most = most;
     t->first = malloc((size_t)out * sizeof *t->first);
@@ -90,7 +84,7 @@ static int inside(int k, int in, enum edge edge)
 }
 
 /* The taps of output i, positions from..to-1 around `centre`. */
-static void taps_fill(struct taps *t, int i, int in, const struct rule *rule, double centre,
+static void taps_fill(struct gx_blend *t, int i, int in, const struct rule *rule, double centre,
                       double wide, int from, int to)
 {
     double sum = 0;
@@ -109,7 +103,7 @@ static void taps_fill(struct taps *t, int i, int in, const struct rule *rule, do
 }
 
 /* `ratio` is input pixels for an output pixel. */
-static int taps_init(struct taps *t, int in, int out, double ratio, const struct rule *rule)
+static int taps_init(struct gx_blend *t, int in, int out, double ratio, const struct rule *rule)
 {
     double wide = ratio > 1 && rule->widen ? ratio : 1, support = rule->support * wide;
     if (taps_reserve(t, out, (int)ceil(support) * 2 + 1))
@@ -127,7 +121,7 @@ static int taps_init(struct taps *t, int in, int out, double ratio, const struct
 }
 
 /* Means over what an output pixel covers, in whole pixels. */
-static int taps_area(struct taps *t, int in, int out)
+static int taps_area(struct gx_blend *t, int in, int out)
 {
     if (taps_reserve(t, out, in / out + 2))
         return -1;
@@ -142,133 +136,100 @@ static int taps_area(struct taps *t, int in, int out)
     return 0;
 }
 
-/* Four floats at a time; those of a pixel with three channels and the next one's first. */
-typedef float vf4 __attribute__((vector_size(16), aligned(4), may_alias));
-
-/* The sum of three channels over some taps, reading one float beyond the last pixel's. */
-static void sum_three(const float *in, const float *weight, int count, float *sum)
-{
-    vf4 even = {0}, odd = {0};
-    int k = 0;
-    for (; k + 1 < count; k += 2) {
-        even += weight[k] * *(const vf4 *)(in + 3 * k);
-        odd += weight[k + 1] * *(const vf4 *)(in + 3 * k + 3);
-    }
-    if (k < count)
-        even += weight[k] * *(const vf4 *)(in + 3 * k);
-    even += odd;
-    for (int i = 0; i < 3; i++)
-        sum[i] = even[i];
-}
-
-/* A row of w pixels -> one of `out`. `beyond`: a float behind it may be read. */
-static void across(const float *from, int w, int c, bool beyond, float *to, int out,
-                   const struct taps *t)
-{
-    for (int x = 0; x < out; x++, to += c) {
-        const float *weight = t->weight + (size_t)x * t->most, *in = from + (size_t)t->first[x] * c;
-        if (c == 3 && (beyond || t->first[x] + t->count[x] < w)) {
-            sum_three(in, weight, t->count[x], to);
-            continue;
-        }
-        for (int i = 0; i < c; i++)
-            to[i] = 0;
-        for (int k = 0; k < t->count[x]; k++)
-            for (int i = 0; i < c; i++)
-                to[i] += weight[k] * in[(size_t)k * c + i];
-    }
-}
-
-enum { PART = 64 }; /* floats of a row that stay in registers while the taps run */
-
-/* The weighted sum of rows of `count` floats. */
-static void down(const float *const *row, const float *weight, int taps, float *to, size_t count)
-{
-    size_t at = 0;
-    for (; at + PART <= count; at += PART) {
-        float sum[PART] = {0};
-        for (int k = 0; k < taps; k++)
-#pragma omp simd
-            for (int i = 0; i < PART; i++)
-                sum[i] += weight[k] * row[k][at + i];
-        memcpy(to + at, sum, sizeof sum);
-    }
-    for (; at < count; at++) {
-        float sum = 0;
-        for (int k = 0; k < taps; k++)
-            sum += weight[k] * row[k][at];
-        to[at] = sum;
-    }
-}
-
 /* ---- a picture, row by row ----
  * Those rows are kept that the next sums need. Whichever direction comes first, the sums are the
- * same but for rounding: the cheaper order. */
+ * same but for rounding: the cheaper order. Sums along rows are made for some rows at a time. */
+
+enum { GROUP = 4 };
 
 struct scaling {
     const struct gx_row_way *way;
     int h, w, c, to_h, to_w;
-    const struct taps *rows, *columns;
+    const struct gx_blend *rows, *columns;
+    const struct gx_kernels *kernels;
     bool rows_first;
-    int held, slots;    /* rows of the picture that were read, and that are kept at a time */
-    size_t kept_size;   /* floats of one that is kept, and one more */
-    float *kept;        /* slots of them */
-    float *row;         /* of the picture, or of sums: for what is not kept */
-    float *out;         /* one row, if there is no room for all */
-    const float **line; /* of each slot: in there, or elsewhere */
-    const float **tap;  /* the lines of a sum */
+    int held, slots;      /* rows of the picture that were read, and that are kept at a time */
+    size_t kept_size;     /* floats of one that is kept, and one more */
+    size_t wide, to_wide; /* the same of the picture's and the result's rows */
+    float *kept;          /* slots of them */
+    float *row;           /* a group of the picture's, or of sums: for what is not kept */
+    float *out;           /* a group, if there is no room for all */
+    const float **line;   /* of each slot: in there, or elsewhere */
+    const float **tap;    /* the lines of a sum */
 };
 
-static void read_row(struct scaling *s)
+/* The next one, or the next ones. */
+static void read_rows(struct scaling *s)
 {
-    int y = s->held++, slot = y % s->slots;
-    float *kept = s->kept + (size_t)slot * s->kept_size, *room = s->rows_first ? kept : s->row;
-    const float *row = s->way->read(s->way->state, y, room);
-    s->line[slot] = row;
-    if (s->rows_first)
-        return;
-    across(row, s->w, s->c, y + 1 < s->h, kept, s->to_w, s->columns);
-    s->line[slot] = kept;
+    const float *from[GROUP];
+    float *to[GROUP];
+    int count = s->rows_first ? 1 : s->h - s->held < GROUP ? s->h - s->held : GROUP;
+    for (int j = 0; j < count; j++) {
+        int y = s->held + j, slot = y % s->slots;
+        to[j] = s->kept + (size_t)slot * s->kept_size;
+        from[j] =
+            s->way->read(s->way->state, y, s->rows_first ? to[j] : s->row + (size_t)j * s->wide);
+        s->line[slot] = s->rows_first ? from[j] : to[j];
+    }
+    s->held += count;
+    if (!s->rows_first)
+        s->kernels->blend_pixels(s->columns, from, s->held < s->h, to, count, s->w, s->to_w, s->c);
 }
 
-static void make_row(struct scaling *s, int y)
+static void blend_rows(struct scaling *s, int y, float *to, size_t size)
 {
     int first = s->rows->first[y], count = s->rows->count[y];
-    size_t size = (size_t)s->to_w * (size_t)s->c;
-    float *out = s->way->to ? s->way->to + (size_t)y * size : s->out;
-    const float *weight = s->rows->weight + (size_t)y * (size_t)s->rows->most;
     while (s->held < first + count)
-        read_row(s);
+        read_rows(s);
     for (int k = 0; k < count; k++)
         s->tap[k] = s->line[(first + k) % s->slots];
-    if (s->rows_first) {
-        down(s->tap, weight, count, s->row, (size_t)s->w * (size_t)s->c);
-        across(s->row, s->w, s->c, y + 1 < s->to_h, out, s->to_w, s->columns);
-    } else {
-        down(s->tap, weight, count, out, size);
+    s->kernels->blend_rows(s->tap, s->rows->weight + (size_t)y * (size_t)s->rows->most, count, to,
+                           (int64_t)size);
+}
+
+/* Gives how many. */
+static int make_rows(struct scaling *s, int y)
+{
+    int count = !s->rows_first ? 1 : s->to_h - y < GROUP ? s->to_h - y : GROUP;
+    size_t size = (size_t)s->to_w * (size_t)s->c;
+    const float *from[GROUP];
+    float *out[GROUP];
+    for (int j = 0; j < count; j++) {
+        float *row = s->row + (size_t)j * s->wide;
+        from[j] = row;
+        out[j] = s->way->to ? s->way->to + (size_t)(y + j) * size : s->out + (size_t)j * s->to_wide;
+        blend_rows(s, y + j, s->rows_first ? row : out[j],
+                   s->rows_first ? (size_t)s->w * (size_t)s->c : size);
     }
-    if (!s->way->to)
-        s->way->write(s->way->state, y, out);
+    if (s->rows_first)
+        s->kernels->blend_pixels(s->columns, from, true, out, count, s->w, s->to_w, s->c);
+    for (int j = 0; j < count && !s->way->to; j++)
+        s->way->write(s->way->state, y + j, out[j]);
+    return count;
 }
 
 static int scale(struct scaling *s, struct gx_err *err)
 {
-    size_t wide = (size_t)s->w * (size_t)s->c + 1, to_wide = (size_t)s->to_w * (size_t)s->c + 1;
+    int most = s->rows->most + GROUP - 1; /* a group may begin before the first that is needed */
+    s->wide = (size_t)s->w * (size_t)s->c + 1;
+    s->to_wide = (size_t)s->to_w * (size_t)s->c + 1;
+    s->kernels = gx_kernels_best();
     s->rows_first = s->to_h < s->h;
-    s->slots = s->rows->most < s->h ? s->rows->most : s->h;
-    s->kept_size = s->rows_first ? wide : to_wide;
-    s->kept = malloc(((size_t)s->slots * s->kept_size + wide + to_wide) * sizeof *s->kept);
-    s->line = malloc(2 * (size_t)s->rows->most * sizeof *s->line);
+    s->slots = most < s->h ? most : s->h;
+    s->kept_size = s->rows_first ? s->wide : s->to_wide;
+    size_t kept = (size_t)s->slots * s->kept_size;
+    s->kept = malloc((kept + GROUP * (s->wide + s->to_wide)) * sizeof *s->kept);
+    s->line = malloc(((size_t)s->slots + (size_t)s->rows->most) * sizeof *s->line);
     int code = s->kept && s->line ? 0
                                   : gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d",
                                             s->to_w, s->to_h);
     if (!code) {
-        s->row = s->kept + (size_t)s->slots * s->kept_size;
-        s->out = s->row + wide;
-        s->tap = s->line + s->rows->most;
+        s->row = s->kept + kept;
+        s->out = s->row + GROUP * s->wide;
+        s->tap = s->line + s->slots;
     }
-    for (int y = 0; !code && y < s->to_h; y++)
-        make_row(s, y);
+    for (int y = 0; !code && y < s->to_h;)
+        y += make_rows(s, y);
     free(s->kept);
     free(s->line);
     return code;
@@ -289,7 +250,7 @@ static const float *row_of(void *state, int y, float *room)
 }
 
 static int apply(const float *from, int h, int w, int c, float *to, int to_h, int to_w,
-                 const struct taps *rows, const struct taps *columns, struct gx_err *err)
+                 const struct gx_blend *rows, const struct gx_blend *columns, struct gx_err *err)
 {
     struct whole whole = {from, (size_t)w * (size_t)c};
     const struct gx_row_way way = {.state = &whole, .read = row_of, .to = to};
@@ -297,8 +258,8 @@ static int apply(const float *from, int h, int w, int c, float *to, int to_h, in
     return scale(&s, err);
 }
 
-static int filter_taps(struct taps *rows, struct taps *columns, int h, int w, int to_h, int to_w,
-                       enum gx_filter filter, struct gx_err *err)
+static int filter_taps(struct gx_blend *rows, struct gx_blend *columns, int h, int w, int to_h,
+                       int to_w, enum gx_filter filter, struct gx_err *err)
 {
     const struct rule *rule = &filters[filter];
     return taps_init(columns, w, to_w, (double)w / to_w, rule) ||
@@ -310,7 +271,7 @@ static int filter_taps(struct taps *rows, struct taps *columns, int h, int w, in
 int gx_resize_rows(const struct gx_row_way *way, int h, int w, int channels, int to_h, int to_w,
                    enum gx_filter filter, struct gx_err *err)
 {
-    struct taps columns = {0}, rows = {0};
+    struct gx_blend columns = {0}, rows = {0};
     int code = filter_taps(&rows, &columns, h, w, to_h, to_w, filter, err);
     struct scaling s = {way, h, w, channels, to_h, to_w, &rows, &columns};
     if (!code)
@@ -328,7 +289,7 @@ int gx_resize(const float *from, int count, int h, int w, int channels, float *t
         memcpy(to, from, (size_t)count * whole * sizeof *to);
         return 0;
     }
-    struct taps columns = {0}, rows = {0};
+    struct gx_blend columns = {0}, rows = {0};
     int code = filter_taps(&rows, &columns, h, w, to_h, to_w, filter, err);
     for (int n = 0; n < count && !code; n++)
         code = apply(from + n * whole, h, w, channels, to + n * result, to_h, to_w, &rows, &columns,
@@ -347,7 +308,7 @@ int gx_imresize(const float *from, int h, int w, int channels, double scale, flo
                 struct gx_err *err)
 {
     int to_h = gx_imresize_side(h, scale), to_w = gx_imresize_side(w, scale);
-    struct taps columns = {0}, rows = {0};
+    struct gx_blend columns = {0}, rows = {0};
     int code = taps_init(&columns, w, to_w, 1 / scale, &matlab) ||
                        taps_init(&rows, h, to_h, 1 / scale, &matlab)
                    ? gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d", to_w, to_h)
@@ -357,7 +318,7 @@ int gx_imresize(const float *from, int h, int w, int channels, double scale, flo
     return code;
 }
 
-static int plain_taps(struct taps *t, int in, int out, enum gx_plain filter)
+static int plain_taps(struct gx_blend *t, int in, int out, enum gx_plain filter)
 {
     if (filter == GX_PLAIN_AREA)
         return taps_area(t, in, out);
@@ -367,7 +328,7 @@ static int plain_taps(struct taps *t, int in, int out, enum gx_plain filter)
 int gx_resize_plain(const float *from, int h, int w, int channels, float *to, int to_h, int to_w,
                     enum gx_plain filter, struct gx_err *err)
 {
-    struct taps columns = {0}, rows = {0};
+    struct gx_blend columns = {0}, rows = {0};
     int code = plain_taps(&columns, w, to_w, filter) || plain_taps(&rows, h, to_h, filter)
                    ? gx_fail(err, GX_E_NOMEM, "out of memory while scaling to %dx%d", to_w, to_h)
                    : apply(from, h, w, channels, to, to_h, to_w, &rows, &columns, err);

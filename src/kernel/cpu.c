@@ -38,21 +38,22 @@ extern const struct gx_kernels gx_v4_kernels;
 
 enum { MAX_TIERS = 4 };
 
-/* Fills the tiers that this CPU runs, slowest first, and returns how many there are. */
-static int list_tiers(const struct gx_kernels *tier[MAX_TIERS])
+/* Those that this CPU runs, slowest first. */
+static const struct gx_kernels *tier[MAX_TIERS];
+static int tiers;
+
+static void list_tiers(void)
 {
-    int count = 0;
-    tier[count++] = &gx_kernels_reference;
-    tier[count++] = &gx_generic_kernels;
+    tier[tiers++] = &gx_kernels_reference;
+    tier[tiers++] = &gx_generic_kernels;
 #ifdef GX_HAVE_TIER_v3
     if (RUNS_v3)
-        tier[count++] = &gx_v3_kernels;
+        tier[tiers++] = &gx_v3_kernels;
 #endif
 #ifdef GX_HAVE_TIER_v4
     if (RUNS_v4)
-        tier[count++] = &gx_v4_kernels;
+        tier[tiers++] = &gx_v4_kernels;
 #endif
-    return count;
 }
 
 /* OpenBLAS' own end of its threads. It is in no header, and not in every OpenBLAS. */
@@ -67,28 +68,40 @@ static void end_blas_threads(void)
         blas_thread_shutdown_();
 }
 
+static void begin(void)
+{
+    list_tiers();
+    end_blas_threads();
+}
+
 const struct gx_kernels *gx_kernels_at(int i)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    const struct gx_kernels *tier[MAX_TIERS];
-    int count = list_tiers(tier);
-    pthread_once(&once, end_blas_threads);
-    return i >= 0 && i < count ? tier[i] : NULL;
+    pthread_once(&once, begin);
+    return i >= 0 && i < tiers ? tier[i] : NULL;
 }
+
+static const struct gx_kernels *preferred;
 
 const struct gx_kernels *gx_kernels_best(void)
 {
-    const struct gx_kernels *tier[MAX_TIERS];
-    return gx_kernels_at(list_tiers(tier) - 1);
+    const struct gx_kernels *best = NULL, *k;
+    for (int i = 0; (k = gx_kernels_at(i)); i++)
+        best = k;
+    return preferred ? preferred : best;
+}
+
+void gx_kernels_prefer(const char *name)
+{
+    preferred = gx_kernels_named(name);
 }
 
 const struct gx_kernels *gx_kernels_named(const char *name)
 {
-    const struct gx_kernels *tier;
-    for (int i = 0; (tier = gx_kernels_at(i)); i++) {
-        if (!strcmp(tier->name, name))
-            return tier;
-    }
+    const struct gx_kernels *k;
+    for (int i = 0; (k = gx_kernels_at(i)); i++)
+        if (!strcmp(k->name, name))
+            return k;
     return NULL;
 }
 

@@ -131,6 +131,14 @@ struct gx_walk {
     int64_t outer, row, col;
 };
 
+/* How a row is scaled: where in it the taps of each output begin, how many there are, and their
+ * weights. */
+struct gx_blend {
+    int *first, *count;
+    float *weight; /* outputs x most */
+    int most;
+};
+
 struct gx_kernels {
     const char *name; /* "reference", "generic", "v3", "v4" */
     /* The width of the panels that conv2d and conv2d_dx, and Winograd's, read fastest (gx_conv_sizes),
@@ -233,6 +241,18 @@ struct gx_kernels {
      * Element 4 k + j has word j of block index + k of (seed, stream) (util/random.h). */
     void (*dropout)(const float *x, float *y, int64_t count, uint64_t seed, uint64_t stream,
                     uint64_t index, uint32_t below, float scale, int threads);
+
+    /* Of pictures, which callers do several of at once: one thread each.
+     * y = the sum of rows x[k] (count), each by its weight. */
+    void (*blend_rows)(const float *const *x, const float *weight, int taps, float *y,
+                       int64_t count);
+    /* y[row] (out,c) = the sums of pixels of x[row] (w,c) that t says. `beyond`: the float behind
+     * each of those rows may be read. */
+    void (*blend_pixels)(const struct gx_blend *t, const float *const *x, bool beyond,
+                         float *const *y, int rows, int w, int out, int c);
+    void (*bytes_to_floats)(const uint8_t *x, float *y, int64_t count);
+    /* y = 255 (x - lo) scale, to the nearest, and those beyond 0..255; what is no number is 0. */
+    void (*floats_to_bytes)(const float *x, uint8_t *y, int64_t count, float lo, float scale);
 };
 
 extern const struct gx_kernels gx_kernels_reference;
@@ -241,9 +261,11 @@ extern const struct gx_kernels gx_kernels_reference;
  * instructions too; NULL: no matter, or no such tier. */
 const char *gx_kernels_blas_core(const struct gx_kernels *kernels);
 
-/* The best tier that this CPU runs. Also makes OpenBLAS single-threaded: call it before any kernel
+/* The best tier that this CPU runs, or the one that was preferred. Also makes OpenBLAS single-threaded: call it before any kernel
  * (the engine does). */
 const struct gx_kernels *gx_kernels_best(void);
+/* gx_kernels_best shall give the tier of that name, where there is it. Before threads call it. */
+void gx_kernels_prefer(const char *name);
 /* The tier of that name, or NULL when it is unknown or this CPU does not run it. */
 const struct gx_kernels *gx_kernels_named(const char *name);
 /* What --cpu names: a tier, or "auto", "" or NULL for the best. -GX_E_USAGE lists what there is. */

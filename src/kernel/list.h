@@ -40,6 +40,12 @@
     X(pixel_shuffle)                                                                               \
     X(dropout)
 
+#define GX_KERNELS_PICTURE(X)                                                                      \
+    X(blend_rows)                                                                                  \
+    X(blend_pixels)                                                                                \
+    X(bytes_to_floats)                                                                             \
+    X(floats_to_bytes)
+
 /* The function type behind a member. */
 #define GX_KERNEL_TYPE(member) __typeof__(*((struct gx_kernels *)0)->member)
 

@@ -34,6 +34,7 @@ typedef int32_t vi __attribute__((vector_size(GX_VECTOR_BYTES), aligned(4), may_
 GX_KERNELS_CONV(GX_DECLARE)
 GX_KERNELS_POINT(GX_DECLARE)
 GX_KERNELS_MOVE(GX_DECLARE)
+GX_KERNELS_PICTURE(GX_DECLARE)
 #undef GX_DECLARE
 
 extern const struct gx_kernels GX_TIERED(kernels);

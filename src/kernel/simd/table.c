@@ -6,4 +6,4 @@
 const struct gx_kernels GX_TIERED(kernels) = {.name = GX_TEXT(GX_TIER),
                                               .panel = GX_COLS,
                                               GX_KERNELS_CONV(ROW) GX_KERNELS_POINT(ROW)
-                                                  GX_KERNELS_MOVE(ROW)};
+                                                  GX_KERNELS_MOVE(ROW) GX_KERNELS_PICTURE(ROW)};
