@@ -51,6 +51,9 @@ struct gx_conv_sizes {
      * conv2d and o and i for conv2d_dx. It is what struct gx_kernels tells. */
     int panel;
     enum gx_conv_method method;
+    /* winograd_y alone, where gx_winograd_shuffles: y is (n,2 oh,2 ow,o/4), the pixel_shuffle of the
+     * sums, and what comes after is for that, but for the bias, which is still (o). */
+    bool shuffled;
 };
 
 /* A picture beside the one that is written, pixel by pixel. */
@@ -93,6 +96,12 @@ static inline bool gx_winograd_does(const struct gx_conv_sizes *s)
         (s->stride == 2 && (s->method == GX_CONV_WINOGRAD_3 || s->method == GX_CONV_WINOGRAD_4));
     bool size = s->kh == s->kw && (s->kh == 3 || s->kh == 4);
     return known && size && (s->stride == 1 || (s->stride == 2 && s->i % 16 == 0));
+}
+
+/* Whether its y can be written shuffled: whole panels for each of four pixels. */
+static inline bool gx_winograd_shuffles(const struct gx_conv_sizes *s)
+{
+    return gx_winograd_does(s) && s->stride == 1 && s->o % 128 == 0;
 }
 
 /* y = f(x; a, b). */

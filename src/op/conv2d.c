@@ -88,6 +88,10 @@ static struct work work_of(const struct gx_node *y)
         w.sizes = sizes_of(a, y->shape, b, y->attr);
     if (y->op == &gx_op_conv2d_dw_both)
         w.sizes.n += y->in[2]->shape.n;
+    if (y->op == &gx_op_conv2d_then && ((const struct conv2d_then *)y->attr)->then.shuffled) {
+        w.sizes.shuffled = true;
+        w.sizes.oh /= 2, w.sizes.ow /= 2;
+    }
     if (w.product != GX_CONV_DW && y->in[1]->op == &gx_op_parameter) {
         w.sizes.dtype = y->in[1]->param->dtype;
         w.sizes.fine = y->in[1]->param->fine;
@@ -445,6 +449,14 @@ bool gx_conv2d_become(struct gx_graph *g, struct gx_node *node, const struct gx_
     gx_graph_replace(g, node, forwards ? &gx_op_conv2d_then : &gx_op_conv2d_dx_then, in, inputs,
                      &a);
     return true;
+}
+
+bool gx_conv2d_shuffles(const struct gx_node *node, const struct gx_kernels *kernels)
+{
+    if (node->op != &gx_op_conv2d)
+        return false;
+    struct work w = chosen(node, kernels);
+    return winograd(&w) && gx_winograd_shuffles(&w.sizes);
 }
 
 /* ---- reflection ---- */

@@ -24,10 +24,14 @@ struct gx_node *gx_mul_below(struct gx_graph *g, struct gx_node *x, struct gx_no
 /* Whether a node is this function of one or two inputs, and its settings. */
 bool gx_unary_is(const struct gx_node *node, enum gx_unary_kind kind, float *a, float *b);
 bool gx_binary_is(const struct gx_node *node, enum gx_binary_kind kind, float *a);
+/* Whether it is a pixel_shuffle into blocks of r x r. */
+bool gx_pixel_shuffle_is(const struct gx_node *node, int r);
 
 /* What an operator goes on to do with its result before it writes it: struct gx_after as nodes.
- * slopes (1,1,1,c) or one for all; the others have the result's shape. */
+ * slopes (1,1,1,c) or one for all; the others have the result's shape. `shuffled`: before all that,
+ * four channels become one of 2x2 pixels. */
 struct gx_then {
+    bool shuffled;
     bool gated;
     float slope;
     struct gx_node *slopes, *gate; /* NULL: none */
@@ -50,6 +54,8 @@ struct gx_after gx_then_after(const struct gx_then *then, const struct gx_call *
  * makes it (plan/fuse.h). */
 bool gx_conv2d_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *conv,
                       const struct gx_then *then);
+/* Whether these kernels can shuffle the pixels of a conv2d (struct gx_then). */
+bool gx_conv2d_shuffles(const struct gx_node *node, const struct gx_kernels *kernels);
 /* The same for a norm or norm_fixed. */
 bool gx_norm_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *norm,
                     const struct gx_then *then);

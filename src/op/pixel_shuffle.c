@@ -23,6 +23,11 @@ struct gx_node *gx_pixel_unshuffle(struct gx_graph *g, struct gx_node *x, int r)
     return gx_graph_add(g, &gx_op_pixel_unshuffle, &x, 1, &attr);
 }
 
+bool gx_pixel_shuffle_is(const struct gx_node *node, int r)
+{
+    return node->op == &gx_op_pixel_shuffle && ((const struct shuffle *)node->attr)->r == r;
+}
+
 static int shuffle_shape(struct gx_node *y, struct gx_err *err)
 {
     const int64_t r = ((const struct shuffle *)y->attr)->r;

@@ -7,6 +7,7 @@
 
 struct fusion {
     struct gx_graph *graph;
+    const struct gx_kernels *kernels;
     bool *live;
     struct reading {
         struct gx_node *by; /* the last reader */
@@ -32,15 +33,16 @@ static struct gx_node *sole_reader(const struct fusion *f, const struct gx_node 
 {
     const struct reading *r = &f->reading[x->id];
     bool fits = r->count == 1 && !x->keep && !x->gradient_of && !r->by->gradient_of &&
-                r->by->phase == x->phase && gx_shape_equal(r->by->shape, x->shape);
+                r->by->phase == x->phase;
     return fits ? r->by : NULL;
 }
 
-/* A value of x's shape that is there before x, and so need not wait for it. */
-static bool beside(const struct gx_node *value, const struct gx_node *x)
+/* A value of x's shape that is there before x begins, at `start`, and so need not wait for it. */
+static bool beside(const struct gx_node *value, const struct gx_node *x,
+                   const struct gx_node *start)
 {
     return gx_shape_equal(value->shape, x->shape) &&
-           (value->id < x->id || value->op->flags & GX_OP_LEAF);
+           (value->id < start->id || value->op->flags & GX_OP_LEAF);
 }
 
 /* Goes on with v scale + with, the two at once where only a factor came before. */
@@ -60,29 +62,33 @@ static bool add_sum(struct gx_then *then, float scale, struct gx_node *with)
 }
 
 /* Whether `next` can be done to x, which begins at `start`; adds it to what was done before. */
-static bool goes_on(const struct gx_node *start, const struct gx_node *x,
+static bool goes_on(const struct fusion *f, const struct gx_node *start, const struct gx_node *x,
                     const struct gx_node *next, struct gx_then *then)
 {
     bool fresh = !then->gated && !then->sums;
     float a, b;
+    if (x == start && gx_pixel_shuffle_is(next, 2))
+        return then->shuffled = gx_conv2d_shuffles(start, f->kernels);
+    if (!gx_shape_equal(next->shape, x->shape))
+        return false;
     if (fresh && gx_unary_is(next, GX_LEAKY_RELU, &then->slope, &b)) {
         then->gated = true;
     } else if (fresh && next->op == &gx_op_prelu && next->in[0] == x) {
         then->gated = true;
         then->slopes = next->in[1];
     } else if (fresh && gx_binary_is(next, GX_LEAKY_GATE, &a) && next->in[0] == x &&
-               beside(next->in[1], start)) {
+               beside(next->in[1], x, start)) {
         then->gated = true;
         then->slope = a;
         then->gate = next->in[1];
     } else if (fresh && next->op == &gx_op_prelu_gate && next->in[0] == x &&
-               beside(next->in[1], start)) {
+               beside(next->in[1], x, start)) {
         then->gated = true;
         then->gate = next->in[1];
         then->slopes = next->in[2];
     } else if (gx_unary_is(next, GX_AFFINE, &a, &b) && b == 0) {
         return add_sum(then, a, NULL);
-    } else if (gx_binary_is(next, GX_ADD, &a) && beside(next->in[next->in[0] == x], start)) {
+    } else if (gx_binary_is(next, GX_ADD, &a) && beside(next->in[next->in[0] == x], x, start)) {
         return add_sum(then, 1, next->in[next->in[0] == x]);
     } else {
         return false;
@@ -119,7 +125,7 @@ static void fuse_from(struct fusion *f, struct gx_node *start)
     struct gx_node *end = start, *next;
     struct gx_then then = {0};
     while ((next = sole_reader(f, end)) && !state_moves(f, end, next) &&
-           goes_on(start, end, next, &then))
+           goes_on(f, start, end, next, &then))
         end = next;
     if (end == start || !become_of(start)(f->graph, end, start, &then))
         return;
@@ -166,7 +172,7 @@ static void mirror(struct fusion *f, const struct gx_kernels *kernels, struct gx
 
 void gx_fuse(struct gx_graph *graph, const struct gx_kernels *kernels, bool *live)
 {
-    struct fusion f = {graph, live};
+    struct fusion f = {graph, kernels, live};
     for (int id = 0; id < gx_graph_nodes(graph); id++)
         if (live[id] && gx_graph_node(graph, id)->op == &gx_op_reflect)
             mirror(&f, kernels, gx_graph_node(graph, id));

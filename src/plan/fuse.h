@@ -6,7 +6,8 @@
  * chain becomes the whole of it (its readers, name, place in the order and what is kept of it stay),
  * and the others are read by nobody. A chain begins with a convolution or a norm, and goes on with an
  * activation or the gate of an activation's gradient; then, up to two times, a factor and a sum with
- * a value of the same shape that was there before.
+ * a value of the same shape that was there before. Where the kernels can write a convolution's pixels
+ * shuffled, that is done first.
  *
  * What a gradient reads unfused has a second reader and so stays as it is: leaky_relu is fused in
  * training too, since its gradient needs its result alone, prelu only where nothing is trained. */

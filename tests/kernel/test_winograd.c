@@ -1,6 +1,7 @@
 /* Winograd's method: every tier that this CPU runs against the reference, with each number of points,
  * and when it is chosen. */
 #include "conv.h"
+#include "kernel/reference/reference.h"
 
 /* One product by every tier with every number of points. */
 static void check_winograd(struct gx_conv_sizes s, enum gx_conv_product product, int threads)
@@ -132,6 +133,47 @@ static void winograd_steps(void **state)
     }
 }
 
+/* y as pixel_shuffle writes it, from weights of each kind, going on in each way. */
+static void winograd_shuffled(void **state)
+{
+    (void)state;
+    const struct gx_kernels *k, *r = &gx_kernels_reference;
+    for (int way = 0; way < WAYS; way++) {
+        int o = way % 2 ? 256 : 128, c = o / 4, wide = way == 5 ? c + 3 : c;
+        struct gx_conv_sizes s =
+            sizes(way == 1 ? 2 : 1, 6 + way, 9, 33, o, 3 + way % 2, 1, way % 3);
+        size_t sums = (size_t)s.n * s.oh * s.ow * o, in = (size_t)s.n * s.h * s.w * s.i;
+        float *x = numbers(in, 1), *plain = numbers(sums, 3), *want = numbers(sums, 4);
+        float *row = numbers((size_t)2 * CHANNELS, 5), *beside = numbers(sums + 2, 6);
+        s.dtype = (enum gx_dtype)(way % 3);
+        void *w = weights((size_t)s.kh * s.kw * s.i * o, s.dtype);
+        struct gx_after after = after_of(way, row, beside), bias = {.bias = after.bias},
+                        rest = after;
+        rest.bias = NULL;
+        r->conv2d(&s, x, w, &bias, plain, NULL, 1);
+        r->pixel_shuffle(plain, want, (int64_t)s.n * s.oh, s.ow, c, 2, false, 1);
+        for (size_t j = 0; j < sums; j++)
+            want[j] = gx_ref_after(&rest, want[j], (int64_t)(j / c), (int)(j % c), c);
+        s.method = GX_CONV_WINOGRAD_6;
+        assert_true(gx_winograd_shuffles(&s));
+        s.shuffled = true;
+        struct operands a = {x, NULL, w, &after};
+        for (int t = way % 3 ? 1 : 0; (k = gx_kernels_at(t)); t++) {
+            check_product(k, &s, GX_CONV_Y, &a, 1 + way % 3, want, sums);
+            check_panels(k, s, GX_CONV_Y, a, 2, want, sums);
+            struct gx_conv_sizes stepped = s;
+            stepped.y_step = wide;
+            struct room y = room_of(sums / c * wide * sizeof *x);
+            struct room scratch = room_of(k->winograd_scratch(&s, GX_CONV_Y, 2));
+            k->winograd_y(&stepped, x, w, &after, floats(&y), scratch.start, 2);
+            for (size_t p = 0; p < sums / c; p++)
+                assert_true(distance(floats(&y) + p * wide, want + p * c, c) < 1e-4);
+            free(y.start), free(scratch.start);
+        }
+        free(x), free(w), free(plain), free(want), free(row), free(beside);
+    }
+}
+
 /* Each product is the same for every number of threads, bit for bit: of many tiles, which they share
  * out, and of few tiles with many channels, whose panels they do. */
 static void winograd_threads(void **state)
@@ -197,9 +239,9 @@ static void methods(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(winograd),       cmocka_unit_test(winograd_mirrored),
-        cmocka_unit_test(winograd_steps), cmocka_unit_test(winograd_threads),
-        cmocka_unit_test(methods),
+        cmocka_unit_test(winograd),         cmocka_unit_test(winograd_mirrored),
+        cmocka_unit_test(winograd_steps),   cmocka_unit_test(winograd_shuffled),
+        cmocka_unit_test(winograd_threads), cmocka_unit_test(methods),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,6 +152,41 @@ static struct gx_node *reflected_twice(const struct small *s)
     return gx_mul(s->g, y, gx_sum(s->g, x, GX_AXES_ALL));
 }
 
+/* Shuffled into 2x2 by the convolution, with all that follows; not into 4x4, and not where what is
+ * not yet shuffled has another reader. */
+static struct gx_node *shuffling(const struct small *s, int r, bool twice)
+{
+    struct gx_graph *g = s->g;
+    struct gx_node *w = s->w, *bias = s->bias, *y, *z;
+    for (int i = 0; i < 3; i++) {
+        w = gx_concat(g, w, w, GX_AXIS_C);
+        bias = gx_concat(g, bias, bias, GX_AXIS_C);
+    }
+    y = gx_conv2d(g, s->x, w, bias, (struct gx_conv){1, 1, 0});
+    z = gx_leaky_relu(g, gx_pixel_shuffle(g, y, r), 0.2F);
+    return twice ? gx_mul(g, z, gx_sum(g, y, GX_AXES_ALL)) : z;
+}
+
+static struct gx_node *shuffled(const struct small *s)
+{
+    return shuffling(s, 2, false);
+}
+
+static struct gx_node *shuffled_by_four(const struct small *s)
+{
+    return shuffling(s, 4, false);
+}
+
+static struct gx_node *shuffled_apart(const struct small *s)
+{
+    return shuffling(s, 2, true);
+}
+
+static struct gx_node *shuffled_narrow(const struct small *s)
+{
+    return gx_relu(s->g, gx_pixel_shuffle(s->g, conv(s), 2));
+}
+
 static struct gx_node *shifted(const struct small *s)
 {
     return gx_affine(s->g, conv(s), 2, 1);
@@ -185,11 +220,13 @@ static struct gx_node *shared_by_more(const struct small *s)
 static const struct {
     struct gx_node *(*build)(const struct small *s);
     int nodes;
-} small_cases[] = {{activated, 1},       {residual, 1},       {residuals, 2},     {transposed, 1},
-                   {gradient, -1},       {two_readers, 3},    {kept, 2},          {later_phase, 2},
-                   {not_there_yet, 3},   {broadcast, 2},      {wrong_order, 2},   {reflected, 1},
-                   {reflected_twice, 4}, {dense_wide, 8},     {dense_copied, 10}, {shifted, 2},
-                   {shared_weights, -1}, {shared_by_more, 15}};
+} small_cases[] = {
+    {activated, 1},       {residual, 1},        {residuals, 2},     {transposed, 1},
+    {gradient, -1},       {two_readers, 3},     {kept, 2},          {later_phase, 2},
+    {not_there_yet, 3},   {broadcast, 2},       {wrong_order, 2},   {reflected, 1},
+    {reflected_twice, 4}, {dense_wide, 8},      {dense_copied, 10}, {shifted, 2},
+    {shared_weights, -1}, {shared_by_more, 15}, {shuffled, 7},      {shuffled_by_four, 9},
+    {shuffled_apart, 11}, {shuffled_narrow, 3}};
 
 static float *run_small(int which, const struct gx_kernels *k, bool as_written, int *nodes,
                         int64_t *count)
@@ -240,8 +277,9 @@ static void small_graphs(void **state)
         float *got = run_small(i, k, false, &fused, &count);
         char what[32];
         snprintf(what, sizeof what, "%s, case %d", k->name, i);
-        /* the reference's convolution does not mirror */
+        /* the reference's convolution neither mirrors nor shuffles */
         int by_loops = at < cases && small_cases[i].build == reflected;
+        by_loops += at < cases && small_cases[i].build == shuffled ? 2 : 0;
         expect_same(what, got, want, count);
         if (small_cases[i].nodes > 0)
             assert_int_equal(fused, small_cases[i].nodes + by_loops);

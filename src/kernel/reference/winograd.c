@@ -112,6 +112,21 @@ static void read_taps(const struct gx_conv_sizes *s, const struct form *f, const
     sandwich(f->points, r, g, tap, u);
 }
 
+/* Writes the sum for channel o of a pixel, which may be channel o / 4 of one of 2x2 pixels. */
+static void put(const struct gx_conv_sizes *s, const struct gx_after *after, double sum, int n,
+                int row, int col, int o, float *y)
+{
+    int wide = s->shuffled ? 2 : 1, channels = s->o / (wide * wide), c = o / (wide * wide);
+    struct gx_after rest = after ? *after : (struct gx_after){0};
+    if (rest.bias)
+        sum += rest.bias[o];
+    rest.bias = NULL;
+    int64_t line = ((int64_t)n * s->oh + row) * wide + o / wide % wide;
+    int64_t pixel = (line * s->ow + col) * wide + o % wide;
+    y[pixel * (s->y_step ? s->y_step : channels) + c] =
+        gx_ref_after(&rest, sum, pixel, c, channels);
+}
+
 void gx_ref_winograd_y(const struct gx_conv_sizes *s, const float *x, const void *w,
                        const struct gx_after *after, float *y, void *scratch, int threads)
 {
@@ -120,7 +135,7 @@ void gx_ref_winograd_y(const struct gx_conv_sizes *s, const float *x, const void
     int m = f.m, size = f.points, phases = s->stride * s->stride;
     double d[LARGEST], v[LARGEST], u[LARGEST], sum[LARGEST], a[LARGEST], tile[LARGEST];
     powers(size, m, false, true, a);
-    int x_step = s->x_step ? s->x_step : s->i, y_step = s->y_step ? s->y_step : s->o;
+    int x_step = s->x_step ? s->x_step : s->i;
     for (int n = 0; n < s->n; n++, x += (size_t)s->h * s->w * x_step)
         for (int at = 0; at < s->oh * s->ow * s->o; at++) {
             int o = at % s->o, col = at / s->o % s->ow, row = at / s->o / s->ow;
@@ -140,9 +155,8 @@ void gx_ref_winograd_y(const struct gx_conv_sizes *s, const float *x, const void
             }
             sandwich(m, size, a, sum, tile);
             for (int t = 0; t < m * m; t++) {
-                int64_t pixel = (int64_t)(n * s->oh + row + t / m) * s->ow + col + t % m;
                 if (row + t / m < s->oh && col + t % m < s->ow)
-                    y[pixel * y_step + o] = gx_ref_after(after, tile[t], pixel, o, s->o);
+                    put(s, after, tile[t], n, row + t / m, col + t % m, o, y);
             }
         }
 }

@@ -11,6 +11,12 @@ static inline bool gx_after_more(const struct gx_after *a)
     return a && (a->gated || a->sums);
 }
 
+/* Whether that is an activation of one slope, and no more. */
+static inline bool gx_after_activates(const struct gx_after *a)
+{
+    return a->gated && !a->gate.x && !a->slopes && !a->sums;
+}
+
 static inline const float *gx_after_bias_of(const struct gx_after *a)
 {
     return a ? a->bias : NULL;
@@ -61,7 +67,7 @@ static inline vf gx_after_vector(const struct gx_after *a, vf v, int64_t pixel, 
 static inline void gx_after_row(const struct gx_after *a, float *y, int64_t pixel, int cols)
 {
     int n = 0;
-    bool activation_alone = a->gated && !a->gate.x && !a->slopes && !a->sums;
+    bool activation_alone = gx_after_activates(a);
     vf slope = gx_splat(a->slope);
     for (; activation_alone && n + GX_LANES <= cols; n += GX_LANES) {
         vf v = gx_load(y + n);

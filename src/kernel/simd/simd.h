@@ -97,6 +97,39 @@ static inline void gx_stream_end(void)
 #define GX_SHUFFLE_FOURS GX_SHUFFLE
 #endif
 
+/* Lane i of every four, of four vectors: of each two of them in the first half of a vector, and of
+ * all the halves of those. */
+#if GX_LANES == 16
+#define GX_FOURTHS(a, b, i)                                                                        \
+    GX_LANES_OF(vi, a, b, (i), (i) + 4, (i) + 8, (i) + 12, (i) + 16, (i) + 20, (i) + 24, (i) + 28, \
+                0, 0, 0, 0, 0, 0, 0, 0)
+#define GX_HALVES(a, b)                                                                            \
+    GX_LANES_OF(vi, a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+#elif GX_LANES == 8
+#define GX_FOURTHS(a, b, i) GX_LANES_OF(vi, a, b, (i), (i) + 4, (i) + 8, (i) + 12, 0, 0, 0, 0)
+#define GX_HALVES(a, b)     GX_LANES_OF(vi, a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#else
+#define GX_FOURTHS(a, b, i) GX_LANES_OF(vi, a, b, (i), (i) + 4, 0, 0)
+#define GX_HALVES(a, b)     GX_LANES_OF(vi, a, b, 0, 1, 4, 5)
+#endif
+
+/* Number i of every four floats, from two rows of two vectors. */
+static inline vf gx_every_fourth(const float *first, const float *second, int i)
+{
+    vf a = gx_load(first), b = gx_load(first + GX_LANES);
+    vf c = gx_load(second), d = gx_load(second + GX_LANES);
+    switch (i) {
+    case 0:
+        return GX_HALVES(GX_FOURTHS(a, b, 0), GX_FOURTHS(c, d, 0));
+    case 1:
+        return GX_HALVES(GX_FOURTHS(a, b, 1), GX_FOURTHS(c, d, 1));
+    case 2:
+        return GX_HALVES(GX_FOURTHS(a, b, 2), GX_FOURTHS(c, d, 2));
+    default:
+        return GX_HALVES(GX_FOURTHS(a, b, 3), GX_FOURTHS(c, d, 3));
+    }
+}
+
 /* The sums of the lanes of each of four vectors. */
 static inline vf4 gx_sum_lanes(const vf *v)
 {

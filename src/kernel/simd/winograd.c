@@ -49,10 +49,10 @@ static int64_t tiles_of(const struct job *j)
     return (int64_t)j->images * j->tiles.down * j->tiles.across;
 }
 
-/* A phase of the result: y has but one. */
+/* A phase of the result: y has but one, or four to be shuffled. */
 static struct gx_phase out_phase(const struct job *j, int number)
 {
-    return j->turned ? gx_phase_of(&j->form, number) : (struct gx_phase){0, 0};
+    return j->turned ? gx_phase_of(&j->form, number) : (struct gx_phase){number / 2, number % 2};
 }
 
 /* Panels of all phases. */
@@ -104,17 +104,20 @@ static struct job forward_job(const struct gx_conv_sizes *s, int threads)
 {
     struct job j = {
         .form = gx_winograd_of(s), .wi = s->i, .wo = s->o, .k = s->kh, .panel = s->panel};
-    int m = j.form.m, out = s->y_step ? s->y_step : s->o;
+    int m = j.form.m, apart = s->shuffled ? 2 : 1, out = s->o / (apart * apart);
     j.tiles =
         (struct gx_tiles){NULL, s->h, s->w, s->i, s->stride, -s->pad, -s->pad, j.form.points, m};
     j.tiles.pixel = s->x_step;
     j.tiles.mirrored = s->mirrored;
     j.tiles.down = (s->oh + m - 1) / m;
     j.tiles.across = (s->ow + m - 1) / m;
-    j.output = (struct gx_output){NULL, s->oh, s->ow, s->o, out, 0, 0, 1};
+    j.output =
+        (struct gx_output){NULL, s->oh * apart, s->ow * apart, out, s->y_step ? s->y_step : out};
+    j.output.apart = apart;
+    j.output.shuffled = s->shuffled;
     j.in = s->i;
     j.depth = s->i * s->stride * s->stride;
-    j.out_phases = 1;
+    j.out_phases = apart * apart;
     plan(&j, s->n, threads);
     return j;
 }
@@ -230,14 +233,25 @@ static int next_input(const struct job *j)
     return j->panel ? j->panel : j->wo;
 }
 
+/* The weights of one input that make channels n .. n + GX_COLS of a phase of y, shuffled: every
+ * fourth of those from w, which is output 0's, on. */
+static void every_fourth(const struct job *j, struct gx_weight w, int n, int phase, float *to)
+{
+    float row[4][GX_COLS];
+    for (int q = 0; q < 4; q++)
+        GX_TIERED(widen)(gx_weight_at(w, in_tap(j, 0, 4 * n + q * GX_COLS)), GX_COLS, row[q]);
+    gx_store(to, gx_every_fourth(row[0], row[1], phase));
+    gx_store(to + GX_LANES, gx_every_fourth(row[2], row[3], phase));
+}
+
 /* The taps of inputs k .. k + inputs and outputs n .. n + width of a phase of the kernel: in
- * place or widened into `copy`; or where they lie across, transposed into it. */
+ * place or widened into `copy`, or gathered there; or where they lie across, transposed into it. */
 static struct taps taps_of(const struct job *j, int phase, int k, int inputs, int n, int width,
                            float *copy)
 {
     static const float zero[GX_COLS];
     int padded = width > GX_LANES ? GX_COLS : GX_LANES;
-    bool in_place = !across(j) && j->w.dtype == GX_F32;
+    bool in_place = !across(j) && j->w.dtype == GX_F32 && !j->output.shuffled;
     struct taps taps;
     for (int t = 0; t < j->form.r * j->form.r; t++, copy += GROUP * GX_COLS) {
         int64_t tap = tap_of(j, kernel_phase(j, phase, k), t);
@@ -250,7 +264,10 @@ static struct taps taps_of(const struct job *j, int phase, int k, int inputs, in
         if (across(j))
             GX_TIERED(pack_weights_transposed)
         (w, j->wo, 0, inputs, inputs, width, copy);
-        for (int m = 0; m < inputs && !across(j) && !in_place; m++)
+        for (int m = 0; m < inputs && j->output.shuffled; m++)
+            every_fourth(j, gx_weight_at(j->w, tap + in_tap(j, k % j->in + m, 0)), n, phase,
+                         copy + m * padded);
+        for (int m = 0; m < inputs && !across(j) && !in_place && !j->output.shuffled; m++)
             GX_TIERED(widen)
         (gx_weight_at(w, (int64_t)m * j->wo), width, copy + m * padded);
     }
@@ -455,7 +472,9 @@ static void run_panels(const struct job *j, int begin, int end, const struct bat
         int chunks = (j->depth + j->chunk - 1) / j->chunk * group;
         for (int i = 0; i < chunks; i++) {
             struct chunk c = chunk_of(j, begin, group, i, room), next;
-            bool last = i + 1 == chunks, none = last && begin + group == end;
+            bool last = i + 1 == chunks;
+            /* Those gathered for a shuffle lie in rows so long that the CPU foresees them. */
+            bool none = (last && begin + group == end) || j->output.shuffled;
             if (!none)
                 next = chunk_of(j, last ? begin + group : begin, group, last ? 0 : i + 1, room);
             multiply_chunk(j, &c, none ? NULL : &next, batch, room);

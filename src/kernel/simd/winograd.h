@@ -323,10 +323,12 @@ void GX_TIERED(winograd_input)(const struct gx_winograd *f, const struct gx_tile
                                float *blocks, float *patch);
 
 /* The picture that is written, pixels `step` floats apart. Point (row, col) of the grid is pixel
- * (apart row + first_row, apart col + first_col) of phase (0, 0). */
+ * (apart row + first_row, apart col + first_col) of phase (0, 0). `shuffled`: y whose four phases are
+ * made of every fourth weight and bias. */
 struct gx_output {
     float *y;
     int h, w, channels, step, first_row, first_col, apart;
+    bool shuffled;
     const struct gx_after *after;
 };
 

@@ -9,13 +9,17 @@ struct place {
     int row, col;
 };
 
-/* One vector of channels of a tile, whose sums are `step` floats apart. `whole`: all pixels lie
- * inside, all lanes of the vector are there, and there is no more to do than to add the bias. */
-GX_INLINE void output_vector(const int points, const int m, const bool whole,
+/* WHOLE: all pixels lie inside, all lanes of the vector are there, and there is no more to do than to
+ * add the bias, or, ACTIVATED, to make what is negative smaller by one slope. */
+enum kind { ANY, WHOLE, ACTIVATED };
+
+/* One vector of channels of a tile, whose sums are `step` floats apart. */
+GX_INLINE void output_vector(const int points, const int m, const enum kind kind,
                              const struct gx_output *o, const struct gx_after *after,
                              struct place to, const float *sums, int64_t step, vf bias, float *y,
                              int count)
 {
+    const vf slope = gx_splat(after->slope);
     vf half[GX_OUTPUTS * GX_POINTS], out[GX_OUTPUTS];
     for (int b = 0; b < points; b++) {
         vf in[GX_POINTS];
@@ -24,34 +28,36 @@ GX_INLINE void output_vector(const int points, const int m, const bool whole,
         gx_collect(points, m, in, 1, half + b, points);
     }
     for (int a = 0; a < m; a++, to.row += o->apart, to.pixel += (int64_t)o->apart * o->w) {
-        if (!whole && (to.row < 0 || to.row >= o->h))
+        if (kind == ANY && (to.row < 0 || to.row >= o->h))
             continue;
         gx_collect(points, m, half + points * a, 1, out, 1);
         for (int b = 0; b < m; b++) {
             int64_t pixel = to.pixel + (int64_t)b * o->apart;
             int col = to.col + b * o->apart;
             vf v = out[b] + bias;
-            if (whole)
-                gx_store(y + pixel * o->step, v);
+            if (kind != ANY)
+                gx_store(y + pixel * o->step, kind == ACTIVATED ? gx_leaky(v, v, slope) : v);
             else if (col >= 0 && col < o->w)
                 gx_store_some(y + pixel * o->step, gx_after_vector(after, v, pixel, count), count);
         }
     }
 }
 
-typedef void output_function(const struct gx_output *o, const struct gx_after *after, bool whole,
-                             struct place to, const float *sums, int64_t step, vf bias, float *y,
-                             int count);
+typedef void output_function(const struct gx_output *o, const struct gx_after *after,
+                             enum kind kind, struct place to, const float *sums, int64_t step,
+                             vf bias, float *y, int count);
 
 #define DEFINE(p, r)                                                                               \
     static void output_##p##_##r(const struct gx_output *o, const struct gx_after *after,          \
-                                 bool whole, struct place to, const float *sums, int64_t step,     \
+                                 enum kind kind, struct place to, const float *sums, int64_t step, \
                                  vf bias, float *y, int count)                                     \
     {                                                                                              \
-        if (whole)                                                                                 \
-            output_vector(p, p + 1 - r, true, o, after, to, sums, step, bias, y, count);           \
+        if (kind == WHOLE)                                                                         \
+            output_vector(p, p + 1 - r, WHOLE, o, after, to, sums, step, bias, y, count);          \
+        else if (kind == ACTIVATED)                                                                \
+            output_vector(p, p + 1 - r, ACTIVATED, o, after, to, sums, step, bias, y, count);      \
         else                                                                                       \
-            output_vector(p, p + 1 - r, false, o, after, to, sums, step, bias, y, count);          \
+            output_vector(p, p + 1 - r, ANY, o, after, to, sums, step, bias, y, count);            \
     }
 GX_EACH_FORM(DEFINE)
 
@@ -65,13 +71,19 @@ void GX_TIERED(winograd_output)(const struct gx_winograd *f, const struct gx_out
 #undef ROW
     output_function *put = functions[f->points][f->r];
     int padded = width > GX_LANES ? GX_COLS : GX_LANES, reach = (f->m - 1) * o->apart;
-    bool more = gx_after_more(o->after);
+    enum kind kind = !gx_after_more(o->after)       ? WHOLE
+                     : gx_after_activates(o->after) ? ACTIVATED
+                                                    : ANY;
     for (int v = 0; v < width; v += GX_LANES) {
         int lanes = gx_least(GX_LANES, width - v);
         struct gx_after after = {0};
         if (o->after)
             after = gx_after_from(o->after, n + v, o->channels);
         vf bias = after.bias ? gx_load_some(after.bias, lanes) : (vf){0};
+        if (after.bias && o->shuffled) {
+            const float *four = o->after->bias + 4 * (n + v);
+            bias = gx_every_fourth(four, four + 2 * GX_LANES, 2 * phase.row + phase.col);
+        }
         struct gx_corner k = gx_corner_of(tiles, first);
         for (int t = 0; t < count; t++, gx_corner_next(tiles, &k)) {
             struct place to = {gx_output_pixel(o, phase, k),
@@ -79,8 +91,8 @@ void GX_TIERED(winograd_output)(const struct gx_winograd *f, const struct gx_out
                                k.col * o->apart + o->first_col + phase.col};
             bool inside =
                 to.row >= 0 && to.col >= 0 && to.row + reach < o->h && to.col + reach < o->w;
-            put(o, &after, inside && !more && lanes == GX_LANES, to, sums + (int64_t)t * padded + v,
-                (int64_t)room * padded, bias, o->y + n + v, lanes);
+            put(o, &after, inside && lanes == GX_LANES ? kind : ANY, to,
+                sums + (int64_t)t * padded + v, (int64_t)room * padded, bias, o->y + n + v, lanes);
         }
     }
 }
