@@ -4,7 +4,8 @@
  * RUNS; where there is Winograd's, how many times faster that is with each number of points, and a
  * star at what conv2d_method chooses. H and W are of x. Without a shape: those of U-Net 256,
  * PatchGAN 70 and ResNet. -p: y and dx read weights as panels (gx_conv_sizes), where they would when a
- * network only infers. `tune`: the measurements that the choice rests on, over channels and sizes. */
+ * network only infers. `tune`: the measurements that the choice rests on, over channels and sizes, of
+ * operands that lie in memory, as whole networks find them. */
 #include "ganx/params.h"
 #include "kernel/kernel.h"
 
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { RUNS = 7 };
+enum { RUNS = 7, OTHERS = 160 << 20, LINE = 64 };
 
 struct bench {
     const struct gx_kernels *k;
@@ -22,6 +23,8 @@ struct bench {
     void *scratch;
     int threads;
     bool panels;
+    const unsigned char *others; /* OTHERS bytes, or NULL: read before each run, so that the caches
+                                    hold nothing else */
 };
 
 /* With one thread, processor time: other programs disturb it less. */
@@ -62,12 +65,20 @@ static void run_winograd_dw(struct bench *b)
     b->k->winograd_dw(&b->s, b->x, b->y, b->w, b->scratch, b->threads);
 }
 
+static void empty_caches(const struct bench *b)
+{
+    static volatile unsigned sum;
+    for (size_t j = 0; b->others && j < OTHERS; j += LINE)
+        sum += b->others[j];
+}
+
 /* The best time in seconds. */
 static double time_of(struct bench *b, void (*run)(struct bench *))
 {
     double best = 1e9;
     run(b);
     for (int j = 0; j < RUNS; j++) {
+        empty_caches(b);
         double start = now(b->threads);
         run(b);
         double time = now(b->threads) - start;
@@ -113,7 +124,8 @@ static float *some(size_t count)
     return x;
 }
 
-static void shape(const struct gx_kernels *k, int threads, bool panels, const int v[7], int n)
+static void shape(const struct gx_kernels *k, int threads, bool panels, const int v[7], int n,
+                  const unsigned char *others)
 {
     struct gx_conv_sizes s = {n, v[5], v[6], v[0], v[1], v[2], v[2], v[3], v[4]};
     s.oh = (s.h + 2 * s.pad - s.kh) / s.stride + 1;
@@ -134,7 +146,8 @@ static void shape(const struct gx_kernels *k, int threads, bool panels, const in
                       some((size_t)s.n * s.oh * s.ow * s.o),
                       some(room / sizeof(float)),
                       threads,
-                      panels};
+                      panels,
+                      others};
     printf("%4d %4d k%d s%d p%d %4dx%-4dx%d", s.i, s.o, s.kh, s.stride, s.pad, s.h, s.w, s.n);
     for (int p = GX_CONV_Y; p <= GX_CONV_DW; p++)
         report(&b, p);
@@ -146,6 +159,10 @@ static void tune(const struct gx_kernels *k, int threads, bool panels)
 {
     static const int kinds[][3] = {{3, 1, 1}, {4, 1, 1}, {3, 2, 1}, {4, 2, 1}},
                      sides[] = {16, 32, 64, 128};
+    unsigned char *others = malloc(OTHERS);
+    if (!others)
+        abort();
+    memset(others, 1, OTHERS);
     for (int kind = 0; kind < 4; kind++)
         for (int i = 8; i <= 512; i *= 2)
             for (int o = i; o <= 2 * i; o *= 2)
@@ -153,8 +170,9 @@ static void tune(const struct gx_kernels *k, int threads, bool panels)
                     int h = sides[side], kernel = kinds[kind][0], stride = kinds[kind][1];
                     const int v[] = {i, o, kernel, stride, kinds[kind][2], h, h};
                     if ((double)h * h * i * o * kernel * kernel / stride / stride < 5e9)
-                        shape(k, threads, panels, v, 1);
+                        shape(k, threads, panels, v, 1, others);
                 }
+    free(others);
 }
 
 int main(int argc, char **argv)
@@ -191,6 +209,6 @@ int main(int argc, char **argv)
     for (int j = 1; j < argc; j++)
         one[j - 1] = atoi(argv[j]);
     for (size_t j = 0; j < (argc > 1 ? 1 : sizeof all / sizeof *all); j++)
-        shape(k, threads, panels, argc > 1 ? one : all[j], one[7]);
+        shape(k, threads, panels, argc > 1 ? one : all[j], one[7], NULL);
     return 0;
 }

@@ -362,7 +362,7 @@ def stride():
     x0 and x1 are pattern(.., 0) and pattern(.., 1)."""
     # name: x, kernel, out channels, transposed
     for name, x, k, o, transposed in (
-        ("conv_three", (2, 31, 33, 32), 4, 128, False),
+        ("conv_three", (3, 20, 22, 128), 4, 96, False),
         ("conv_four", (1, 53, 55, 16), 4, 36, False),
         ("conv_six", (3, 57, 59, 16), 4, 24, False),
         ("conv_odd", (2, 57, 59, 32), 3, 128, False),
