@@ -10,6 +10,11 @@
 
 struct gx_kernels;
 
+/* Where scratch outlasts a convolution (plan/keep.h): gx_conv_sizes has the two. */
+struct gx_kept {
+    int channels, have;
+};
+
 /* One evaluation of one node. Shapes were proved by the plan; nothing here can fail. */
 struct gx_call {
     const struct gx_node *node;
@@ -20,6 +25,7 @@ struct gx_call {
     /* Floats from a pixel to the next; 0: as many as channels. Others only where .steps agrees. */
     int x_step[GX_INPUTS_MAX], y_step;
     void *scratch;       /* what .scratch asked for, 64-byte aligned; NULL if nothing */
+    struct gx_kept kept; /* there; zero with most */
     uint64_t seed, step; /* random operators are keyed by (seed, step, the draw's own number) */
 };
 

@@ -54,6 +54,12 @@ struct gx_conv_sizes {
     /* winograd_y alone, where gx_winograd_shuffles: y is (n,2 oh,2 ow,o/4), the pixel_shuffle of the
      * sums, and what comes after is for that, but for the bias, which is still (o). */
     bool shuffled;
+    /* Convolutions that differ in channels alone may follow one another, each reading what the
+     * one before read and more channels behind it. winograd_y can then keep what it makes of each
+     * channel in `scratch`, which is the same for all of them and nobody else's until the last is
+     * done. `kept`: channels that the last one reads (0: nothing is kept); `have`: those that the
+     * one before read, 0 for the first. */
+    int kept, have;
 };
 
 /* A picture beside the one that is written, pixel by pixel. */
@@ -175,6 +181,8 @@ struct gx_kernels {
                         void *scratch, int threads);
     size_t (*winograd_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,
                                int threads);
+    /* Whether winograd_y is faster with s->kept. Results are the same bits. */
+    bool (*winograd_keeps)(const struct gx_conv_sizes *s, int threads);
     /* Which method is fastest here, whatever s->method is. With stride 1, that of y and dx depends
      * on channel and kernel sizes alone, so that any tiling of a picture gives the same result; with
      * stride 2 also on h and w; that of dw on all sizes. */

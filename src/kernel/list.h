@@ -15,6 +15,7 @@
     X(winograd_dx)                                                                                 \
     X(winograd_dw)                                                                                 \
     X(winograd_scratch)                                                                            \
+    X(winograd_keeps)                                                                              \
     X(gemm)
 
 #define GX_KERNELS_POINT(X)                                                                        \

@@ -156,6 +156,8 @@ static void forward(const struct gx_call *call)
     const struct gx_after after = after_of(call);
     w.sizes.x_step = call->x_step[0];
     w.sizes.y_step = call->y_step;
+    w.sizes.kept = call->kept.channels;
+    w.sizes.have = call->kept.have;
     if (w.product == GX_CONV_Y)
         (by_winograd ? k->winograd_y : k->conv2d)(&w.sizes, a, b, &after, call->y, call->scratch,
                                                   call->threads);
@@ -171,6 +173,32 @@ static bool steps(const struct gx_node *y, const struct gx_kernels *k, int input
     if (input >= 2)
         return gx_shape_equal(y->in[input]->shape, y->shape);
     return input < 1 && w.product == GX_CONV_Y && w.sizes.method != GX_CONV_GEMM;
+}
+
+/* ---- keeping what becomes of a picture ---- */
+
+bool gx_conv2d_goes_on(const struct gx_node *y, const struct gx_node *before,
+                       const struct gx_kernels *k)
+{
+    if (!gx_conv2d_by_winograd(y, k) || !gx_conv2d_by_winograd(before, k))
+        return false;
+    struct work a = chosen(before, k), b = chosen(y, k);
+    const struct gx_conv_sizes *s = &a.sizes, *t = &b.sizes;
+    bool alike = s->n == t->n && s->h == t->h && s->w == t->w && s->kh == t->kh && s->kw == t->kw &&
+                 s->stride == t->stride && s->pad == t->pad && s->mirrored == t->mirrored &&
+                 s->method == t->method && s->shuffled == t->shuffled;
+    const struct gx_node *x = y->in[0];
+    return a.product == GX_CONV_Y && b.product == GX_CONV_Y && alike && x->op == &gx_op_concat &&
+           x->in[0] == before->in[0] && t->i > s->i;
+}
+
+size_t gx_conv2d_keeps(const struct gx_node *y, const struct gx_kernels *k, int threads,
+                       int channels)
+{
+    struct work w = chosen(y, k);
+    w.sizes.kept = channels;
+    return k->winograd_keeps(&w.sizes, threads) ? k->winograd_scratch(&w.sizes, w.product, threads)
+                                                : 0;
 }
 
 /* Counted as the direct method's, so that figures compare. */

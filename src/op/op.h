@@ -72,4 +72,12 @@ void gx_conv2d_mirror(struct gx_graph *g, struct gx_node *node);
 /* Whether these kernels do a conv2d, conv2d_dx or conv2d_dw by Winograd's method; false for others. */
 bool gx_conv2d_by_winograd(const struct gx_node *node, const struct gx_kernels *kernels);
 
+/* Whether `node` and `before`, which runs before it, are convolutions by Winograd's method that
+ * differ in channels alone, and it reads what that reads and more channels behind. */
+bool gx_conv2d_goes_on(const struct gx_node *node, const struct gx_node *before,
+                       const struct gx_kernels *kernels);
+/* The bytes of scratch of a conv2d that keeps so many channels there; 0: that does not pay. */
+size_t gx_conv2d_keeps(const struct gx_node *node, const struct gx_kernels *kernels, int threads,
+                       int channels);
+
 #endif

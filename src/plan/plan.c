@@ -94,6 +94,17 @@ static void trade_time(struct gx_plan *plan, struct gx_recomputation *r)
     }
 }
 
+/* Where that is too much memory, nothing is kept that could be made again. */
+static void keep_less(struct gx_plan *plan)
+{
+    int64_t most = plan->settings.max_memory;
+    if (!most || plan->facts.arena <= most)
+        return;
+    plan->storage.keeps = false;
+    gx_storage_assign(&plan->storage, &plan->program);
+    place_buffers(plan);
+}
+
 static void place_values(struct gx_plan *plan)
 {
     const struct gx_plan_settings *settings = &plan->settings;
@@ -101,6 +112,7 @@ static void place_values(struct gx_plan *plan)
     gx_storage_assign(&plan->storage, &plan->program);
     if (settings->inference || settings->as_written) {
         place_buffers(plan);
+        keep_less(plan);
         return;
     }
     gx_program_reorder(&plan->program, &plan->storage);
@@ -313,6 +325,7 @@ static void run_step(struct gx_plan *plan, int i, uint64_t seed, uint64_t step)
         call.x_step[j] = step_of(plan, node->in[j]);
     }
     int scratch = plan->storage.place[node->id].scratch;
+    call.kept = plan->storage.place[node->id].kept;
     if (scratch >= 0)
         call.scratch = plan->arena + plan->storage.buffer[scratch].offset;
     double began = gx_clock();

@@ -1,5 +1,6 @@
 #include "plan/storage.h"
 
+#include "plan/keep.h"
 #include "plan/wide.h"
 #include "util/arena.h"
 
@@ -9,7 +10,8 @@
 void gx_storage_init(struct gx_storage *s, struct gx_graph *graph,
                      const struct gx_plan_settings *settings, const struct gx_program *program)
 {
-    *s = (struct gx_storage){.graph = graph, .settings = *settings, .written_once = true};
+    *s = (struct gx_storage){
+        .graph = graph, .settings = *settings, .written_once = true, .keeps = true};
     const struct gx_node **writer = gx_new(((size_t)program->count + 1) * sizeof *writer);
     int writers = 0;
     for (int i = 0; i < program->count; i++) {
@@ -147,6 +149,23 @@ static void assign_wide(struct gx_storage *s, const struct gx_node *node, int st
         s->buffer[whole->buffer].last = last;
 }
 
+static void assign_scratch(struct gx_storage *s, const struct gx_node *node, int step)
+{
+    const struct gx_plan_settings *set = &s->settings;
+    struct gx_place *mine = &s->place[node->id];
+    size_t bytes = 0;
+    if (mine->before) {
+        mine->scratch = s->place[mine->before->id].scratch;
+        s->buffer[mine->scratch].last = step;
+    } else if (mine->kept.channels) {
+        bytes = gx_conv2d_keeps(node, set->kernels, set->threads, mine->kept.channels);
+    } else if (node->op->scratch) {
+        bytes = node->op->scratch(node, set->kernels, set->threads);
+    }
+    if (bytes)
+        mine->scratch = new_buffer(s, (int64_t)bytes, mine->once ? 0 : step, step);
+}
+
 static void assign_buffer(struct gx_storage *s, const struct gx_node *node, int step)
 {
     struct gx_place *mine = &s->place[node->id];
@@ -164,10 +183,7 @@ static void assign_buffer(struct gx_storage *s, const struct gx_node *node, int 
             mine->buffer = new_buffer(s, gx_count(node->shape) * 4, mine->once ? 0 : step, last);
         }
     }
-    const struct gx_plan_settings *set = &s->settings;
-    size_t scratch = node->op->scratch ? node->op->scratch(node, set->kernels, set->threads) : 0;
-    if (scratch)
-        mine->scratch = new_buffer(s, (int64_t)scratch, mine->once ? 0 : step, step);
+    assign_scratch(s, node, step);
 }
 
 static void find_peak(struct gx_storage *s, int steps)
@@ -194,6 +210,8 @@ void gx_storage_assign(struct gx_storage *s, const struct gx_program *program)
     find_last_uses(s, program);
     if (s->settings.inference && !s->settings.as_written)
         gx_wide_find(s, program);
+    if (s->settings.inference && !s->settings.as_written && s->keeps)
+        gx_keep_find(s, program);
     place_gradients(s, program);
     for (int id = 0; id < gx_graph_nodes(s->graph); id++) {
         const struct gx_node *node = gx_graph_node(s->graph, id);

@@ -19,6 +19,8 @@ struct gx_place { /* of a node, by its id */
     int last;     /* the last step that reads this node or a view of it; keeps: past all */
     int buffer;   /* whose buffer it lies in; -1: in a parameter or its gradient */
     int scratch;  /* its scratch buffer; -1: none */
+    struct gx_kept kept; /* there: keep.h */
+    const struct gx_node *before; /* whose scratch it shares, and found there; NULL: its own */
     int channel;  /* where in that it lies: wide.h */
     const struct gx_node *into; /* the concatenation in whose memory it lies; NULL: none */
     struct gx_param *grad;      /* the gradient that it is, or becomes a part of; NULL: none */
@@ -29,6 +31,7 @@ struct gx_storage {
     struct gx_graph *graph;
     struct gx_plan_settings settings; /* kernels and threads are given; max_memory is not read */
     bool written_once;                /* no phase writes a parameter's gradient twice */
+    bool keeps;                       /* keep.h: true at first, for the plan to set */
     struct gx_place *place;           /* by node id */
     struct gx_buffer *buffer;
     int buffers;

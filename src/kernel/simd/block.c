@@ -115,10 +115,6 @@ void GX_TIERED(pack)(const float *b, int64_t ldb, int depth, int cols, float *sl
     }
 }
 
-/* Floats of a cache line. Rows of b often lie a power of two apart, so that their lines displace
- * one another: each is used up at once. */
-enum { LINE = 16 };
-
 /* to (4,4; rows `width` apart) = transpose of from (4,4; rows ldb apart). */
 static inline void transpose4(const float *from, int64_t ldb, float *to, int width)
 {
@@ -140,9 +136,11 @@ void GX_TIERED(pack_transposed)(const float *b, int64_t ldb, int at, int depth, 
         int width = panel_width(cols - n), count = gx_least(width, cols - n);
         int fours = count / 4 * 4, deep = depth / 4 * 4;
         float *to = slab + (int64_t)at * width;
-        for (int k = 0; k < deep; k += LINE)
+        /* Rows of b often lie a power of two apart, so that their lines displace one another: each is
+         * used up at once. */
+        for (int k = 0; k < deep; k += GX_LINE)
             for (int j = 0; j < fours; j += 4)
-                for (int q = k; q < k + LINE && q < deep; q += 4)
+                for (int q = k; q < k + GX_LINE && q < deep; q += 4)
                     transpose4(b + j * ldb + q, ldb, to + (int64_t)q * width + j, width);
         for (int k = 0; k < depth; k++)
             for (int j = k < deep ? fours : 0; j < width; j++)
@@ -169,15 +167,6 @@ static void edge_tile(int rows, int width, bool down, int depth, const float *bl
         gx_copy(c[r] + n, copy[r], width);
 }
 
-/* Share t of so many of asking for a panel; NULL: of none. */
-static struct gx_soon soon_of(const float *panel, int depth, int t, int tiles)
-{
-    int places = (GX_COLS + LINE - 1) / LINE;
-    int64_t each = (int64_t)depth * GX_COLS / places;
-    return (struct gx_soon){panel ? panel + each / tiles * t : NULL, (LINE + tiles - 1) / tiles,
-                            each};
-}
-
 void GX_TIERED(multiply)(int count, int cols, int depth, bool down, const float *block,
                          struct gx_panels panels, float *const *rows, bool first, const float *bias)
 {
@@ -201,7 +190,9 @@ void GX_TIERED(multiply)(int count, int cols, int depth, bool down, const float 
             }
             for (int r = 0; r < high; r++)
                 to[r] = rows[r0 + r] + n;
-            struct gx_soon soon = soon_of(next, depth, t, tiles);
+            struct gx_soon soon = {0};
+            if (next)
+                soon = gx_soon_of(next, (int64_t)depth * GX_COLS, depth, t, tiles);
             GX_TIERED(tile)
             (high, padded == GX_COLS, down, depth, a, panels.at, to, first ? init : NULL,
              next ? &soon : NULL);

@@ -4,9 +4,8 @@
 #define UNROLL _Pragma("GCC unroll 16")
 
 enum {
-    NEAR = 1024, /* floats ahead that a panel is asked for in L2: it may be too short, or too newly
-                    written, for the CPU to foresee it */
-    LINE = 16    /* floats */
+    NEAR = 1024 /* floats ahead that a panel is asked for in L2: it may be too short, or too newly
+                   written, for the CPU to foresee it */
 };
 
 static inline __attribute__((always_inline)) void run(const int rows, const int vectors,
@@ -29,9 +28,9 @@ static inline __attribute__((always_inline)) void run(const int rows, const int 
         for (int v = 0; v < vectors; v++)
             right[v] = gx_load(b + v * GX_LANES);
         UNROLL
-        for (int v = 0; v < vectors * GX_LANES; v += LINE) {
+        for (int v = 0; v < vectors * GX_LANES; v += GX_LINE) {
             __builtin_prefetch(b + NEAR + v);
-            __builtin_prefetch(soon.at + v / LINE * soon.apart, 0, 2);
+            __builtin_prefetch(soon.at + v / GX_LINE * soon.apart, 0, 2);
         }
         UNROLL
         for (int r = 0; r < rows; r++) {
@@ -93,6 +92,6 @@ static tile_function *const functions[2][2][GX_ROWS] = {
 void GX_TIERED(tile)(int rows, bool wide, bool down, int k, const float *a, const float *b,
                      float *const *c, const float *init, const struct gx_soon *soon)
 {
-    struct gx_soon near = {b, LINE, 0};
+    struct gx_soon near = {b, GX_LINE, 0};
     functions[wide][down][rows - 1](k, a, b, c, init, soon ? *soon : near);
 }

@@ -21,6 +21,7 @@ enum {
 #else
     GX_ROWS = 4, /* products need a register too */
 #endif
+    GX_LINE = 16, /* floats of a cache line */
 };
 
 /* What is read next and is in no cache yet: asked for while a tile is made, `step` floats further for
@@ -31,6 +32,14 @@ struct gx_soon {
     int step;
     int64_t apart; /* from the first place to the second */
 };
+
+/* Share i of n of so many floats from `at` on, for a tile of `depth` rows of b. */
+static inline struct gx_soon gx_soon_of(const float *at, int64_t floats, int depth, int i, int n)
+{
+    int places = (GX_COLS + GX_LINE - 1) / GX_LINE;
+    int64_t each = floats / places, rows = (int64_t)depth * n;
+    return (struct gx_soon){at + each / n * i, (int)((each + rows - 1) / rows), each};
+}
 
 /* c[r] points to row r of the tile. The sums start from init (one row, for all) or, when it is
  * NULL, from c. `wide`: two vectors of columns, else one. `down`: a(r, j) is a[j GX_LDA + r], else

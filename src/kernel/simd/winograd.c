@@ -8,7 +8,13 @@
  * more transformed ones from memory, and nothing has to be kept. Where channels are few, several
  * elements share a row of a block. Threads take tiles, each with batches of its own; or, where
  * there are too few tiles for each of them to transform all weights, they share the tiles'
- * transforms and take panels. */
+ * transforms and take panels.
+ *
+ * In a dense block each convolution reads what the one before read, and more channels. Then
+ * transforms of all its pictures are kept, and each convolution makes those of the new channels
+ * alone. They are too many for L2, and what was made for other convolutions is not there in any
+ * case; but a product reads its left blocks from end to end, and so they are asked for from L3
+ * while the products before it are made. A thread has the same tiles each time. */
 #include "kernel/simd/winograd.h"
 
 #include "kernel/simd/half.h"
@@ -21,7 +27,9 @@ enum {
     WEIGHTS = 10,   /* tiles whose products cost as much as to read and transform a chunk of the
                     weights */
     WEIGHTS_3 = 18, /* with three points, which are fewer products for a weight */
-    SHARED = 12,    /* tenths of its time that a shared batch takes: waiting, and reading what the
+    KEPT = 128,     /* tiles of a batch where transforms are kept: L2 has sums and weights */
+    KEPT_MOST = 64 << 20, /* bytes: reading more, from memory, takes as long as to transform */
+    SHARED = 12, /* tenths of its time that a shared batch takes: waiting, and reading what the
                     other threads have transformed */
 };
 
@@ -42,6 +50,8 @@ struct job {
     int group;         /* panels whose sums are kept while the chunks run */
     bool shared;       /* threads share a batch */
     struct gx_layout layout;
+    int kept, have; /* as gx_conv_sizes has them */
+    int each;       /* tiles of a thread */
 };
 
 static int64_t tiles_of(const struct job *j)
@@ -85,18 +95,19 @@ static void plan(struct job *j, int images, int threads)
     int64_t all = tiles_of(j), each = (all + threads - 1) / threads;
     int panels = panels_of(j), few = (panels + threads - 1) / threads;
     j->group = 1;
-    j->fit = fit_of(j, j->depth);
-    if (j->fit < (j->form.points == GX_POINTS ? LEAST_6 : LEAST) && j->fit < all) {
+    j->fit = j->kept ? KEPT : fit_of(j, j->depth);
+    if (!j->kept && j->fit < (j->form.points == GX_POINTS ? LEAST_6 : LEAST) && j->fit < all) {
         j->group = panels;
         j->fit = fit_of(j, gx_least(j->depth, j->chunk));
     }
     int weights = j->form.points == 3 ? WEIGHTS_3 : WEIGHTS;
-    j->shared = SHARED * few * (all + weights * batches_of(j, all)) <
-                10 * panels * (each + weights * batches_of(j, each));
+    j->shared = !j->kept && SHARED * few * (all + weights * batches_of(j, all)) <
+                                10 * panels * (each + weights * batches_of(j, each));
     if (j->shared)
         j->group = gx_least(j->group, few);
     int64_t tiles = j->shared ? all : each, batches = batches_of(j, tiles);
     j->layout = gx_layout_of(j->elements, j->depth, (int)((tiles + batches - 1) / batches));
+    j->each = (int)each;
 }
 
 /* y. */
@@ -107,7 +118,7 @@ static struct job forward_job(const struct gx_conv_sizes *s, int threads)
     int m = j.form.m, apart = s->shuffled ? 2 : 1, out = s->o / (apart * apart);
     j.tiles =
         (struct gx_tiles){NULL, s->h, s->w, s->i, s->stride, -s->pad, -s->pad, j.form.points, m};
-    j.tiles.pixel = s->x_step;
+    j.tiles.pixel = s->x_step ? s->x_step : s->i;
     j.tiles.mirrored = s->mirrored;
     j.tiles.down = (s->oh + m - 1) / m;
     j.tiles.across = (s->ow + m - 1) / m;
@@ -118,6 +129,7 @@ static struct job forward_job(const struct gx_conv_sizes *s, int threads)
     j.in = s->i;
     j.depth = s->i * s->stride * s->stride;
     j.out_phases = apart * apart;
+    j.kept = s->kept, j.have = s->have;
     plan(&j, s->n, threads);
     return j;
 }
@@ -144,22 +156,46 @@ static struct job backward_job(const struct gx_conv_sizes *s, int first, int pha
     return j;
 }
 
+/* How transforms that are kept lie: all of a thread's tiles, chunk by chunk. This one begins with
+ * channel k. */
+static struct gx_layout kept_layout(const struct job *j, int k)
+{
+    return gx_layout_of(j->elements, gx_least(j->chunk, j->kept - k), j->each);
+}
+
+/* Floats of the chunks before channel `end`. */
+static size_t kept_floats(const struct job *j, int end)
+{
+    size_t floats = 0;
+    for (int k = 0; k < end; k += j->chunk) {
+        struct gx_layout l = kept_layout(j, k);
+        floats += gx_layout_floats(&l);
+    }
+    return floats;
+}
+
 /* A thread's scratch. */
 struct room {
     float *blocks, *sums, *slab, *taps, *patch;
+    int64_t first; /* of its tiles, where transforms are kept */
 };
+
+static size_t blocks_floats(const struct job *j)
+{
+    return j->kept ? kept_floats(j, j->kept) : gx_layout_floats(&j->layout);
+}
 
 /* Floats of a thread's, without the blocks. */
 static size_t room_floats(const struct job *j)
 {
-    return (size_t)j->elements *
-               (j->layout.tiles * j->group * GX_COLS + j->slab_step + j->layout.width) +
+    int width = j->kept ? j->kept + GX_LANES : j->layout.width;
+    return (size_t)j->elements * (j->layout.tiles * j->group * GX_COLS + j->slab_step + width) +
            (size_t)GX_TAPS * GX_TAPS * GROUP * GX_COLS;
 }
 
 static struct room room_of(const struct job *j, float *base, int id)
 {
-    size_t blocks = gx_layout_floats(&j->layout), own = room_floats(j);
+    size_t blocks = blocks_floats(j), own = room_floats(j);
     struct room r = {.blocks = base + (j->shared ? 0 : id * (blocks + own))};
     r.sums = j->shared ? base + blocks + id * own : r.blocks + blocks;
     r.slab = r.sums + (size_t)j->elements * j->layout.tiles * j->group * GX_COLS;
@@ -183,11 +219,19 @@ size_t GX_TIERED(winograd_scratch)(const struct gx_conv_sizes *s, enum gx_conv_p
     bool forward = product == GX_CONV_Y;
     for (int p = 0; p < (forward ? 1 : s->stride * s->stride); p += together(s)) {
         struct job j = forward ? forward_job(s, threads) : backward_job(s, p, together(s), threads);
-        size_t floats =
-            threads * room_floats(&j) + (j.shared ? 1 : threads) * gx_layout_floats(&j.layout);
+        size_t floats = threads * room_floats(&j) + (j.shared ? 1 : threads) * blocks_floats(&j);
         most = floats > most ? floats : most;
     }
     return most * sizeof(float);
+}
+
+bool GX_TIERED(winograd_keeps)(const struct gx_conv_sizes *s, int threads)
+{
+    struct gx_conv_sizes alone = *s;
+    alone.kept = 0;
+    struct job kept = forward_job(s, threads), j = forward_job(&alone, threads);
+    return s->stride == 1 && !j.shared &&
+           threads * kept_floats(&kept, s->kept) * sizeof(float) <= KEPT_MOST;
 }
 
 /* ---- weights ---- */
@@ -324,10 +368,18 @@ struct batch {
     int count;
 };
 
+/* The left blocks of a batch for the channels of a chunk: where its first tile is, but for what is
+ * added for an element. */
+struct left {
+    struct gx_layout layout;
+    float *at;
+};
+
 /* A chunk of the channels, k .. k + depth, and the panel whose weights for it are transformed. */
 struct chunk {
     struct panel panel;
     int k, depth;
+    struct left left;
 };
 
 /* The weights of a chunk, as a panel of each element. */
@@ -411,6 +463,32 @@ static struct panel panel_of(const struct job *j, int number, int i, const struc
                           room->sums + (int64_t)i * j->elements * j->layout.tiles * GX_COLS};
 }
 
+/* Of a chunk that begins with channel k. */
+static struct left left_of(const struct job *j, int k, const struct batch *batch,
+                           const struct room *room)
+{
+    if (!j->kept)
+        return (struct left){j->layout, room->blocks + gx_channel(&j->layout, k)};
+    int64_t row = batch->first - room->first;
+    return (struct left){kept_layout(j, k), room->blocks + kept_floats(j, k) + row * GX_LDA};
+}
+
+/* Tile q of an element's products asks for its share of the rows that the elements after these, or
+ * the first of the next chunk, lie in. `at` NULL: they are in L2. */
+static struct gx_soon soon_of(const struct job *j, const struct chunk *c, const struct chunk *next,
+                              int t, int q, int count)
+{
+    const struct gx_layout *l = &c->left.layout;
+    int tiles = (count + GX_ROWS - 1) / GX_ROWS, after = (t / l->shared + 1) * l->shared;
+    const float *at = after < j->elements ? c->left.at + l->element[after]
+                      : next              ? next->left.at
+                                          : NULL;
+    if (!j->kept || !at)
+        return (struct gx_soon){0};
+    return gx_soon_of(at, (int64_t)count * GX_LDA, c->depth, t % l->shared * tiles + q,
+                      l->shared * tiles);
+}
+
 /* The product of element t of a batch with what the slab has for channels k .. end of the chunk,
  * while what comes next is asked for. */
 static void multiply_element(const struct job *j, const struct chunk *c, const struct chunk *next,
@@ -421,7 +499,7 @@ static void multiply_element(const struct job *j, const struct chunk *c, const s
     const struct panel *p = &c->panel;
     int k = s.first > c->k ? s.first : c->k, end = gx_least(s.end, c->k + c->depth);
     int count = batch->count, tiles = (count + GX_ROWS - 1) / GX_ROWS;
-    const float *blocks = room->blocks + j->layout.element[t] + gx_channel(&j->layout, k);
+    const float *blocks = c->left.at + c->left.layout.element[t] + (k - c->k);
     const float *slab = room->slab + t * j->slab_step + (int64_t)(k - c->k) * p->padded;
     for (int q = 0; q < tiles; q++) {
         int r0 = count * q / tiles, high = count * (q + 1) / tiles - r0;
@@ -432,10 +510,11 @@ static void multiply_element(const struct job *j, const struct chunk *c, const s
             prefetch_weights(j, next, t * tiles + q, j->elements * tiles);
         if (!j->turned && c->k + c->depth == j->depth)
             prefetch_output(j, p, batch, t * tiles + q, j->elements * tiles);
+        struct gx_soon soon = soon_of(j, c, next, t, q, count);
         if (k < end)
             GX_TIERED(tile)
         (high, p->padded == GX_COLS, false, end - k, blocks + (int64_t)r0 * GX_LDA, slab, to,
-         k == s.first ? zero : NULL, NULL);
+         k == s.first ? zero : NULL, soon.at ? &soon : NULL);
     }
 }
 
@@ -456,11 +535,11 @@ static void multiply_chunk(const struct job *j, const struct chunk *c, const str
 
 /* Chunk number i of a group of panels that begins with number `begin`. */
 static struct chunk chunk_of(const struct job *j, int begin, int group, int i,
-                             const struct room *room)
+                             const struct batch *batch, const struct room *room)
 {
     int k = i / group * j->chunk;
     return (struct chunk){panel_of(j, begin + i % group, i % group, room), k,
-                          gx_least(j->chunk, j->depth - k)};
+                          gx_least(j->chunk, j->depth - k), left_of(j, k, batch, room)};
 }
 
 /* Panels begin .. end of the results of a batch. */
@@ -471,12 +550,13 @@ static void run_panels(const struct job *j, int begin, int end, const struct bat
         int group = gx_least(j->group, end - begin);
         int chunks = (j->depth + j->chunk - 1) / j->chunk * group;
         for (int i = 0; i < chunks; i++) {
-            struct chunk c = chunk_of(j, begin, group, i, room), next;
+            struct chunk c = chunk_of(j, begin, group, i, batch, room), next;
             bool last = i + 1 == chunks;
             /* Those gathered for a shuffle lie in rows so long that the CPU foresees them. */
             bool none = (last && begin + group == end) || j->output.shuffled;
             if (!none)
-                next = chunk_of(j, last ? begin + group : begin, group, last ? 0 : i + 1, room);
+                next =
+                    chunk_of(j, last ? begin + group : begin, group, last ? 0 : i + 1, batch, room);
             multiply_chunk(j, &c, none ? NULL : &next, batch, room);
             if (c.k + c.depth == j->depth)
                 GX_TIERED(winograd_output)
@@ -495,6 +575,22 @@ static void transform_tiles(const struct job *j, int64_t first, int at, int end,
      room->patch);
 }
 
+/* The same of the channels that are not there yet. */
+static void transform_new(const struct job *j, const struct batch *batch, const struct room *room)
+{
+    for (int k = j->have / GX_LANES * GX_LANES, end; k < j->in; k = end) {
+        int chunk = k / j->chunk * j->chunk;
+        struct left left = left_of(j, chunk, batch, room);
+        struct gx_tiles new = j->tiles;
+        end = gx_least(chunk + j->chunk, j->in);
+        new.x += k;
+        new.c = end - k;
+        GX_TIERED(winograd_input)
+        (&j->form, &new, false, batch->first, batch->count, 0, &left.layout, left.at + k - chunk,
+         room->patch);
+    }
+}
+
 /* Batch number b of so many batches of the tiles from `first` on. */
 static struct batch batch_of(int64_t first, int64_t tiles, int b, int batches)
 {
@@ -508,7 +604,10 @@ static void run_alone(const struct job *j, int64_t first, int64_t end, const str
     int batches = batches_of(j, end - first);
     for (int b = 0; b < batches; b++) {
         struct batch batch = batch_of(first, end - first, b, batches);
-        transform_tiles(j, batch.first, 0, batch.count, room);
+        if (j->kept)
+            transform_new(j, &batch, room);
+        else
+            transform_tiles(j, batch.first, 0, batch.count, room);
         run_panels(j, 0, panels_of(j), &batch, room);
     }
 }
@@ -545,7 +644,8 @@ static void run(const struct job *j, float *scratch, int threads)
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
         struct room room = room_of(j, scratch, id);
-        run_alone(j, gx_share(tiles, 1, id, threads), gx_share(tiles, 1, id + 1, threads), &room);
+        room.first = gx_share(tiles, 1, id, threads);
+        run_alone(j, room.first, gx_share(tiles, 1, id + 1, threads), &room);
     }
 }
 

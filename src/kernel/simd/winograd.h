@@ -195,19 +195,20 @@ struct gx_layout {
     int tiles;    /* most in a batch */
     int64_t step; /* floats from one block to the next */
     int width;    /* channels, up to whole vectors */
+    int shared;   /* elements in a row: as many as there is room for */
     int blocks;
-    int64_t element[GX_ELEMENTS]; /* where each begins: as many share a row as there is room for */
+    int64_t element[GX_ELEMENTS]; /* where each begins */
 };
 
 static inline struct gx_layout gx_layout_of(int elements, int channels, int tiles)
 {
     struct gx_layout l = {tiles, gx_apart((int64_t)tiles * GX_LDA)};
     l.width = (channels + GX_LANES - 1) / GX_LANES * GX_LANES;
-    int shared = l.width <= GX_DEPTH ? GX_DEPTH / l.width : 1;
+    l.shared = l.width <= GX_DEPTH ? GX_DEPTH / l.width : 1;
     int chunks = (l.width + GX_DEPTH - 1) / GX_DEPTH;
     for (int t = 0; t < elements; t++)
-        l.element[t] = t / shared * chunks * l.step + (int64_t)(t % shared) * l.width;
-    l.blocks = (elements + shared - 1) / shared * chunks;
+        l.element[t] = t / l.shared * chunks * l.step + (int64_t)(t % l.shared) * l.width;
+    l.blocks = (elements + l.shared - 1) / l.shared * chunks;
     return l;
 }
 
