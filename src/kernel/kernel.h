@@ -204,6 +204,9 @@ struct gx_kernels {
      * in place allowed. */
     void (*prelu)(const float *x, const float *sign, const float *slopes, bool each, float *y,
                   int64_t rows, int64_t c, int threads);
+    /* y = x > 0 ? x : slope x, of c channels of pixels so many floats apart; a slope of 1 copies. */
+    void (*lay)(const float *x, int64_t x_step, float slope, float *y, int64_t y_step, int64_t rows,
+                int64_t c, int threads);
 
     /* to (16 bits each: dtype GX_F16 or GX_BF16) = from, rounded to the nearest; `to` may be `from`
      * where threads is 1. */
@@ -216,9 +219,11 @@ struct gx_kernels {
     void (*moments)(const float *x, float *m, int64_t groups, int64_t rows, int64_t c,
                     void *scratch, int threads);
     /* y = after((x - mean) rstd weight), rstd = 1/sqrt(var + eps); weight (c) or NULL; y may be x.
-     * m is (groups,2,c). after may be NULL; pictures beside are dense, and not y. */
+     * m is (groups,2,c). after may be NULL; pictures beside are dense, and not y. Rows of y lie y_step
+     * floats apart; 0: c. */
     void (*norm)(const float *x, const float *m, const float *weight, const struct gx_after *after,
-                 float eps, float *y, int64_t groups, int64_t rows, int64_t c, int threads);
+                 float eps, float *y, int64_t y_step, int64_t groups, int64_t rows, int64_t c,
+                 int threads);
     /* s (groups,2,c) = sum over rows of g, and of g xhat, with xhat = (x - mean) rstd. */
     void (*norm_sums)(const float *g, const float *x, const float *m, float eps, float *s,
                       int64_t groups, int64_t rows, int64_t c, void *scratch, int threads);

@@ -22,6 +22,7 @@
     X(unary)                                                                                       \
     X(binary)                                                                                      \
     X(prelu)                                                                                       \
+    X(lay)                                                                                         \
     X(halve)                                                                                       \
     X(sum_rows)                                                                                    \
     X(moments)                                                                                     \

@@ -1,4 +1,5 @@
 /* concat: a, b -> y, b after a along one axis (one GX_AXIS_ flag); all other sizes equal
+ * concat_then: the same along channels of a or leaky_relu(a) and b or leaky_relu(b); made by plans
  * gradient: a slice of dy each                saves: nothing
  * plan: GX_E_SHAPE if another size differs or the axis is not one flag
  * parity: torch.cat, exact */
@@ -8,6 +9,11 @@
 
 struct concat {
     int axis; /* 0..3; -1 if the caller's flag was none of the four */
+};
+
+struct concat_then {
+    struct concat concat;
+    float slope[2]; /* of what is negative in each part; 1: as it is */
 };
 
 struct gx_node *gx_concat(struct gx_graph *g, struct gx_node *a, struct gx_node *b, int axis)
@@ -51,6 +57,17 @@ static void gradient(struct gx_graph *g, struct gx_node *y, struct gx_node *dy, 
         dx[1] = gx_slice(g, dy, shape_from_array(at), y->in[1]->shape);
 }
 
+static float slope_of(const struct gx_node *y, int part)
+{
+    return y->op == &gx_op_concat_then ? ((const struct concat_then *)y->attr)->slope[part] : 1;
+}
+
+bool gx_concat_holds(const struct gx_node *y, int part)
+{
+    bool concat = y->op == &gx_op_concat || y->op == &gx_op_concat_then;
+    return concat && ((const struct concat *)y->attr)->axis == 3 && slope_of(y, part) == 1;
+}
+
 /* Along channels: parts that lie where they belong are there already. */
 static void forward_channels(const struct gx_call *call)
 {
@@ -58,15 +75,12 @@ static void forward_channels(const struct gx_call *call)
     const int64_t pixels = gx_count(node->shape) / node->shape.c;
     const int64_t y_step = call->y_step ? call->y_step : node->shape.c;
     const int at[2] = {0, node->in[0]->shape.c};
-    int64_t x_step[2];
-    for (int k = 0; k < 2; k++)
-        x_step[k] = call->x_step[k] ? call->x_step[k] : node->in[k]->shape.c;
-#pragma omp parallel for num_threads(move_threads(call, gx_count(node->shape))) schedule(static)
-    for (int64_t p = 0; p < pixels; p++)
-        for (int k = 0; k < 2; k++)
-            if (call->x[k] != call->y + at[k])
-                memcpy(call->y + p * y_step + at[k], call->x[k] + p * x_step[k],
-                       (size_t)node->in[k]->shape.c * sizeof *call->y);
+    for (int k = 0; k < 2; k++) {
+        const int c = node->in[k]->shape.c;
+        if (call->x[k] != call->y + at[k])
+            call->kernels->lay(call->x[k], call->x_step[k] ? call->x_step[k] : c, slope_of(node, k),
+                               call->y + at[k], y_step, pixels, c, call->threads);
+    }
 }
 
 static bool steps(const struct gx_node *y, const struct gx_kernels *kernels, int input)
@@ -106,3 +120,18 @@ const struct gx_op gx_op_concat = {
     .forward = forward,
     .steps = steps,
 };
+
+const struct gx_op gx_op_concat_then = {
+    .name = "concat_then",
+    .attr_size = sizeof(struct concat_then),
+    .shape = shape,
+    .forward = forward,
+    .steps = steps,
+};
+
+void gx_concat_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *concat,
+                      const float slope[2])
+{
+    struct concat_then a = {*(const struct concat *)concat->attr, {slope[0], slope[1]}};
+    gx_graph_replace(g, node, &gx_op_concat_then, concat->in, 2, &a);
+}

@@ -123,8 +123,15 @@ static void run_norm(const struct gx_call *call, bool affine, struct gx_after af
     const struct gx_node *y = call->node, *m = y->in[1];
     after.bias = affine ? call->x[3] : NULL;
     call->kernels->norm(call->x[0], call->x[1], affine ? call->x[2] : NULL, &after,
-                        ((const struct norm *)y->attr)->eps, call->y, m->shape.n, rows_of(y, m),
-                        y->shape.c, call->threads);
+                        ((const struct norm *)y->attr)->eps, call->y, call->y_step, m->shape.n,
+                        rows_of(y, m), y->shape.c, call->threads);
+}
+
+/* The result alone may lie in a wider picture. */
+static bool norm_steps(const struct gx_node *y, const struct gx_kernels *k, int input)
+{
+    (void)y, (void)k;
+    return input < 0;
 }
 
 static void norm_forward(const struct gx_call *call)
@@ -154,6 +161,7 @@ const struct gx_op gx_op_norm = {
     .shape = norm_shape,
     .gradient = norm_gradient,
     .forward = norm_forward,
+    .steps = norm_steps,
 };
 
 /* xhat and rstd in primitives. */
@@ -182,6 +190,7 @@ const struct gx_op gx_op_norm_fixed = {
     .shape = norm_shape,
     .expand = norm_fixed_expand,
     .forward = norm_forward,
+    .steps = norm_steps,
 };
 
 static struct gx_node *add_norm(struct gx_graph *g, const struct gx_op *op, struct gx_node *x,
@@ -218,6 +227,7 @@ const struct gx_op gx_op_norm_then = {
     .flags = GX_OP_INPLACE_0,
     .shape = norm_shape,
     .forward = norm_then_forward,
+    .steps = norm_steps,
 };
 
 bool gx_norm_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *norm,

@@ -60,6 +60,13 @@ bool gx_conv2d_shuffles(const struct gx_node *node, const struct gx_kernels *ker
 bool gx_norm_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *norm,
                     const struct gx_then *then);
 
+/* Whether y is a concatenation along channels that holds this part as it is. */
+bool gx_concat_holds(const struct gx_node *y, int part);
+/* Makes `node` the concatenation along channels with these slopes (1: none) for what is negative in
+ * its parts. */
+void gx_concat_become(struct gx_graph *g, struct gx_node *node, const struct gx_node *concat,
+                      const float slope[2]);
+
 /* Makes `sum`, of two conv2d_dw that nothing else reads, the one of the pictures of both, if it
  * is that and there is far less of the pictures than of the weights. It has no gradient either. */
 bool gx_conv2d_dw_join(struct gx_graph *g, struct gx_node *sum);

@@ -135,6 +135,25 @@ static void fuse_from(struct fusion *f, struct gx_node *start)
         f->live[x->id] = false;
 }
 
+/* The activation of a concatenation: of its parts. */
+static void activate_parts(struct fusion *f, struct gx_node *concat)
+{
+    struct gx_node *next = sole_reader(f, concat);
+    struct gx_then then = {.gated = true};
+    float unused, slope[2];
+    if (!next || !gx_concat_holds(concat, 0) || state_moves(f, concat, next) ||
+        !gx_unary_is(next, GX_LEAKY_RELU, &then.slope, &unused))
+        return;
+    for (int j = 0; j < 2; j++) {
+        struct gx_node *part = concat->in[j];
+        bool by_part = sole_reader(f, part) == concat && become_of(part) &&
+                       become_of(part)(f->graph, part, part, &then);
+        slope[j] = by_part ? 1 : then.slope;
+    }
+    gx_concat_become(f->graph, next, concat, slope);
+    f->live[concat->id] = false;
+}
+
 static bool read_by_it_alone(const struct fusion *f, const struct gx_node *x,
                              const struct gx_node *sum)
 {
@@ -181,6 +200,8 @@ void gx_fuse(struct gx_graph *graph, const struct gx_kernels *kernels, bool *liv
         struct gx_node *node = gx_graph_node(graph, id);
         if (live[id] && become_of(node))
             fuse_from(&f, node);
+        else if (live[id] && node->op == &gx_op_concat)
+            activate_parts(&f, node);
         else if (live[id])
             join_at(&f, node);
     }

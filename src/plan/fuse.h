@@ -9,6 +9,9 @@
  * a value of the same shape that was there before. Where the kernels can write a convolution's pixels
  * shuffled, that is done first.
  *
+ * An activation of a concatenation along channels is done to its parts: by the norm or convolution
+ * that writes one, if nobody else reads that, or when they are put together.
+ *
  * What a gradient reads unfused has a second reader and so stays as it is: leaky_relu is fused in
  * training too, since its gradient needs its result alone, prelu only where nothing is trained. */
 #ifndef GX_PLAN_FUSE_H

@@ -304,7 +304,7 @@ static bool nothing_to_do(const struct gx_plan *plan, const struct gx_node *node
 {
     const struct gx_place *place = plan->storage.place;
     return node->op->flags & GX_OP_VIEW ||
-           (node->op == &gx_op_concat && place[node->in[0]->id].into == node &&
+           (node->inputs == 2 && place[node->in[0]->id].into == node &&
             place[node->in[1]->id].into == node);
 }
 

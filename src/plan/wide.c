@@ -25,11 +25,11 @@ void gx_wide_find(struct gx_storage *s, const struct gx_program *program)
             dense[program->node[i]->in[j]->id] |= !steps(s, program->node[i], j);
     for (int i = 0; i < program->count; i++) {
         const struct gx_node *node = program->node[i];
-        if (node->op != &gx_op_concat || !steps(s, node, -1) || node->in[0] == node->in[1])
+        if (node->inputs != 2 || node->in[0] == node->in[1])
             continue;
         for (int j = 0; j < 2; j++) {
             const struct gx_node *part = node->in[j];
-            if (!movable(s, part, dense) || part->phase != node->phase)
+            if (!gx_concat_holds(node, j) || !movable(s, part, dense) || part->phase != node->phase)
                 continue;
             s->place[part->id].into = node;
             s->place[part->id].channel = j ? node->in[0]->shape.c : 0;

@@ -82,20 +82,28 @@ static void check_norm(const struct gx_kernels *k, struct size s, int threads)
         after.sums = with == 7 ? 2 : with == 5;
         after.sum[0].scale = 0.5f, after.sum[0].with.x = with == 5 ? beside + 1 : NULL;
         after.sum[1].scale = -2, after.sum[1].with.x = beside + 2;
-        gx_kernels_reference.norm(x, m, w, b, 1e-5f, want, s.groups, s.rows, s.c, 1);
-        k->norm(x, m, w, b, 1e-5f, y, s.groups, s.rows, s.c, threads);
+        gx_kernels_reference.norm(x, m, w, b, 1e-5f, want, 0, s.groups, s.rows, s.c, 1);
+        k->norm(x, m, w, b, 1e-5f, y, 0, s.groups, s.rows, s.c, threads);
         expect_near("norm", k->name, y, want, count, 3e-6, 1e-6);
         float *z = copy_floats(x, count);
-        k->norm(z, m, w, b, 1e-5f, z, s.groups, s.rows, s.c, threads);
+        k->norm(z, m, w, b, 1e-5f, z, 0, s.groups, s.rows, s.c, threads);
         assert_memory_equal(z, y, bytes);
         if (s.groups == 1 &&
             (with < 5 || with == 6)) { /* bands of rows give the whole, bit for bit */
             int64_t cut = s.rows / 3;
-            k->norm(x, m, w, b, 1e-5f, z, 1, cut, s.c, threads);
-            k->norm(x + cut * s.c, m, w, b, 1e-5f, z + cut * s.c, 1, s.rows - cut, s.c, threads);
+            k->norm(x, m, w, b, 1e-5f, z, 0, 1, cut, s.c, threads);
+            k->norm(x + cut * s.c, m, w, b, 1e-5f, z + cut * s.c, 0, 1, s.rows - cut, s.c, threads);
             assert_memory_equal(z, y, bytes);
         }
-        free(z);
+        int64_t step = s.c + 5; /* some channels of a wider picture, whose others stay */
+        float *wide = gx_new((size_t)(s.groups * s.rows * step) * sizeof(float));
+        k->norm(x, m, w, b, 1e-5f, wide, step, s.groups, s.rows, s.c, threads);
+        for (int64_t r = 0; r < s.groups * s.rows; r++) {
+            assert_memory_equal(wide + r * step, y + r * s.c, (size_t)s.c * sizeof(float));
+            for (int64_t j = s.c; j < step; j++)
+                assert_true(wide[r * step + j] == 0);
+        }
+        free(z), free(wide);
     }
     free(x), free(m), free(weight), free(bias), free(y), free(want), free(beside);
 }

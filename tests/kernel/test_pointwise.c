@@ -187,6 +187,28 @@ static void binary_strided(void **state)
     free(y);
 }
 
+/* Some channels of wide pixels, to some of others: these alone, as they are or activated. */
+static void lay(void **state)
+{
+    (void)state;
+    static const int64_t shapes[][4] = {{7, 3, 3, 5}, {300, 64, 64, 128}, {900, 67, 70, 67}};
+    const struct gx_kernels *k;
+    for (int i = 0; i < 6; i++)
+        for (int tier = 0; (k = gx_kernels_at(tier)); tier++) {
+            const int64_t *s = shapes[i / 2], rows = s[0], c = s[1];
+            float slope = i % 2 ? 0.2f : 1, *x = random_floats(rows * s[2], 1);
+            float *y = random_floats(rows * s[3], 2), *was = copy_floats(y, rows * s[3]);
+            k->lay(x, s[2], slope, y, s[3], rows, c, 1 + tier % 3);
+            for (int64_t at = 0; at < rows * s[3]; at++) {
+                int64_t channel = at % s[3];
+                float from = channel < c ? x[at / s[3] * s[2] + channel] : 0;
+                float want = from > 0 ? from : slope * from;
+                assert_true(y[at] == (channel < c ? want : was[at]));
+            }
+            free(x), free(y), free(was);
+        }
+}
+
 static void prelu(void **state)
 {
     (void)state;
@@ -229,10 +251,11 @@ static void max_keeps_nan(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unary_sizes),  cmocka_unit_test(powers),
-        cmocka_unit_test(whole_line),   cmocka_unit_test(finite_far_out),
-        cmocka_unit_test(binary_walks), cmocka_unit_test(binary_strided),
-        cmocka_unit_test(prelu),        cmocka_unit_test(max_keeps_nan),
+        cmocka_unit_test(unary_sizes),   cmocka_unit_test(powers),
+        cmocka_unit_test(whole_line),    cmocka_unit_test(finite_far_out),
+        cmocka_unit_test(binary_walks),  cmocka_unit_test(binary_strided),
+        cmocka_unit_test(lay),           cmocka_unit_test(prelu),
+        cmocka_unit_test(max_keeps_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

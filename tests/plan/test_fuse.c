@@ -187,6 +187,32 @@ static struct gx_node *shuffled_narrow(const struct small *s)
     return gx_relu(s->g, gx_pixel_shuffle(s->g, conv(s), 2));
 }
 
+/* As in U-Net: of two parts, one is activated by its norm, the other when they are put together. Not
+ * along other axes; and a norm that is read elsewhere too stays as it is. */
+static struct gx_node *joined(const struct small *s, int axis, bool twice)
+{
+    struct gx_graph *g = s->g;
+    struct gx_node *x = conv(s), *m = gx_moments(g, x, GX_OVER_BATCH);
+    struct gx_node *y = gx_norm(g, x, m, s->slopes, s->bias, 1e-5F);
+    struct gx_node *z = gx_leaky_relu(g, gx_concat(g, s->y, y, axis), 0.3F);
+    return twice ? gx_mul(g, z, gx_sum(g, y, GX_AXES_ALL)) : z;
+}
+
+static struct gx_node *joined_parts(const struct small *s)
+{
+    return joined(s, GX_AXIS_C, false);
+}
+
+static struct gx_node *joined_across(const struct small *s)
+{
+    return joined(s, GX_AXIS_W, false);
+}
+
+static struct gx_node *joined_apart(const struct small *s)
+{
+    return joined(s, GX_AXIS_C, true);
+}
+
 static struct gx_node *shifted(const struct small *s)
 {
     return gx_affine(s->g, conv(s), 2, 1);
@@ -226,7 +252,8 @@ static const struct {
     {not_there_yet, 3},   {broadcast, 2},       {wrong_order, 2},   {reflected, 1},
     {reflected_twice, 4}, {dense_wide, 8},      {dense_copied, 10}, {shifted, 2},
     {shared_weights, -1}, {shared_by_more, 15}, {shuffled, 7},      {shuffled_by_four, 9},
-    {shuffled_apart, 11}, {shuffled_narrow, 3}};
+    {shuffled_apart, 11}, {shuffled_narrow, 3}, {joined_parts, 4},  {joined_across, 5},
+    {joined_apart, 6}};
 
 static float *run_small(int which, const struct gx_kernels *k, bool as_written, int *nodes,
                         int64_t *count)

@@ -4,10 +4,11 @@
 #include <math.h>
 
 void gx_ref_norm(const float *x, const float *m, const float *weight, const struct gx_after *after,
-                 float eps, float *y, int64_t groups, int64_t rows, int64_t c, int threads)
+                 float eps, float *y, int64_t y_step, int64_t groups, int64_t rows, int64_t c,
+                 int threads)
 {
     (void)threads;
-    for (int64_t row = 0; row < groups * rows; row++, x += c, y += c) {
+    for (int64_t row = 0; row < groups * rows; row++, x += c, y += y_step ? y_step : c) {
         const float *mean = m + row / rows * 2 * c;
         for (int64_t k = 0; k < c; k++) {
             double xhat = ((double)x[k] - mean[k]) / sqrt((double)mean[c + k] + eps);

@@ -84,6 +84,15 @@ void gx_ref_binary(enum gx_binary_kind kind, const float *x, struct gx_walk wx, 
                                y[o * wy.outer + r * wy.row + c * wy.col], a);
 }
 
+void gx_ref_lay(const float *x, int64_t x_step, float slope, float *y, int64_t y_step, int64_t rows,
+                int64_t c, int threads)
+{
+    (void)threads;
+    for (int64_t r = 0; r < rows; r++, x += x_step, y += y_step)
+        for (int64_t k = 0; k < c; k++)
+            y[k] = x[k] > 0 ? x[k] : slope * x[k];
+}
+
 void gx_ref_prelu(const float *x, const float *sign, const float *slopes, bool each, float *y,
                   int64_t rows, int64_t c, int threads)
 {

@@ -15,6 +15,7 @@ struct work {
     const float *g, *s;           /* norm_dx; else NULL */
     float eps;
     float *y;
+    int64_t step; /* from a row of y to the next */
     int64_t groups, rows, c;
     int fold;              /* rows taken as one */
     int64_t width, tiles;  /* channels in a tile, tiles in a row */
@@ -23,7 +24,7 @@ struct work {
 
 static void split(struct work *k)
 {
-    k->fold = gx_fold(k->c);
+    k->fold = k->step == k->c ? gx_fold(k->c) : 1;
     k->width = k->c < GX_TILE ? k->c : GX_TILE;
     k->tiles = (k->c + k->width - 1) / k->width;
     k->block = (8192 / (k->width * k->fold) + 1) * k->fold;
@@ -58,10 +59,9 @@ static void make_factors(const struct work *k, int64_t group, int64_t c, int wid
     }
 }
 
-static void sweep(const struct work *k, const struct factors *f, int64_t at, int width)
+static void sweep(const struct work *k, const struct factors *f, int64_t at, float *y, int width)
 {
     const float *x = k->x + at;
-    float *y = k->y + at;
     if (k->g) {
         const float *g = k->g + at;
 #pragma omp simd
@@ -111,10 +111,11 @@ static void units(const struct work *k, int64_t unit, int64_t end)
         made = tile;
         for (; r < last; r += k->fold) {
             int rows = last - r < k->fold ? (int)(last - r) : k->fold;
-            int64_t at = (group * k->rows + r) * k->c + c;
-            sweep(k, &f, at, width * rows);
+            int64_t row = group * k->rows + r, at = row * k->c + c;
+            float *y = k->y + row * k->step + c;
+            sweep(k, &f, at, y, width * rows);
             if (k->after)
-                finish(k->after, &f, k->y + at, at, width * rows);
+                finish(k->after, &f, y, at, width * rows);
         }
     }
 }
@@ -132,8 +133,8 @@ static void run(struct work *k, int threads)
 }
 
 void GX_TIERED(norm)(const float *x, const float *m, const float *weight,
-                     const struct gx_after *after, float eps, float *y, int64_t groups,
-                     int64_t rows, int64_t c, int threads)
+                     const struct gx_after *after, float eps, float *y, int64_t y_step,
+                     int64_t groups, int64_t rows, int64_t c, int threads)
 {
     struct work k = {.x = x,
                      .m = m,
@@ -141,6 +142,7 @@ void GX_TIERED(norm)(const float *x, const float *m, const float *weight,
                      .after = after,
                      .eps = eps,
                      .y = y,
+                     .step = y_step ? y_step : c,
                      .groups = groups,
                      .rows = rows,
                      .c = c};
@@ -158,6 +160,7 @@ void GX_TIERED(norm_dx)(const float *g, const float *x, const float *m, const fl
                      .s = s,
                      .eps = eps,
                      .y = dx,
+                     .step = c,
                      .groups = groups,
                      .rows = rows,
                      .c = c};

@@ -253,3 +253,13 @@ void GX_TIERED(binary)(enum gx_binary_kind kind, const float *x, struct gx_walk 
         blocks(kind, &b, x, y, z, a, gx_share(units, 1, p, parts),
                gx_share(units, 1, p + 1, parts));
 }
+
+void GX_TIERED(lay)(const float *x, int64_t x_step, float slope, float *y, int64_t y_step,
+                    int64_t rows, int64_t c, int threads)
+{
+    int parts = gx_parts(rows * c, threads);
+#pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
+    for (int p = 0; p < parts; p++)
+        for (int64_t r = gx_share(rows, 1, p, parts); r < gx_share(rows, 1, p + 1, parts); r++)
+            unary(GX_LEAKY_RELU, x + r * x_step, y + r * y_step, c, slope, 0);
+}
