@@ -76,6 +76,12 @@ GX_MUST_CHECK int gx_picture_open_rest(struct gx_picture **picture, int fd, unsi
                                        size_t used, const char *name,
                                        const struct gx_open_options *options, struct gx_err *err);
 
+/* Whether rows can be decoded in the order that they are wanted in. *to computes them, mirrored but
+ * not turned, as they are asked for, from the first (for gx_vips_try); rows of an earlier one must
+ * not be asked for any more. 0 or -1 with libvips' reason. */
+bool gx_picture_ordered(const struct gx_picture *picture);
+GX_MUST_CHECK int gx_picture_pipeline(struct gx_picture *picture, VipsImage **to);
+
 /* For streams, which decode on their own. Gives the file opened from its beginning, to be read in
  * order, as libvips finds it (for gx_vips_try; rows of earlier ones must not be asked for any
  * more); and how a failure of that is told. */

@@ -144,23 +144,83 @@ int gx_picture_read(struct gx_picture *p, int channels, float lo, float hi, floa
 }
 
 /* ---- scaled, without the floats of the whole picture ----
- * Samples are scaled as they are, and the result is brought to its range. */
+ * Samples are scaled as they are, strips of rows as they are decoded where that can be done in
+ * order, and the result is brought to its range. */
 
-struct reading {
-    const struct gx_picture *picture;
+enum { STRIP = 16, REASON = 256 };
+
+struct scaled {
+    struct gx_picture *picture;
     struct gx_scale scale;
-    int channels;
+    int channels, to_w, to_h;
+    float *to;
+    VipsRegion *region; /* of what is being decoded; NULL: all is */
+    bool failed;
+    int code; /* of what has failed besides */
+    struct gx_err *err;
 };
+
+/* NULL: it cannot be decoded. */
+static const void *samples_at(struct scaled *s, int y)
+{
+    const struct gx_facts *facts = &s->picture->facts;
+    size_t row =
+        (size_t)facts->width * (size_t)(facts->channels + facts->alpha) * (size_t)(facts->bits / 8);
+    if (!s->region)
+        return (const char *)gx_picture_samples(s->picture) + (size_t)y * row;
+    int left = facts->height - y;
+    const VipsRect strip = {0, y, facts->width, left < STRIP ? left : STRIP};
+    if (y % STRIP == 0 && !s->failed)
+        s->failed = vips_region_prepare(s->region, &strip);
+    return s->failed ? NULL : VIPS_REGION_ADDR(s->region, 0, y);
+}
 
 static const float *read_row(void *state, int y, float *room)
 {
-    const struct reading *r = state;
-    const struct gx_facts *facts = &r->picture->facts;
-    size_t bytes = (size_t)(facts->channels + facts->alpha) * (size_t)(facts->bits / 8);
-    const char *samples = gx_picture_samples(r->picture);
-    gx_samples_to_floats(&r->scale, facts, samples + (size_t)y * (size_t)facts->width * bytes,
-                         (size_t)facts->width, r->channels, room);
+    struct scaled *s = state;
+    size_t width = (size_t)s->picture->facts.width;
+    const void *samples = samples_at(s, y);
+    if (samples)
+        gx_samples_to_floats(&s->scale, &s->picture->facts, samples, width, s->channels, room);
+    else
+        memset(room, 0, width * (size_t)s->channels * sizeof *room);
     return room;
+}
+
+static int scale_rows(struct scaled *s)
+{
+    const struct gx_facts *facts = &s->picture->facts;
+    const struct gx_row_way way = {.state = s, .read = read_row, .to = s->to};
+    return gx_resize_rows(&way, facts->height, facts->width, s->channels, s->to_h, s->to_w,
+                          GX_FILTER_BICUBIC, s->err);
+}
+
+static int decode_rows(void *of)
+{
+    struct scaled *s = of;
+    VipsImage *image;
+    if (gx_picture_pipeline(s->picture, &image))
+        return -1;
+    s->region = vips_region_new(image);
+    s->failed = !s->region || gx_picture_same(s->picture, image);
+    s->code = s->failed ? 0 : scale_rows(s);
+    if (s->region)
+        g_object_unref(s->region);
+    g_object_unref(image);
+    return s->failed ? -1 : 0;
+}
+
+/* Transparency is wanted again when the result is written: then all is decoded. */
+static int read_rows(struct scaled *s)
+{
+    char reason[REASON];
+    if (s->picture->facts.alpha || !gx_picture_ordered(s->picture)) {
+        int code = gx_picture_decode(s->picture, s->err);
+        return code ? code : scale_rows(s);
+    }
+    if (gx_vips_try(decode_rows, s, reason, sizeof reason))
+        return gx_picture_fail(s->picture, reason, s->err);
+    return s->code;
 }
 
 static int read_whole(struct gx_picture *p, int channels, float most, int to_w, int to_h, float *to,
@@ -194,14 +254,11 @@ int gx_picture_read_scaled(struct gx_picture *p, int channels, float lo, float h
     int w = p->facts.width, h = p->facts.height, result = check_channels(p, channels, err);
     if (result || (w == to_w && h == to_h))
         return result ? result : gx_picture_read(p, channels, lo, hi, to, err);
-    if ((result = gx_picture_decode(p, err)))
-        return result;
     float most = p->facts.bits == 16 ? 65535 : 255;
-    struct reading reading = {p, gx_scale_of(p->facts.bits, 0, most), channels};
-    const struct gx_row_way way = {.state = &reading, .read = read_row, .to = to};
-    result = bleeds(p, channels)
-                 ? read_whole(p, channels, most, to_w, to_h, to, err)
-                 : gx_resize_rows(&way, h, w, channels, to_h, to_w, GX_FILTER_BICUBIC, err);
+    struct scaled s = {p, gx_scale_of(p->facts.bits, 0, most), channels, to_w, to_h, to};
+    s.err = err;
+    result =
+        bleeds(p, channels) ? read_whole(p, channels, most, to_w, to_h, to, err) : read_rows(&s);
     if (!result)
         bring_to_range(to, (size_t)to_w * (size_t)to_h * (size_t)channels, most, lo, hi);
     return result;

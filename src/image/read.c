@@ -323,6 +323,46 @@ int gx_picture_decode(struct gx_picture *p, struct gx_err *err)
     return 0;
 }
 
+/* ---- in order, never in memory whole ---- */
+
+bool gx_picture_ordered(const struct gx_picture *p)
+{
+    return !p->pixels && gx_orientation(p->header, &p->facts) <= 2;
+}
+
+/* The samples of a file just opened, mirrored if need be; not turned otherwise. */
+static int upright_rows(const struct gx_picture *p, VipsImage *whole, VipsImage **to)
+{
+    VipsImage *image;
+    *to = NULL;
+    if (gx_convert(whole, &p->facts, &image))
+        return -1;
+    if (gx_orientation(whole, &p->facts) != 2) {
+        *to = image;
+        return 0;
+    }
+    int failed = gx_upright(image, 2, to);
+    g_object_unref(image);
+    return failed;
+}
+
+int gx_picture_pipeline(struct gx_picture *p, VipsImage **to)
+{
+    VipsImage *whole = p->header;
+    *to = NULL;
+    if (!p->kept && vips_copy(p->header, &p->kept, NULL))
+        return -1;
+    if (p->spent)
+        whole = gx_picture_reopen(p);
+    else
+        g_object_ref(whole);
+    p->spent = true;
+    int failed = !whole || upright_rows(p, whole, to);
+    if (whole)
+        g_object_unref(whole);
+    return failed ? -1 : 0;
+}
+
 const void *gx_picture_samples(const struct gx_picture *p)
 {
     return VIPS_IMAGE_ADDR(p->pixels, 0, 0);

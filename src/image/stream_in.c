@@ -67,19 +67,6 @@ static int each_row(VipsImage *image, bool alone, bool (*take)(void *, const voi
     return failed ? -1 : 0;
 }
 
-/* The samples of a file opened anew, mirrored if need be; not turned otherwise. */
-static VipsImage *samples_of(const struct gx_picture *p, VipsImage *whole)
-{
-    VipsImage *image, *mirrored = NULL;
-    if (gx_convert(whole, &p->facts, &image))
-        return NULL;
-    if (gx_orientation(whole, &p->facts) != 2)
-        return image;
-    int failed = gx_upright(image, 2, &mirrored);
-    g_object_unref(image);
-    return failed ? NULL : mirrored;
-}
-
 struct opening {
     struct gx_picture *picture;
     VipsImage *image;
@@ -88,19 +75,7 @@ struct opening {
 static int open_samples(void *of)
 {
     struct opening *o = of;
-    struct gx_picture *p = o->picture;
-    VipsImage *whole = p->header;
-    if (!p->kept && vips_copy(p->header, &p->kept, NULL))
-        return -1;
-    if (p->spent)
-        whole = gx_picture_reopen(p);
-    else
-        g_object_ref(whole);
-    p->spent = true;
-    o->image = whole ? samples_of(p, whole) : NULL;
-    if (whole)
-        g_object_unref(whole);
-    return o->image ? 0 : -1;
+    return gx_picture_pipeline(o->picture, &o->image);
 }
 
 /* ---- why decoding failed ---- */
@@ -238,7 +213,7 @@ static int open_image(struct gx_stream_in *in, struct gx_err *err)
 {
     struct gx_picture *p = in->picture;
     char reason[REASON];
-    bool turned = !p->pixels && gx_orientation(p->header, &p->facts) > 2;
+    bool turned = !p->pixels && !gx_picture_ordered(p);
     size_t size = in->row_bytes * (size_t)p->facts.height;
     if (turned && size > IN_MEMORY)
         return open_spooled(in, err);
