@@ -28,7 +28,7 @@ enum {
                     weights */
     WEIGHTS_3 = 18, /* with three points, which are fewer products for a weight */
     KEPT = 128,     /* tiles of a batch where transforms are kept: L2 has sums and weights */
-    KEPT_MOST = 64 << 20, /* bytes: reading more, from memory, takes as long as to transform */
+    KEPT_MOST = 128 << 20, /* bytes: reading more, from memory, takes as long as to transform */
     SHARED = 12, /* tenths of its time that a shared batch takes: waiting, and reading what the
                     other threads have transformed */
 };
