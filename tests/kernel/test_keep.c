@@ -103,7 +103,7 @@ static void choice(void **state)
     struct gx_conv_sizes block = sizes(1, 64, 64, 96, 32, 3, 1, 1), few = block, many = block;
     few.h = few.w = few.oh = few.ow = 8;
     few.o = 512;
-    many.n = 16;
+    many.n = 32;
     for (int t = 0; (k = gx_kernels_at(t)); t++) {
         struct gx_conv_sizes *all[] = {&block, &few, &many};
         for (int j = 0; j < 3; j++) {

@@ -15,224 +15,7 @@
  * alone. They are too many for L2, and what was made for other convolutions is not there in any
  * case; but a product reads its left blocks from end to end, and so they are asked for from L3
  * while the products before it are made. A thread has the same tiles each time. */
-#include "kernel/simd/winograd.h"
-
-#include "kernel/simd/half.h"
-
-enum {
-    GROUP = 16,    /* channels whose weights are gathered at once: a cache line */
-    FIT = 3 << 17, /* floats of a batch: 1.5 MiB, for L2 */
-    LEAST = 64,    /* tiles; fewer would not repay transforming the weights. Measured: */
-    LEAST_6 = GX_LANES > 8 ? 64 : 40, /* with six points, whose sums are more */
-    WEIGHTS = 10,   /* tiles whose products cost as much as to read and transform a chunk of the
-                    weights */
-    WEIGHTS_3 = 18, /* with three points, which are fewer products for a weight */
-    KEPT = 128,     /* tiles of a batch where transforms are kept: L2 has sums and weights */
-    KEPT_MOST = 128 << 20, /* bytes: reading more, from memory, takes as long as to transform */
-    SHARED = 12, /* tenths of its time that a shared batch takes: waiting, and reading what the
-                    other threads have transformed */
-};
-
-/* The sizes of one call: the picture read (in channels, in_phases), and that written. */
-struct job {
-    struct gx_winograd form;
-    int elements;
-    struct gx_tiles tiles;
-    struct gx_output output;
-    struct gx_weight w;
-    int wi, wo, k;                            /* of the weights (k,k,wi,wo) */
-    int panel;                                /* of the weights, as gx_conv_sizes has it */
-    bool turned;                              /* dx: from y's side, by turned weights */
-    int images, in, depth, out_phases, phase; /* depth: in of all phases; phase: the first of y's */
-    int chunk; /* input channels whose weights are transformed at once; GX_DEPTH is a multiple */
-    int64_t slab_step; /* floats from one element of the weights to the next */
-    int fit;           /* tiles of a batch, about */
-    int group;         /* panels whose sums are kept while the chunks run */
-    bool shared;       /* threads share a batch */
-    struct gx_layout layout;
-    int kept, have; /* as gx_conv_sizes has them */
-    int each;       /* tiles of a thread */
-};
-
-static int64_t tiles_of(const struct job *j)
-{
-    return (int64_t)j->images * j->tiles.down * j->tiles.across;
-}
-
-/* A phase of the result: y has but one, or four to be shuffled. */
-static struct gx_phase out_phase(const struct job *j, int number)
-{
-    return j->turned ? gx_phase_of(&j->form, number) : (struct gx_phase){number / 2, number % 2};
-}
-
-/* Panels of all phases. */
-static int panels_of(const struct job *j)
-{
-    return (j->output.channels + GX_COLS - 1) / GX_COLS * j->out_phases;
-}
-
-/* Tiles of a batch: as many as stay in L2 with so many channels. */
-static int fit_of(const struct job *j, int channels)
-{
-    int width = (channels + GX_LANES - 1) / GX_LANES * GX_LANES;
-    return gx_least(FIT / j->elements / width, GX_BLOCK_ROWS);
-}
-
-/* Batches of so many tiles: about j->fit, but not a small one at the end. */
-static int batches_of(const struct job *j, int64_t tiles)
-{
-    int64_t batches = (tiles + j->fit - 1 - j->fit / 4) / j->fit;
-    return batches > 1 ? (int)batches : 1;
-}
-
-/* How the work is divided: between threads by the time of the slowest, in tiles times panels. */
-static void plan(struct job *j, int images, int threads)
-{
-    j->images = images;
-    j->elements = j->form.points * j->form.points;
-    j->chunk = j->form.points == GX_POINTS ? GX_DEPTH / 2 : GX_DEPTH;
-    j->slab_step = gx_apart(j->chunk * GX_COLS);
-    int64_t all = tiles_of(j), each = (all + threads - 1) / threads;
-    int panels = panels_of(j), few = (panels + threads - 1) / threads;
-    j->group = 1;
-    j->fit = j->kept ? KEPT : fit_of(j, j->depth);
-    if (!j->kept && j->fit < (j->form.points == GX_POINTS ? LEAST_6 : LEAST) && j->fit < all) {
-        j->group = panels;
-        j->fit = fit_of(j, gx_least(j->depth, j->chunk));
-    }
-    int weights = j->form.points == 3 ? WEIGHTS_3 : WEIGHTS;
-    j->shared = !j->kept && SHARED * few * (all + weights * batches_of(j, all)) <
-                                10 * panels * (each + weights * batches_of(j, each));
-    if (j->shared)
-        j->group = gx_least(j->group, few);
-    int64_t tiles = j->shared ? all : each, batches = batches_of(j, tiles);
-    j->layout = gx_layout_of(j->elements, j->depth, (int)((tiles + batches - 1) / batches));
-    j->each = (int)each;
-}
-
-/* y. */
-static struct job forward_job(const struct gx_conv_sizes *s, int threads)
-{
-    struct job j = {
-        .form = gx_winograd_of(s), .wi = s->i, .wo = s->o, .k = s->kh, .panel = s->panel};
-    int m = j.form.m, apart = s->shuffled ? 2 : 1, out = s->o / (apart * apart);
-    j.tiles =
-        (struct gx_tiles){NULL, s->h, s->w, s->i, s->stride, -s->pad, -s->pad, j.form.points, m};
-    j.tiles.pixel = s->x_step ? s->x_step : s->i;
-    j.tiles.mirrored = s->mirrored;
-    j.tiles.down = (s->oh + m - 1) / m;
-    j.tiles.across = (s->ow + m - 1) / m;
-    j.output =
-        (struct gx_output){NULL, s->oh * apart, s->ow * apart, out, s->y_step ? s->y_step : out};
-    j.output.apart = apart;
-    j.output.shuffled = s->shuffled;
-    j.in = s->i;
-    j.depth = s->i * s->stride * s->stride;
-    j.out_phases = apart * apart;
-    j.kept = s->kept, j.have = s->have;
-    plan(&j, s->n, threads);
-    return j;
-}
-
-/* Phase `first` of dx, or all with the same tiles of g. */
-static struct job backward_job(const struct gx_conv_sizes *s, int first, int phases, int threads)
-{
-    struct job j = {
-        .form = gx_winograd_of(s), .wi = s->i, .wo = s->o, .k = s->kh, .panel = s->panel};
-    struct gx_lines l = gx_dx_lines(s, phases > 1 ? -1 : first);
-    int m = j.form.m, before = j.form.r - 1, row = l.row.first, col = l.col.first;
-    j.turned = true;
-    j.tiles = (struct gx_tiles){NULL,         s->oh,        s->ow,         s->o, 1,
-                                row - before, col - before, j.form.points, m};
-    j.tiles.down = (l.row.count + m - 1) / m;
-    j.tiles.across = (l.col.count + m - 1) / m;
-    j.output = (struct gx_output){
-        NULL,     s->h, s->w, s->i, s->i, s->stride * row - s->pad, s->stride * col - s->pad,
-        s->stride};
-    j.in = j.depth = s->o;
-    j.out_phases = phases;
-    j.phase = first;
-    plan(&j, s->n, threads);
-    return j;
-}
-
-/* How transforms that are kept lie: all of a thread's tiles, chunk by chunk. This one begins with
- * channel k. */
-static struct gx_layout kept_layout(const struct job *j, int k)
-{
-    return gx_layout_of(j->elements, gx_least(j->chunk, j->kept - k), j->each);
-}
-
-/* Floats of the chunks before channel `end`. */
-static size_t kept_floats(const struct job *j, int end)
-{
-    size_t floats = 0;
-    for (int k = 0; k < end; k += j->chunk) {
-        struct gx_layout l = kept_layout(j, k);
-        floats += gx_layout_floats(&l);
-    }
-    return floats;
-}
-
-/* A thread's scratch. */
-struct room {
-    float *blocks, *sums, *slab, *taps, *patch;
-    int64_t first; /* of its tiles, where transforms are kept */
-};
-
-static size_t blocks_floats(const struct job *j)
-{
-    return j->kept ? kept_floats(j, j->kept) : gx_layout_floats(&j->layout);
-}
-
-/* Floats of a thread's, without the blocks. */
-static size_t room_floats(const struct job *j)
-{
-    int width = j->kept ? j->kept + GX_LANES : j->layout.width;
-    return (size_t)j->elements * (j->layout.tiles * j->group * GX_COLS + j->slab_step + width) +
-           (size_t)GX_TAPS * GX_TAPS * GROUP * GX_COLS;
-}
-
-static struct room room_of(const struct job *j, float *base, int id)
-{
-    size_t blocks = blocks_floats(j), own = room_floats(j);
-    struct room r = {.blocks = base + (j->shared ? 0 : id * (blocks + own))};
-    r.sums = j->shared ? base + blocks + id * own : r.blocks + blocks;
-    r.slab = r.sums + (size_t)j->elements * j->layout.tiles * j->group * GX_COLS;
-    r.taps = r.slab + j->elements * j->slab_step;
-    r.patch = r.taps + (size_t)GX_TAPS * GX_TAPS * GROUP * GX_COLS;
-    return r;
-}
-
-/* Phases of dx that are done together. */
-static int together(const struct gx_conv_sizes *s)
-{
-    return gx_dx_apart(s) ? 1 : s->stride * s->stride;
-}
-
-size_t GX_TIERED(winograd_scratch)(const struct gx_conv_sizes *s, enum gx_conv_product product,
-                                   int threads)
-{
-    size_t most = 0;
-    if (product == GX_CONV_DW)
-        return GX_TIERED(winograd_dw_floats)(s, threads) * sizeof(float);
-    bool forward = product == GX_CONV_Y;
-    for (int p = 0; p < (forward ? 1 : s->stride * s->stride); p += together(s)) {
-        struct job j = forward ? forward_job(s, threads) : backward_job(s, p, together(s), threads);
-        size_t floats = threads * room_floats(&j) + (j.shared ? 1 : threads) * blocks_floats(&j);
-        most = floats > most ? floats : most;
-    }
-    return most * sizeof(float);
-}
-
-bool GX_TIERED(winograd_keeps)(const struct gx_conv_sizes *s, int threads)
-{
-    struct gx_conv_sizes alone = *s;
-    alone.kept = 0;
-    struct job kept = forward_job(s, threads), j = forward_job(&alone, threads);
-    return s->stride == 1 && !j.shared &&
-           threads * kept_floats(&kept, s->kept) * sizeof(float) <= KEPT_MOST;
-}
+#include "kernel/simd/winograd_job.h"
 
 /* ---- weights ---- */
 
@@ -245,7 +28,7 @@ struct taps {
 
 /* Where tap t of a phase of the kernel begins, a matrix (wi,wo); negative if the phase lacks it.
  * dx reads the kernel turned. */
-static int64_t tap_of(const struct job *j, struct gx_phase phase, int t)
+static int64_t tap_of(const struct gx_winograd_job *j, struct gx_phase phase, int t)
 {
     int r = j->form.r, from = j->turned ? r * r - 1 - t : t;
     int ky = from / r * j->form.stride + phase.row, kx = from % r * j->form.stride + phase.col;
@@ -253,33 +36,34 @@ static int64_t tap_of(const struct job *j, struct gx_phase phase, int t)
 }
 
 /* The phase of the kernel that channel k of a panel of phase `phase` meets. */
-static struct gx_phase kernel_phase(const struct job *j, int phase, int k)
+static struct gx_phase kernel_phase(const struct gx_winograd_job *j, int phase, int k)
 {
     return gx_phase_of(&j->form, j->turned ? phase : k / j->in);
 }
 
 /* Whether an input's weights for neighbouring outputs lie `wo` apart. */
-static bool across(const struct job *j)
+static bool across(const struct gx_winograd_job *j)
 {
     return j->turned && !j->panel;
 }
 
 /* Where in a tap's matrix the weight of input c and output n is; and how far the next input's. */
-static int64_t in_tap(const struct job *j, int c, int n)
+static int64_t in_tap(const struct gx_winograd_job *j, int c, int n)
 {
     return j->panel    ? (int64_t)n * j->in + (int64_t)c * j->panel
            : across(j) ? (int64_t)n * j->wo + c
                        : (int64_t)c * j->wo + n;
 }
 
-static int next_input(const struct job *j)
+static int next_input(const struct gx_winograd_job *j)
 {
     return j->panel ? j->panel : j->wo;
 }
 
 /* The weights of one input that make channels n .. n + GX_COLS of a phase of y, shuffled: every
  * fourth of those from w, which is output 0's, on. */
-static void every_fourth(const struct job *j, struct gx_weight w, int n, int phase, float *to)
+static void every_fourth(const struct gx_winograd_job *j, struct gx_weight w, int n, int phase,
+                         float *to)
 {
     float row[4][GX_COLS];
     for (int q = 0; q < 4; q++)
@@ -290,14 +74,14 @@ static void every_fourth(const struct job *j, struct gx_weight w, int n, int pha
 
 /* The taps of inputs k .. k + inputs and outputs n .. n + width of a phase of the kernel: in
  * place or widened into `copy`, or gathered there; or where they lie across, transposed into it. */
-static struct taps taps_of(const struct job *j, int phase, int k, int inputs, int n, int width,
-                           float *copy)
+static struct taps taps_of(const struct gx_winograd_job *j, int phase, int k, int inputs, int n,
+                           int width, float *copy)
 {
     static const float zero[GX_COLS];
     int padded = width > GX_LANES ? GX_COLS : GX_LANES;
     bool in_place = !across(j) && j->w.dtype == GX_F32 && !j->output.shuffled;
     struct taps taps;
-    for (int t = 0; t < j->form.r * j->form.r; t++, copy += GROUP * GX_COLS) {
+    for (int t = 0; t < j->form.r * j->form.r; t++, copy += GX_GROUP * GX_COLS) {
         int64_t tap = tap_of(j, kernel_phase(j, phase, k), t);
         taps.row[t] = tap < 0 ? 0 : in_place ? next_input(j) : padded;
         taps.tap[t] = zero;
@@ -383,14 +167,15 @@ struct chunk {
 };
 
 /* The weights of a chunk, as a panel of each element. */
-static void transform_weights(const struct job *j, const struct chunk *c, const struct room *room)
+static void transform_weights(const struct gx_winograd_job *j, const struct chunk *c,
+                              const struct gx_winograd_room *room)
 {
 #define ROW(p, r) [p][r] = taps_##p##_##r,
     static taps_function *const functions[GX_POINTS + 1][GX_TAPS + 1] = {GX_EACH_FORM(ROW)};
 #undef ROW
     const struct panel *p = &c->panel;
-    for (int g = 0; g < c->depth; g += GROUP) {
-        int inputs = gx_least(GROUP, c->depth - g);
+    for (int g = 0; g < c->depth; g += GX_GROUP) {
+        int inputs = gx_least(GX_GROUP, c->depth - g);
         struct taps taps = taps_of(j, p->phase, c->k + g, inputs, p->n, p->width, room->taps);
         functions[j->form.points][j->form.r](&taps, inputs, p->width,
                                              room->slab + (int64_t)g * p->padded, j->slab_step);
@@ -399,11 +184,12 @@ static void transform_weights(const struct job *j, const struct chunk *c, const 
 
 /* Asks for piece i of n of a chunk's weights, which lie in short pieces far apart. Inline, since gcc
  * drops calls of functions that do nothing but ask. */
-GX_INLINE void prefetch_weights(const struct job *j, const struct chunk *c, int i, int n)
+GX_INLINE void prefetch_weights(const struct gx_winograd_job *j, const struct chunk *c, int i,
+                                int n)
 {
     const struct panel *p = &c->panel;
     int taps = j->form.r * j->form.r, rows = across(j) ? p->width : c->depth;
-    int high = across(j) ? 1 : GROUP, length = across(j) ? c->depth : p->width;
+    int high = across(j) ? 1 : GX_GROUP, length = across(j) ? c->depth : p->width;
     int pieces = (rows + high - 1) / high * taps;
     for (int q = pieces * i / n; q < pieces * (i + 1) / n; q++) {
         int row = q / taps * high, k = c->k + (across(j) ? 0 : row);
@@ -412,17 +198,17 @@ GX_INLINE void prefetch_weights(const struct job *j, const struct chunk *c, int 
             continue;
         w += in_tap(j, k % j->in, p->n + (across(j) ? row : 0));
         for (int m = 0; m < high && row + m < rows; m++)
-            for (int v = 0; v < length; v += GROUP)
+            for (int v = 0; v < length; v += GX_GROUP)
                 __builtin_prefetch(gx_weight_at(j->w, w + (int64_t)m * next_input(j) + v).at, 0, 2);
     }
 }
 
 /* Asks for the lines of y that piece i of n of a batch will be written to: they lie too far apart
  * for the CPU to foresee. */
-GX_INLINE void prefetch_output(const struct job *j, const struct panel *p,
+GX_INLINE void prefetch_output(const struct gx_winograd_job *j, const struct panel *p,
                                const struct batch *batch, int i, int n)
 {
-    struct gx_phase phase = out_phase(j, p->phase);
+    struct gx_phase phase = gx_out_phase(j, p->phase);
     const struct gx_output *o = &j->output;
     int end = batch->count * (i + 1) / n;
     for (int t = batch->count * i / n; t < end; t++) {
@@ -430,7 +216,7 @@ GX_INLINE void prefetch_output(const struct job *j, const struct panel *p,
         const float *y = o->y + gx_output_pixel(o, phase, k) * o->step + p->n;
         for (int a = 0; a < j->form.m; a++)
             for (int b = 0; b < j->form.m; b++)
-                for (int v = 0; v < p->width; v += GROUP)
+                for (int v = 0; v < p->width; v += GX_GROUP)
                     __builtin_prefetch(y + ((int64_t)a * o->w + b) * o->apart * o->step + v, 1, 2);
     }
 }
@@ -442,7 +228,7 @@ struct span {
     int first, end;
 };
 
-static struct span span_of(const struct job *j, struct gx_phase phase, int t)
+static struct span span_of(const struct gx_winograd_job *j, struct gx_phase phase, int t)
 {
     if (!j->turned) {
         struct gx_phases p = gx_phases_at(&j->form, t);
@@ -454,9 +240,10 @@ static struct span span_of(const struct job *j, struct gx_phase phase, int t)
 }
 
 /* Panel `number`, the i-th of its group. */
-static struct panel panel_of(const struct job *j, int number, int i, const struct room *room)
+static struct panel panel_of(const struct gx_winograd_job *j, int number, int i,
+                             const struct gx_winograd_room *room)
 {
-    int across = panels_of(j) / j->out_phases, n = number % across * GX_COLS;
+    int across = gx_winograd_panels(j) / j->out_phases, n = number % across * GX_COLS;
     int width = gx_least(GX_COLS, j->output.channels - n),
         padded = width > GX_LANES ? GX_COLS : GX_LANES;
     return (struct panel){j->phase + number / across, n, width, padded,
@@ -464,19 +251,19 @@ static struct panel panel_of(const struct job *j, int number, int i, const struc
 }
 
 /* Of a chunk that begins with channel k. */
-static struct left left_of(const struct job *j, int k, const struct batch *batch,
-                           const struct room *room)
+static struct left left_of(const struct gx_winograd_job *j, int k, const struct batch *batch,
+                           const struct gx_winograd_room *room)
 {
     if (!j->kept)
         return (struct left){j->layout, room->blocks + gx_channel(&j->layout, k)};
     int64_t row = batch->first - room->first;
-    return (struct left){kept_layout(j, k), room->blocks + kept_floats(j, k) + row * GX_LDA};
+    return (struct left){gx_kept_layout(j, k), room->blocks + gx_kept_floats(j, k) + row * GX_LDA};
 }
 
 /* Tile q of an element's products asks for its share of the rows that the elements after these, or
  * the first of the next chunk, lie in. `at` NULL: they are in L2. */
-static struct gx_soon soon_of(const struct job *j, const struct chunk *c, const struct chunk *next,
-                              int t, int q, int count)
+static struct gx_soon soon_of(const struct gx_winograd_job *j, const struct chunk *c,
+                              const struct chunk *next, int t, int q, int count)
 {
     const struct gx_layout *l = &c->left.layout;
     int tiles = (count + GX_ROWS - 1) / GX_ROWS, after = (t / l->shared + 1) * l->shared;
@@ -491,9 +278,9 @@ static struct gx_soon soon_of(const struct job *j, const struct chunk *c, const 
 
 /* The product of element t of a batch with what the slab has for channels k .. end of the chunk,
  * while what comes next is asked for. */
-static void multiply_element(const struct job *j, const struct chunk *c, const struct chunk *next,
-                             int t, struct span s, const struct batch *batch,
-                             const struct room *room)
+static void multiply_element(const struct gx_winograd_job *j, const struct chunk *c,
+                             const struct chunk *next, int t, struct span s,
+                             const struct batch *batch, const struct gx_winograd_room *room)
 {
     const float zero[GX_COLS] = {0};
     const struct panel *p = &c->panel;
@@ -519,13 +306,14 @@ static void multiply_element(const struct job *j, const struct chunk *c, const s
 }
 
 /* Adds the products of a chunk to its panel's sums. */
-static void multiply_chunk(const struct job *j, const struct chunk *c, const struct chunk *next,
-                           const struct batch *batch, const struct room *room)
+static void multiply_chunk(const struct gx_winograd_job *j, const struct chunk *c,
+                           const struct chunk *next, const struct batch *batch,
+                           const struct gx_winograd_room *room)
 {
     const struct panel *p = &c->panel;
     transform_weights(j, c, room);
     for (int t = 0; t < j->elements; t++) {
-        struct span s = span_of(j, out_phase(j, p->phase), t);
+        struct span s = span_of(j, gx_out_phase(j, p->phase), t);
         multiply_element(j, c, next, t, s, batch, room);
         if (s.first == s.end)
             gx_zero(p->sums + (int64_t)t * j->layout.tiles * p->padded,
@@ -534,8 +322,8 @@ static void multiply_chunk(const struct job *j, const struct chunk *c, const str
 }
 
 /* Chunk number i of a group of panels that begins with number `begin`. */
-static struct chunk chunk_of(const struct job *j, int begin, int group, int i,
-                             const struct batch *batch, const struct room *room)
+static struct chunk chunk_of(const struct gx_winograd_job *j, int begin, int group, int i,
+                             const struct batch *batch, const struct gx_winograd_room *room)
 {
     int k = i / group * j->chunk;
     return (struct chunk){panel_of(j, begin + i % group, i % group, room), k,
@@ -543,8 +331,8 @@ static struct chunk chunk_of(const struct job *j, int begin, int group, int i,
 }
 
 /* Panels begin .. end of the results of a batch. */
-static void run_panels(const struct job *j, int begin, int end, const struct batch *batch,
-                       const struct room *room)
+static void run_panels(const struct gx_winograd_job *j, int begin, int end,
+                       const struct batch *batch, const struct gx_winograd_room *room)
 {
     for (; begin < end; begin += j->group) {
         int group = gx_least(j->group, end - begin);
@@ -560,15 +348,15 @@ static void run_panels(const struct job *j, int begin, int end, const struct bat
             multiply_chunk(j, &c, none ? NULL : &next, batch, room);
             if (c.k + c.depth == j->depth)
                 GX_TIERED(winograd_output)
-            (&j->form, &j->output, &j->tiles, out_phase(j, c.panel.phase), c.panel.sums,
+            (&j->form, &j->output, &j->tiles, gx_out_phase(j, c.panel.phase), c.panel.sums,
              j->layout.tiles, batch->first, batch->count, c.panel.n, c.panel.width);
         }
     }
 }
 
 /* Tiles at .. end of the batch that begins with tile `first`. */
-static void transform_tiles(const struct job *j, int64_t first, int at, int end,
-                            const struct room *room)
+static void transform_tiles(const struct gx_winograd_job *j, int64_t first, int at, int end,
+                            const struct gx_winograd_room *room)
 {
     GX_TIERED(winograd_input)
     (&j->form, &j->tiles, !j->turned, first + at, end - at, at, &j->layout, room->blocks,
@@ -576,7 +364,8 @@ static void transform_tiles(const struct job *j, int64_t first, int at, int end,
 }
 
 /* The same of the channels that are not there yet. */
-static void transform_new(const struct job *j, const struct batch *batch, const struct room *room)
+static void transform_new(const struct gx_winograd_job *j, const struct batch *batch,
+                          const struct gx_winograd_room *room)
 {
     for (int k = j->have / GX_LANES * GX_LANES, end; k < j->in; k = end) {
         int chunk = k / j->chunk * j->chunk;
@@ -599,42 +388,44 @@ static struct batch batch_of(int64_t first, int64_t tiles, int b, int batches)
 }
 
 /* Tiles first .. end, by one thread. */
-static void run_alone(const struct job *j, int64_t first, int64_t end, const struct room *room)
+static void run_alone(const struct gx_winograd_job *j, int64_t first, int64_t end,
+                      const struct gx_winograd_room *room)
 {
-    int batches = batches_of(j, end - first);
+    int batches = gx_winograd_batches(j, end - first);
     for (int b = 0; b < batches; b++) {
         struct batch batch = batch_of(first, end - first, b, batches);
         if (j->kept)
             transform_new(j, &batch, room);
         else
             transform_tiles(j, batch.first, 0, batch.count, room);
-        run_panels(j, 0, panels_of(j), &batch, room);
+        run_panels(j, 0, gx_winograd_panels(j), &batch, room);
     }
 }
 
 /* A batch, by all threads. */
-static void run_shared(const struct job *j, const struct batch *batch, float *scratch, int threads)
+static void run_shared(const struct gx_winograd_job *j, const struct batch *batch, float *scratch,
+                       int threads)
 {
-    int panels = panels_of(j), count = batch->count;
+    int panels = gx_winograd_panels(j), count = batch->count;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
-        struct room room = room_of(j, scratch, id);
+        struct gx_winograd_room room = GX_TIERED(winograd_room)(j, scratch, id);
         transform_tiles(j, batch->first, (int)gx_share(count, 1, id, threads),
                         (int)gx_share(count, 1, id + 1, threads), &room);
     }
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
-        struct room room = room_of(j, scratch, id);
+        struct gx_winograd_room room = GX_TIERED(winograd_room)(j, scratch, id);
         run_panels(j, (int)gx_share(panels, 1, id, threads),
                    (int)gx_share(panels, 1, id + 1, threads), batch, &room);
     }
 }
 
-static void run(const struct job *j, float *scratch, int threads)
+static void run(const struct gx_winograd_job *j, float *scratch, int threads)
 {
-    int64_t tiles = tiles_of(j);
+    int64_t tiles = gx_winograd_tiles(j);
     if (j->shared) {
-        int batches = batches_of(j, tiles);
+        int batches = gx_winograd_batches(j, tiles);
         for (int b = 0; b < batches; b++) {
             struct batch batch = batch_of(0, tiles, b, batches);
             run_shared(j, &batch, scratch, threads);
@@ -643,7 +434,7 @@ static void run(const struct job *j, float *scratch, int threads)
     }
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int id = 0; id < threads; id++) {
-        struct room room = room_of(j, scratch, id);
+        struct gx_winograd_room room = GX_TIERED(winograd_room)(j, scratch, id);
         room.first = gx_share(tiles, 1, id, threads);
         run_alone(j, room.first, gx_share(tiles, 1, id + 1, threads), &room);
     }
@@ -652,7 +443,7 @@ static void run(const struct job *j, float *scratch, int threads)
 void GX_TIERED(winograd_y)(const struct gx_conv_sizes *s, const float *x, const void *w,
                            const struct gx_after *after, float *y, void *scratch, int threads)
 {
-    struct job j = forward_job(s, threads);
+    struct gx_winograd_job j = GX_TIERED(winograd_job_y)(s, threads);
     j.tiles.x = x, j.w = (struct gx_weight){w, s->dtype};
     j.output.after = after, j.output.y = y;
     run(&j, scratch, threads);
@@ -661,8 +452,8 @@ void GX_TIERED(winograd_y)(const struct gx_conv_sizes *s, const float *x, const 
 void GX_TIERED(winograd_dx)(const struct gx_conv_sizes *s, const float *g, const void *w,
                             const struct gx_after *after, float *dx, void *scratch, int threads)
 {
-    for (int p = 0; p < s->stride * s->stride; p += together(s)) {
-        struct job j = backward_job(s, p, together(s), threads);
+    for (int p = 0; p < s->stride * s->stride; p += gx_dx_together(s)) {
+        struct gx_winograd_job j = GX_TIERED(winograd_job_dx)(s, p, gx_dx_together(s), threads);
         j.tiles.x = g, j.w = (struct gx_weight){w, s->dtype};
         j.output.after = after, j.output.y = dx;
         run(&j, scratch, threads);
