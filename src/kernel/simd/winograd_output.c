@@ -9,9 +9,9 @@ struct place {
     int row, col;
 };
 
-/* WHOLE: all pixels lie inside, all lanes of the vector are there, and there is no more to do than to
- * add the bias, or, ACTIVATED, to make what is negative smaller by one slope. */
-enum kind { ANY, WHOLE, ACTIVATED };
+/* WHOLE: all pixels lie inside, and all lanes of the vector are there. PLAIN: the same, and there is no
+ * more to do than to add the bias, or, ACTIVATED, to make what is negative smaller by one slope. */
+enum kind { ANY, WHOLE, PLAIN, ACTIVATED };
 
 /* One vector of channels of a tile, whose sums are `step` floats apart. */
 GX_INLINE void output_vector(const int points, const int m, const enum kind kind,
@@ -35,7 +35,9 @@ GX_INLINE void output_vector(const int points, const int m, const enum kind kind
             int64_t pixel = to.pixel + (int64_t)b * o->apart;
             int col = to.col + b * o->apart;
             vf v = out[b] + bias;
-            if (kind != ANY)
+            if (kind == WHOLE)
+                gx_store(y + pixel * o->step, gx_after_vector(after, v, pixel, GX_LANES));
+            else if (kind != ANY)
                 gx_store(y + pixel * o->step, kind == ACTIVATED ? gx_leaky(v, v, slope) : v);
             else if (col >= 0 && col < o->w)
                 gx_store_some(y + pixel * o->step, gx_after_vector(after, v, pixel, count), count);
@@ -52,10 +54,12 @@ typedef void output_function(const struct gx_output *o, const struct gx_after *a
                                  enum kind kind, struct place to, const float *sums, int64_t step, \
                                  vf bias, float *y, int count)                                     \
     {                                                                                              \
-        if (kind == WHOLE)                                                                         \
-            output_vector(p, p + 1 - r, WHOLE, o, after, to, sums, step, bias, y, count);          \
+        if (kind == PLAIN)                                                                         \
+            output_vector(p, p + 1 - r, PLAIN, o, after, to, sums, step, bias, y, count);          \
         else if (kind == ACTIVATED)                                                                \
             output_vector(p, p + 1 - r, ACTIVATED, o, after, to, sums, step, bias, y, count);      \
+        else if (kind == WHOLE)                                                                    \
+            output_vector(p, p + 1 - r, WHOLE, o, after, to, sums, step, bias, y, count);          \
         else                                                                                       \
             output_vector(p, p + 1 - r, ANY, o, after, to, sums, step, bias, y, count);            \
     }
@@ -71,9 +75,9 @@ void GX_TIERED(winograd_output)(const struct gx_winograd *f, const struct gx_out
 #undef ROW
     output_function *put = functions[f->points][f->r];
     int padded = width > GX_LANES ? GX_COLS : GX_LANES, reach = (f->m - 1) * o->apart;
-    enum kind kind = !gx_after_more(o->after)       ? WHOLE
+    enum kind kind = !gx_after_more(o->after)       ? PLAIN
                      : gx_after_activates(o->after) ? ACTIVATED
-                                                    : ANY;
+                                                    : WHOLE;
     for (int v = 0; v < width; v += GX_LANES) {
         int lanes = gx_least(GX_LANES, width - v);
         struct gx_after after = {0};
