@@ -442,6 +442,38 @@ static void scaled(void **state)
     }
 }
 
+/* Rows go by as they are decoded: a picture can be asked for again all the same, and what is cut off
+ * is found. */
+static void scaled_again(void **state)
+{
+    static float first[30 * 20 * 3], again[30 * 20 * 3];
+    const char *path = save_image(make_image(60, 60, 3), "again.jpg");
+    const struct gx_open_options allow = {.allow_truncated = true};
+    struct gx_picture *picture;
+    struct gx_err err;
+    (void)state;
+    assert_int_equal(gx_picture_open(&picture, path, NULL, NULL), 0);
+    assert_int_equal(gx_picture_read_scaled(picture, 3, -1, 1, 30, 20, first, NULL), 0);
+    assert_int_equal(gx_picture_read_scaled(picture, 3, -1, 1, 30, 20, again, NULL), 0);
+    assert_memory_equal(first, again, sizeof first);
+    assert_int_equal(gx_picture_read(picture, 3, -1, 1, at, NULL), 0); /* which decodes it */
+    memset(again, 0, sizeof again);
+    assert_int_equal(gx_picture_read_scaled(picture, 3, -1, 1, 30, 20, again, NULL), 0);
+    assert_memory_equal(first, again, sizeof first);
+    gx_picture_free(&picture);
+    path = cut_file(path, 0.6, "cut.jpg");
+    assert_int_equal(gx_picture_open(&picture, path, NULL, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(gx_picture_read_scaled(picture, 3, -1, 1, 30, 20, again, &err),
+                         -GX_E_FORMAT);
+        assert_non_null(strstr(err.text, "cut.jpg': truncated"));
+    }
+    gx_picture_free(&picture);
+    assert_int_equal(gx_picture_open(&picture, path, &allow, NULL), 0);
+    assert_int_equal(gx_picture_read_scaled(picture, 3, -1, 1, 30, 20, again, NULL), 0);
+    gx_picture_free(&picture);
+}
+
 static void loaders(void **state)
 {
     (void)state;
@@ -506,15 +538,25 @@ static void names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(colour),       cmocka_unit_test(grey),
-        cmocka_unit_test(sixteen_bits), cmocka_unit_test(palette_and_one_bit),
-        cmocka_unit_test(transparency), cmocka_unit_test(counted_to_any_number),
-        cmocka_unit_test(rotated),      cmocka_unit_test(linear_floats),
-        cmocka_unit_test(profiles),     cmocka_unit_test(cmyk),
-        cmocka_unit_test(tiny_and_odd), cmocka_unit_test(refused),
-        cmocka_unit_test(truncated),    cmocka_unit_test(bomb),
-        cmocka_unit_test(names),        cmocka_unit_test(from_memory_and_pipes),
-        cmocka_unit_test(loaders),      cmocka_unit_test(loaders_of_modules),
+        cmocka_unit_test(colour),
+        cmocka_unit_test(grey),
+        cmocka_unit_test(sixteen_bits),
+        cmocka_unit_test(palette_and_one_bit),
+        cmocka_unit_test(transparency),
+        cmocka_unit_test(counted_to_any_number),
+        cmocka_unit_test(rotated),
+        cmocka_unit_test(linear_floats),
+        cmocka_unit_test(profiles),
+        cmocka_unit_test(cmyk),
+        cmocka_unit_test(tiny_and_odd),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(truncated),
+        cmocka_unit_test(bomb),
+        cmocka_unit_test(scaled_again),
+        cmocka_unit_test(names),
+        cmocka_unit_test(from_memory_and_pipes),
+        cmocka_unit_test(loaders),
+        cmocka_unit_test(loaders_of_modules),
         cmocka_unit_test(scaled),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
