@@ -78,25 +78,66 @@ static struct tap tap_at(int at, const struct side *s)
     return t;
 }
 
-static void forward(const struct gx_call *call)
+/* Scratch: the taps of a row, up to whole cache lines, and for each thread two rows of x made as wide
+ * as those of y. */
+static size_t tap_bytes(const struct gx_node *y)
+{
+    return ((size_t)y->shape.w + 3) / 4 * 4 * sizeof(struct tap);
+}
+
+static size_t scratch(const struct gx_node *y, const struct gx_kernels *kernels, int threads)
+{
+    (void)kernels;
+    return tap_bytes(y) + sizeof(float) * 2 * (size_t)threads * y->shape.w * y->shape.c;
+}
+
+static void widen(const float *x, const struct tap *u, int w, int64_t c, float *y)
+{
+    for (; w > 0; w--, u++)
+        for (int64_t a = u->i0 * c, b = u->i1 * c, end = a + c; a < end; a++, b++)
+            *y++ = u->w0 * x[a] + u->w1 * x[b];
+}
+
+/* Rows first .. end of y. Those of x are widened as they come into sight: two that follow one another
+ * are there at a time, the even and the odd. */
+static void rows(const struct gx_call *call, const struct tap *taps, float *wide, int64_t first,
+                 int64_t end)
 {
     const struct gx_shape s = call->node->shape, in = call->node->in[0]->shape;
-    const struct side high = side_of(in.h, s.h), wide = side_of(in.w, s.w);
-    const int64_t rows = (int64_t)s.n * s.h, length = (int64_t)in.w * in.c;
-#pragma omp parallel for num_threads(move_threads(call, gx_count(s))) schedule(static)
-    for (int64_t row = 0; row < rows; row++) {
+    const struct side high = side_of(in.h, s.h);
+    const int64_t length = (int64_t)s.w * s.c;
+    int64_t held[2] = {-1, -1};
+    for (int64_t row = first; row < end; row++) {
         const struct tap v = tap_at((int)(row % s.h), &high);
-        const float *image = call->x[0] + row / s.h * in.h * length;
-        const float *top = image + v.i0 * length, *bottom = image + v.i1 * length;
-        float *y = call->y + row * s.w * s.c;
-        for (int w = 0; w < s.w; w++, y += s.c) {
-            const struct tap u = tap_at(w, &wide);
-            const int64_t a = (int64_t)u.i0 * s.c, b = (int64_t)u.i1 * s.c;
-            for (int64_t c = 0; c < s.c; c++)
-                y[c] = v.w0 * (u.w0 * top[a + c] + u.w1 * top[b + c]) +
-                       v.w1 * (u.w0 * bottom[a + c] + u.w1 * bottom[b + c]);
+        const int64_t image = row / s.h * in.h, need[2] = {image + v.i0, image + v.i1};
+        const float *from[2];
+        float *y = call->y + row * length;
+        for (int k = 0; k < 2; k++) {
+            const int odd = (int)(need[k] % 2);
+            float *to = wide + odd * length;
+            if (held[odd] != need[k])
+                widen(call->x[0] + need[k] * in.w * in.c, taps, s.w, s.c, to);
+            held[odd] = need[k];
+            from[k] = to;
         }
+        for (int64_t i = 0; i < length; i++)
+            y[i] = v.w0 * from[0][i] + v.w1 * from[1][i];
     }
+}
+
+static void forward(const struct gx_call *call)
+{
+    const struct gx_shape s = call->node->shape;
+    const struct side across = side_of(call->node->in[0]->shape.w, s.w);
+    const int threads = move_threads(call, gx_count(s));
+    const int64_t count = (int64_t)s.n * s.h, wide = (int64_t)2 * s.w * s.c;
+    struct tap *taps = call->scratch;
+    float *room = (float *)((char *)call->scratch + tap_bytes(call->node));
+    for (int w = 0; w < s.w; w++)
+        taps[w] = tap_at(w, &across);
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int id = 0; id < threads; id++)
+        rows(call, taps, room + id * wide, count * id / threads, count * (id + 1) / threads);
 }
 
 /* dx += weight * (the transpose of interpolating this row) dy. */
@@ -143,6 +184,7 @@ const struct gx_op gx_op_upsample_bilinear = {
     .attr_size = sizeof(struct resize),
     .shape = shape,
     .gradient = gradient,
+    .scratch = scratch,
     .forward = forward,
 };
 
