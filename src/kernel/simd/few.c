@@ -12,7 +12,8 @@ enum {
 #else
     PAIRS = 32,
 #endif
-    PAIRS_Y = 16,      /* ... for y, whose sums go through memory */
+    PAIRS_Y = 32,      /* ... for y, whose sums go through memory */
+    PAIRS_LINE = 16,   /* up to so many are kept as closely as that, for it */
     PAIRS_HALVES = 32, /* ... and for dx from weights of 16 bits; more are bf16.h's */
     WEIGHTS = 1 << 18, /* fewer stay in a cache, where packing them costs little */
     STRIP = 8192,      /* floats that stay in the first cache: of the sums for y, of g for dw */
@@ -30,12 +31,18 @@ enum {
 #endif
 };
 
+/* Floats from x of a channel to that of the next one, for y. */
+static int apart_of(const struct gx_conv_sizes *s)
+{
+    return (int64_t)s->n * s->oh * s->ow > PAIRS_LINE ? PAIRS_Y : PAIRS_LINE;
+}
+
 bool GX_TIERED(few_is)(const struct gx_conv_sizes *s, enum gx_conv_product product)
 {
     bool halves = product == GX_CONV_DX && s->dtype != GX_F32;
     int most = product == GX_CONV_Y ? PAIRS_Y : halves ? PAIRS_HALVES : PAIRS;
     return !s->panel && (int64_t)s->n * s->oh * s->ow <= most && s->i % 16 == 0 && s->o % 16 == 0 &&
-           s->i <= GX_BLOCK / PAIRS_Y && s->o <= GX_SLAB / DOT_ROWS &&
+           s->i <= GX_BLOCK / apart_of(s) && s->o <= GX_SLAB / DOT_ROWS &&
            (int64_t)s->kh * s->kw * s->i * s->o >= WEIGHTS;
 }
 
@@ -81,8 +88,9 @@ static void finish(const struct gx_after *after, int channels, int64_t pixel, in
 
 /* sums[of_y[r]][0 .. wide vectors) += x[0 .. DOWN)[r] times so many rows of w, for each pair r. */
 static inline __attribute__((always_inline)) void add_rows(const int wide, int pairs,
-                                                           const float *x, const float *w,
-                                                           int64_t ldw, float *const *sums, int n)
+                                                           const float *x, int apart,
+                                                           const float *w, int64_t ldw,
+                                                           float *const *sums, int n)
 {
     vf right[DOWN][ACROSS];
     UNROLL
@@ -101,7 +109,7 @@ static inline __attribute__((always_inline)) void add_rows(const int wide, int p
             sum[v] = gx_load(to + v * GX_LANES);
         UNROLL
         for (int d = 0; d < DOWN; d++) {
-            vf a = gx_splat(x[d * PAIRS_Y + r]);
+            vf a = gx_splat(x[d * apart + r]);
             UNROLL
             for (int v = 0; v < wide; v++)
                 sum[v] += a * right[d][v];
@@ -112,18 +120,18 @@ static inline __attribute__((always_inline)) void add_rows(const int wide, int p
     }
 }
 
-/* One tap: `cols` columns of the sums += those of the pairs' x (depth, PAIRS_Y) times w. */
-static void add_tap(int pairs, const float *x, int depth, struct gx_weight w, int64_t ldw, int cols,
-                    float *const *sums, float *wide)
+/* One tap: `cols` columns of the sums += those of the pairs' x (depth, apart) times w. */
+static void add_tap(int pairs, const float *x, int apart, int depth, struct gx_weight w,
+                    int64_t ldw, int cols, float *const *sums, float *wide)
 {
-    for (int k = 0; k < depth; k += DOWN, x += DOWN * PAIRS_Y) {
+    for (int k = 0; k < depth; k += DOWN, x += DOWN * apart) {
         int64_t step = ldw;
         const float *rows = rows_of(w, k * ldw, DOWN, cols, &step, wide);
         int n = 0;
         for (; n + ACROSS * GX_LANES <= cols; n += ACROSS * GX_LANES)
-            add_rows(ACROSS, pairs, x, rows + n, step, sums, n);
+            add_rows(ACROSS, pairs, x, apart, rows + n, step, sums, n);
         for (; n < cols; n += GX_LANES)
-            add_rows(1, pairs, x, rows + n, step, sums, n);
+            add_rows(1, pairs, x, apart, rows + n, step, sums, n);
     }
 }
 
@@ -135,6 +143,7 @@ static void y_strip(const struct gx_conv_sizes *s, const float *x, struct gx_wei
     int64_t of_x[PAIRS_Y], of_y[PAIRS_Y], rows = (int64_t)s->n * s->oh * s->ow;
     const float *bias = gx_after_bias_of(after);
     float *sums[PAIRS_Y];
+    int apart = apart_of(s);
     for (int64_t r = 0; r < rows; r++)
         for (int c = 0; c < cols; c++)
             work.sums[r * (cols + 16) + c] = bias ? bias[n + c] : 0;
@@ -144,11 +153,11 @@ static void y_strip(const struct gx_conv_sizes *s, const float *x, struct gx_wei
             const float *from = x + of_x[r] * s->i;
             sums[r] = work.sums + of_y[r] * (cols + 16);
             for (int k = 0; k < s->i; k++)
-                work.block[k * PAIRS_Y + r] = from[k];
+                work.block[k * apart + r] = from[k];
         }
         if (pairs)
-            add_tap(pairs, work.block, s->i, gx_weight_at(w, (int64_t)tap * s->i * s->o + n), s->o,
-                    cols, sums, work.slab);
+            add_tap(pairs, work.block, apart, s->i, gx_weight_at(w, (int64_t)tap * s->i * s->o + n),
+                    s->o, cols, sums, work.slab);
     }
     for (int64_t r = 0; r < rows; r++) {
         gx_copy(y + r * s->o + n, work.sums + r * (cols + 16), cols);
