@@ -94,7 +94,7 @@ static void trade_time(struct gx_plan *plan, struct gx_recomputation *r)
     }
 }
 
-/* Where that is too much memory, nothing is kept that could be made again. */
+/* Where that is too much memory, no transforms are kept. */
 static void keep_less(struct gx_plan *plan)
 {
     int64_t most = plan->settings.max_memory;
@@ -120,6 +120,7 @@ static void place_values(struct gx_plan *plan)
     const struct gx_recompute_goal cheap = {.peak = MODEST, .most_cost = COST_FOR_GOOD};
     gx_recomputation_run(r, &cheap);
     place_buffers(plan);
+    keep_less(plan);
     if (settings->max_memory)
         trade_time(plan, r);
     plan->recomputed = gx_recomputation_done(r);

@@ -210,7 +210,7 @@ void gx_storage_assign(struct gx_storage *s, const struct gx_program *program)
     find_last_uses(s, program);
     if (s->settings.inference && !s->settings.as_written)
         gx_wide_find(s, program);
-    if (s->settings.inference && !s->settings.as_written && s->keeps)
+    if (!s->settings.as_written && s->keeps)
         gx_keep_find(s, program);
     place_gradients(s, program);
     for (int id = 0; id < gx_graph_nodes(s->graph); id++) {
