@@ -261,5 +261,8 @@ void GX_TIERED(lay)(const float *x, int64_t x_step, float slope, float *y, int64
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
     for (int p = 0; p < parts; p++)
         for (int64_t r = gx_share(rows, 1, p, parts); r < gx_share(rows, 1, p + 1, parts); r++)
-            unary(GX_LEAKY_RELU, x + r * x_step, y + r * y_step, c, slope, 0);
+            if (slope == 1)
+                memcpy(y + r * y_step, x + r * x_step, (size_t)c * sizeof *y);
+            else
+                unary(GX_LEAKY_RELU, x + r * x_step, y + r * y_step, c, slope, 0);
 }
