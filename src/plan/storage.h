@@ -14,17 +14,18 @@
 
 enum { GX_NOT_RUN = -1 };
 
-struct gx_place { /* of a node, by its id */
-    int step;     /* in the program; GX_NOT_RUN: dropped, or a leaf */
-    int last;     /* the last step that reads this node or a view of it; keeps: past all */
-    int buffer;   /* whose buffer it lies in; -1: in a parameter or its gradient */
-    int scratch;  /* its scratch buffer; -1: none */
-    struct gx_kept kept; /* there: keep.h */
-    const struct gx_node *before; /* whose scratch it shares, and found there; NULL: its own */
-    int channel;  /* where in that it lies: wide.h */
-    const struct gx_node *into; /* the concatenation in whose memory it lies; NULL: none */
-    struct gx_param *grad;      /* the gradient that it is, or becomes a part of; NULL: none */
-    bool once;                  /* depends on constant parameters alone: runs in gx_plan_refresh */
+/* Of a node, by its id. */
+struct gx_place {
+    int step;              /* in the program; GX_NOT_RUN: dropped, or a leaf */
+    int last;              /* the last step that reads this node or a view of it; keeps: past all */
+    bool once;             /* depends on constant parameters alone: runs in gx_plan_refresh */
+    int buffer;            /* whose buffer it lies in; -1: in a parameter or its gradient */
+    struct gx_param *grad; /* the gradient that it is, or becomes a part of; NULL: none */
+    const struct gx_node *into;   /* the concatenation in whose memory it lies; NULL: none */
+    int channel;                  /* where in that: wide.h */
+    int scratch;                  /* its scratch buffer; -1: none */
+    const struct gx_node *before; /* whose scratch it shares; NULL: its own */
+    struct gx_kept kept;          /* in that: keep.h */
 };
 
 struct gx_storage {
