@@ -283,10 +283,10 @@ extern const struct gx_kernels gx_kernels_reference;
  * instructions too; NULL: no matter, or no such tier. */
 const char *gx_kernels_blas_core(const struct gx_kernels *kernels);
 
-/* The best tier that this CPU runs, or the one that was preferred. Also makes OpenBLAS single-threaded: call it before any kernel
- * (the engine does). */
+/* The best tier that this CPU runs, or the one that was preferred. Also makes OpenBLAS
+ * single-threaded: call it before any kernel (the engine does). */
 const struct gx_kernels *gx_kernels_best(void);
-/* gx_kernels_best shall give the tier of that name, where there is it. Before threads call it. */
+/* From now on gx_kernels_best gives the tier of that name, if there is one. Before threads call it. */
 void gx_kernels_prefer(const char *name);
 /* The tier of that name, or NULL when it is unknown or this CPU does not run it. */
 const struct gx_kernels *gx_kernels_named(const char *name);

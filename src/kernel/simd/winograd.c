@@ -90,14 +90,14 @@ static struct taps taps_of(const struct gx_winograd_job *j, int phase, int k, in
         struct gx_weight w = gx_weight_at(j->w, tap + in_tap(j, k % j->in, n));
         taps.tap[t] = in_place ? w.at : copy;
         if (across(j))
-            GX_TIERED(pack_weights_transposed)
-        (w, j->wo, 0, inputs, inputs, width, copy);
-        for (int m = 0; m < inputs && j->output.shuffled; m++)
-            every_fourth(j, gx_weight_at(j->w, tap + in_tap(j, k % j->in + m, 0)), n, phase,
-                         copy + m * padded);
-        for (int m = 0; m < inputs && !across(j) && !in_place && !j->output.shuffled; m++)
-            GX_TIERED(widen)
-        (gx_weight_at(w, (int64_t)m * j->wo), width, copy + m * padded);
+            GX_TIERED(pack_weights_transposed)(w, j->wo, 0, inputs, inputs, width, copy);
+        else if (j->output.shuffled)
+            for (int m = 0; m < inputs; m++)
+                every_fourth(j, gx_weight_at(j->w, tap + in_tap(j, k % j->in + m, 0)), n, phase,
+                             copy + m * padded);
+        else if (!in_place)
+            for (int m = 0; m < inputs; m++)
+                GX_TIERED(widen)(gx_weight_at(w, (int64_t)m * j->wo), width, copy + m * padded);
     }
     return taps;
 }
